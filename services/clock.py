@@ -1,0 +1,24 @@
+"""Time, asked for in one place, so that everything else takes it as an argument."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND_US = 1_000_000
+
+
+def now_us() -> int:
+    """The wall clock in microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def to_us(moment: datetime) -> int:
+    """Exact microseconds since 1970 of an aware `moment`."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def iso(instant_us: int) -> str:
+    """RFC 3339 in UTC; microseconds only where there are some."""
+    return (EPOCH + timedelta(microseconds=instant_us)).isoformat().replace("+00:00", "Z")
