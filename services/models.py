@@ -46,6 +46,8 @@ trials = Table(
     # Replay trials only: the one clock, and how far the trial stream has folded.
     Column("clock_us", BigInteger, nullable=False, default=0, server_default="0"),
     Column("folded_us", BigInteger, nullable=False, default=0, server_default="0"),
+    # The greatest time that somebody advanced the clock to: nothing more is to come up to it.
+    Column("advanced_us", BigInteger, nullable=False, default=0, server_default="0"),
     # An enrolment hold: {"since_us", "by", "reason"}; null while open.
     Column("hold", Text),
     # A first person's wish that waits for a second: {"action", "by", "reason", "at_us"}.
@@ -87,6 +89,11 @@ streams = Table(
     # Poison: attempts at the event done_n + 1, committed before each try.
     Column("attempts", Integer, nullable=False, default=0, server_default="0"),
     Column("held", Boolean, nullable=False, default=False, server_default="0"),
+    # After a failure events up to this number go one at a time, until the culprit is known.
+    Column("careful_to", BigInteger, nullable=False, default=0, server_default="0"),
+    # Who counted the last attempt may be at it until then; nobody else counts one before.
+    Column("claimed_until_us", BigInteger, nullable=False, default=0, server_default="0"),
+    Column("discards", Integer, nullable=False, default=0, server_default="0"),  # discarded events
     Column("alert_sequence", BigInteger, nullable=False, default=0, server_default="0"),
     UniqueConstraint("trial", "subject"),
 )
@@ -118,6 +125,20 @@ events = Table(
     Column("content", Text, nullable=False),  # sha256 of type, subject, time, canonical data
     Column("data", Text, nullable=False),  # canonical JSON
     Column("by_key", Text),  # api_keys.id of the publisher; null: made by the service
+)
+
+# Replay trials only: contributions that wait, in no order, for all streams to have reached their
+# time; then they are numbered into the trial's stream in order of `at`.
+waiting_contributions = Table(
+    "waiting_contributions",
+    metadata,
+    Column("event", Text, primary_key=True),  # the id that it will have in the trial's stream
+    Column("trial", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("id", Text, nullable=False),  # stream, n, due instant, rule, unit
+    Column("data", Text, nullable=False),
+    Index("ix_waiting_contributions_trial_at_us", "trial", "at_us"),
 )
 
 decisions = Table(
@@ -225,6 +246,12 @@ deliveries = Table(
     Column("delivered_us", BigInteger),
     UniqueConstraint("alert", "change", "subscription"),
     UniqueConstraint("subscription", "position"),
+)
+Index(
+    "ix_deliveries_unnumbered",
+    deliveries.c.subscription,
+    sqlite_where=deliveries.c.position.is_(None),
+    postgresql_where=deliveries.c.position.is_(None),
 )
 Index(
     "ix_deliveries_due",
