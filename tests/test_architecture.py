@@ -48,7 +48,9 @@ def test_imports_run_in_the_direction_of_the_corridor():
 
 
 def test_the_import_reader_sees_hidden_and_relative_imports():
-    source = "import a.b\ndef f():\n    from c.d import e\n    from . import g\n    from .h import i\n"
+    source = (
+        "import a.b\ndef f():\n    from c.d import e\n    from . import g\n    from .h import i\n"
+    )
     assert imported_packages(source) == {"a", "c", ".", ".h"}
 
 
@@ -57,7 +59,9 @@ def test_a_lock_file_names_no_address_and_no_folder(lock):
     odd = [
         line
         for line in (ROOT / lock).read_text().splitlines()
-        if not re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?|[a-z0-9.-]+==[\w.]+( ; [^/]+?)? \\", line)
+        if not re.fullmatch(
+            r"    --hash=sha256:[0-9a-f]{64}( \\)?|[a-z0-9.-]+==[\w.]+( ; [^/]+?)? \\", line
+        )
     ]
     assert odd == []
 
