@@ -1,0 +1,126 @@
+"""The guard before every endpoint: whose key is it, and may that role come in here.
+
+Who comes in: every request, before its view. Who goes out: `g.caller`, or Unauthenticated and
+Forbidden. ACCESS is the one table: an endpoint that is not in it is refused to everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, g, request
+
+from services import keys
+from services.errors import Forbidden, Unauthenticated
+from services.http.context import parts
+from services.keys import Caller
+
+PUBLISHER, CLINICIAN, OPS, ADMIN = "publisher", "clinician", "ops", "admin"
+
+PUBLIC: frozenset[str] = frozenset()
+EVERY_ROLE = frozenset({PUBLISHER, CLINICIAN, OPS, ADMIN})
+ADMINS = frozenset({ADMIN})
+CLINICAL = frozenset({CLINICIAN, ADMIN})
+# Sees no clinical values: what these endpoints show an ops key is stripped of them.
+WATCHING = frozenset({CLINICIAN, OPS, ADMIN})
+OPERATING = frozenset({OPS, ADMIN})
+# A clinician publishes overrides and corrections only; intake looks at the types.
+PUBLISHING = frozenset({PUBLISHER, CLINICIAN, ADMIN})
+READING_BACK = frozenset({PUBLISHER, CLINICIAN, ADMIN})
+
+ACCESS: Mapping[str, frozenset[str]] = {
+    "health.healthz": PUBLIC,
+    "health.readyz": PUBLIC,
+    "docs.openapi": EVERY_ROLE,
+    "docs.page": EVERY_ROLE,
+    "events.publish": PUBLISHING,
+    "events.status": READING_BACK,
+    "trials.listed": WATCHING,
+    "trials.create": ADMINS,
+    "trials.one": WATCHING,
+    "trials.advance": ADMINS,
+    "trials.suspend": CLINICAL,
+    "trials.resume": CLINICAL,
+    "trials.stopping": CLINICAL,
+    "protocols.listed": WATCHING,
+    "protocols.draft": ADMINS,
+    "protocols.one": WATCHING,
+    "protocols.activate": ADMINS,
+    "subjects.listed": CLINICAL,
+    "subjects.one": CLINICAL,
+    "subjects.timeline": CLINICAL,
+    "subjects.eligibility": CLINICAL,
+    "alerts.listed": WATCHING,
+    "alerts.one": WATCHING,
+    "alerts.acknowledge": CLINICAL,
+    "alerts.resolve": CLINICAL,
+    "alerts.comment": CLINICAL,
+    "subscriptions.listed": WATCHING,
+    "subscriptions.create": WATCHING,
+    "subscriptions.one": WATCHING,
+    "subscriptions.change": WATCHING,
+    "subscriptions.remove": WATCHING,
+    "ops.streams": OPERATING,
+    "ops.dead_letters": OPERATING,
+    "ops.requeue": OPERATING,
+    "ops.discard": OPERATING,
+}
+
+
+def install(app: Flask) -> None:
+    """Put the guard before every view of `app`."""
+    app.before_request(guard)
+
+
+def guard() -> None:
+    """Let the request through, with `g.caller` set, or raise."""
+    if request.endpoint is None:  # 404 and 405 tell nothing and need no key
+        return
+    allowed = ACCESS.get(request.endpoint)
+    if allowed is PUBLIC:
+        return
+    who = authenticated()
+    if allowed is None or who.role not in allowed:
+        raise Forbidden("The key's role does not reach this.")
+    trial = (request.view_args or {}).get("trial")
+    if trial is not None:
+        require_trial(who, trial)
+    g.caller = who
+
+
+def authenticated() -> Caller:
+    """The caller behind the request's bearer key."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("A key is needed: Authorization: Bearer <key>.")
+    return keys.authenticate(parts().database, token.strip())
+
+
+def reaches(who: Caller, trial: str | None) -> bool:
+    """Whether the key covers `trial`; a key that names no trials covers all."""
+    return who.trials is None or trial in who.trials
+
+
+def require_trial(who: Caller, trial: str) -> None:
+    """Refuse a trial outside the key's, whether or not it exists."""
+    if not reaches(who, trial):
+        raise Forbidden("The key does not reach this trial.")
+
+
+def sees_values(who: Caller) -> bool:
+    """Whether clinical values may be shown to this caller."""
+    return who.role in CLINICAL
+
+
+def within(who: Caller, wanted: str | None) -> tuple[str, ...] | None:
+    """The trials a list may show: None is all. Raises Forbidden for one outside the key's."""
+    if wanted is not None:
+        require_trial(who, wanted)
+        return (wanted,)
+    return None if who.trials is None else tuple(sorted(who.trials))
+
+
+def describe() -> dict[str, Any]:
+    """The security scheme of the OpenAPI document."""
+    return {"type": "http", "scheme": "bearer", "description": "An API key: vigil keys create."}

@@ -1,0 +1,60 @@
+"""What every resource needs of the running application, and how it answers.
+
+Who comes in: the resources. Who goes out: the app's parts, the caller, JSON by orjson.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, cast
+
+import orjson
+from flask import Response, current_app, g
+
+from services.broker import Broker
+from services.config import Settings
+from services.database import Database
+from services.keys import Caller
+
+EXTENSION = "vigil"
+
+
+class Parts(Protocol):
+    """The part of bootstrap's `Services` that this door leans on."""
+
+    @property
+    def settings(self) -> Settings:
+        """What the environment asked for."""
+
+    @property
+    def database(self) -> Database:
+        """The store."""
+
+    @property
+    def broker(self) -> Broker:
+        """The doorbell."""
+
+
+def parts() -> Parts:
+    """The parts that create_app was given."""
+    return cast(Parts, current_app.extensions[EXTENSION])
+
+
+def caller() -> Caller:
+    """Whose key it was; only behind the guard of auth.py."""
+    return cast(Caller, g.caller)
+
+
+def actor(who: Caller) -> str:
+    """The person of the key, else the key: what the audit and an action's `by` show."""
+    return who.person or who.key_id
+
+
+def reply(
+    body: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A JSON answer; `body` is already in the contract's shape."""
+    answer = Response(orjson.dumps(body), status=status, content_type="application/json")
+    if headers:
+        answer.headers.update(headers)
+    return answer

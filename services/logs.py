@@ -1,0 +1,107 @@
+"""The log: one JSON object a line on standard error, for machines first.
+
+Who comes in: the doors, once, with a level. Who goes out: structlog and the standard library's
+loggers, both without a clinical value, a subject or the text of an exception (which may quote
+either): an exception is logged as its class and the places it passed.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from types import TracebackType
+
+import orjson
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+# Keys that name what must never be written, whoever tries.
+FORBIDDEN = frozenset(
+    {"subject", "subjects", "value", "values", "data", "evidence", "detail", "note", "title"}
+    | {"body", "facts", "payload", "content", "query", "authorization", "key", "secret"}
+)
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+def frames(error: BaseException) -> list[str]:
+    """Where `error` passed, outermost first: file, line and function, no locals, no text."""
+    stack = traceback.extract_tb(error.__traceback__)
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in stack]
+
+
+def chain(error: BaseException) -> list[str]:
+    """The class names of `error` and of what caused it, outermost first."""
+    names: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(names) < 10:
+        names.append(f"{type(current).__module__}.{type(current).__qualname__}")
+        current = current.__cause__ or current.__context__
+    return names
+
+
+def _redact(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
+    """Drop what must never be written; `redacted` tells that somebody tried."""
+    tried = sorted(FORBIDDEN & entry.keys())
+    for name in tried:
+        del entry[name]
+    if tried:
+        entry["redacted"] = tried
+    return entry
+
+
+def _only_places(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
+    """Turn exception information into class names and places."""
+    given = entry.pop("exc_info", None)
+    if given is True:
+        given = sys.exc_info()
+    error = given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        entry["error"] = chain(error)
+        entry["frames"] = frames(error)
+    return entry
+
+
+def _as_json(_: WrappedLogger, __: str, entry: EventDict) -> str:
+    """One line; what orjson does not know is written as its type's name, never as its text."""
+    line = orjson.dumps(entry, default=lambda other: f"<{type(other).__name__}>")
+    return line.decode()
+
+
+def configure(level: str = "info") -> None:
+    """Set up logging for this process; a second call replaces the first."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _only_places,
+        _redact,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(shared))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+
+
+def _formatter(shared: list[structlog.typing.Processor]) -> logging.Formatter:
+    """The same processors for loggers of the standard library."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _as_json],
+    )
+
+
+def get(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of one room."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger

@@ -1,0 +1,130 @@
+"""Trials and their protocol versions at a glance.
+
+Who comes in: GET /v1/trials..., GET .../protocols. Who goes out: trials, streams, alerts, protocols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, func, select
+
+from services.clock import iso
+from services.models import alerts, protocol_versions, streams, trials
+from services.reading import engines
+from services.reading.pages import Json, everything, iso_or_none, page, unpack
+
+# How long a first person's wish waits for a second person (contract §3).
+SECOND_PERSON_WITHIN_US = 24 * 3600 * 1_000_000
+
+
+def listed(
+    conn: Connection, only: Collection[str] | None, cursor: str | None, limit: int, now_us: int
+) -> Json:
+    """Trials by id; `only` are those that the key reaches, None all."""
+    query = select(trials).order_by(trials.c.id).limit(limit + 1)
+    if only is not None:
+        query = query.where(trials.c.id.in_(only))
+    after = unpack(cursor, str)
+    if after is not None:
+        query = query.where(trials.c.id > after[0])
+    rows = conn.execute(query).all()
+    return page(rows, limit, lambda row: _shape(conn, row, now_us), lambda row: (row.id,))
+
+
+def one(conn: Connection, trial: str, now_us: int) -> Json | None:
+    """One trial, or None."""
+    row = conn.execute(select(trials).where(trials.c.id == trial)).first()
+    return None if row is None else _shape(conn, row, now_us)
+
+
+def exists(conn: Connection, trial: str) -> bool:
+    """Whether there is such a trial."""
+    return conn.execute(select(trials.c.id).where(trials.c.id == trial)).first() is not None
+
+
+def _shape(conn: Connection, row: Row[Any], now_us: int) -> Json:
+    protocol = engines.active(conn, row.id)
+    return {
+        "id": row.id,
+        "mode": row.mode,
+        "status": row.status,
+        "title": protocol.definition.title if protocol else None,
+        "banner": row.banner,
+        "active_version": row.active_version,
+        "enrolment": {
+            "enrolled": _enrolled(conn, row.id),
+            "target": protocol.definition.target if protocol else None,
+        },
+        "open_alerts": _open_alerts(conn, row.id),
+        "clock": iso_or_none(row.clock_us or None) if row.mode == "replay" else None,
+        "hold": _with_time(row.hold, "since"),
+        "awaiting_second": _waiting(row.awaiting_second, now_us),
+        "created_at": iso(row.created_us),
+    }
+
+
+# Whoever has one of these was enrolled, and stays counted.
+ONCE_ENROLLED = ("enrolled", "treatment_stopped", "completed", "lost")
+
+
+def _enrolled(conn: Connection, trial: str) -> int:
+    """How many subjects are enrolled, by the trial's own stream."""
+    row = conn.execute(
+        select(streams.c.state, streams.c.protocol_version).where(
+            streams.c.trial == trial, streams.c.subject == "*"
+        )
+    ).first()
+    return engines.enrolled(conn, trial, row) if row is not None else 0
+
+
+def _open_alerts(conn: Connection, trial: str) -> int:
+    query = (
+        select(func.count())
+        .select_from(alerts)
+        .where(alerts.c.trial == trial, alerts.c.status != "resolved")
+    )
+    return conn.execute(query).scalar_one()
+
+
+def _with_time(text: str | None, name: str) -> Json | None:
+    """A stored JSON object whose `<name>_us` leaves as `<name>`, RFC 3339."""
+    if text is None:
+        return None
+    found: Json = orjson.loads(text)
+    return {**{key: found[key] for key in found if key != f"{name}_us"}, name: iso(found[f"{name}_us"])}
+
+
+def _waiting(text: str | None, now_us: int) -> Json | None:
+    """The first person's wish, while it still counts."""
+    wish = _with_time(text, "at")
+    if text is None or wish is None:
+        return None
+    until_us = orjson.loads(text)["at_us"] + SECOND_PERSON_WITHIN_US
+    return {**wish, "until": iso(until_us)} if now_us < until_us else None
+
+
+def versions(conn: Connection, trial: str) -> Json:
+    """A trial's protocol versions, oldest first."""
+    query = (
+        select(protocol_versions)
+        .where(protocol_versions.c.trial == trial)
+        .order_by(protocol_versions.c.created_us, protocol_versions.c.version)
+    )
+    return everything([version_shape(row) for row in conn.execute(query)])
+
+
+def version_shape(row: Row[Any]) -> Json:
+    """One version without its text."""
+    return {
+        "trial": row.trial,
+        "version": row.version,
+        "status": row.status,
+        "digest": row.digest,
+        "created_at": iso(row.created_us),
+        "created_by": row.created_by,
+        "effective_from": iso_or_none(row.effective_from_us),
+        "approved_by": row.approved_by,
+    }
