@@ -1,0 +1,130 @@
+"""What goes into a step and what comes out of it: the log's events, findings' changes, results.
+
+Who comes in: services, with events of one stream. Who goes out: step and trial, with results.
+Every instant is microseconds since 1970 UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rules.model import Scalar
+from rules.terms import Category, Change, Decision, Scope, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of one stream's log; `n` is its number there, `event` the server's id."""
+
+    n: int
+    event: str
+    source: str
+    id: str
+    type: str  # rules.terms.EventType
+    time_us: int  # start of the span that `timeprecision` names, in the protocol's zone
+    timeprecision: str  # second | day | month | year
+    received_us: int
+    data: Mapping[str, object]  # canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One fact behind a verdict or a finding; `value` null: recorded, and yet not known."""
+
+    fact: str
+    value: Scalar | None
+    unit: str | None
+    time_us: int | None
+    event: str | None
+
+    def as_dict(self) -> dict[str, object]:
+        """The contract's keys; `time` still in microseconds."""
+        return {
+            "fact": self.fact,
+            "value": self.value,
+            "unit": self.unit,
+            "time": self.time_us,
+            "event": self.event,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FindingChange:
+    """What a step did to one finding.
+
+    For CLEARED and SUPERSEDED `detail` is empty and `evidence` too: the alert keeps its own.
+    """
+
+    change: Change
+    rule: str
+    key: str  # of the episode
+    scope: Scope
+    category: Category
+    severity: Severity
+    title: str
+    detail: str
+    action: str
+    source_text: str
+    evidence: tuple[dict[str, object], ...]  # Evidence.as_dict
+    occurred_us: int
+    because_of: str | None  # event id; null: time alone
+    hold: str | None  # infusion | enrolment
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one subject now counts for in one of the trial's sums.
+
+    `rule`: 'enrolled', 'infused' or a stopping rule's id; `unit`: 'subject' or 'infusion:2'.
+    A higher revision replaces a lower; a withdrawn one counts for nothing.
+    """
+
+    rule: str
+    unit: str
+    subject: str
+    evaluable: bool
+    event: bool
+    since_us: int
+    at_us: int  # receipt or due instant of the step that made it
+    revision: int
+    withdrawn: bool = False
+
+    def as_data(self) -> dict[str, object]:
+        """The `data` of the event that is appended to the trial's stream."""
+        return {
+            "rule": self.rule,
+            "unit": self.unit,
+            "subject": self.subject,
+            "evaluable": self.evaluable,
+            "event": self.event,
+            "since_us": self.since_us,
+            "at_us": self.at_us,
+            "revision": self.revision,
+            "withdrawn": self.withdrawn,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One whole step: event `n` itself (`due_us` 0), or a due instant passed after it."""
+
+    n: int
+    due_us: int
+    at_us: int
+    decision: Decision | None
+    digest: str  # of the decision, the verdicts and the open findings
+    changes: tuple[FindingChange, ...]
+    contributions: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A stream's state after its steps, and what they said."""
+
+    state: bytes
+    results: tuple[StepResult, ...]
+    next_due_us: int | None
+    reached_us: int
+    status: str | None  # enrolment status of the subject
+    decision: str | None

@@ -1,0 +1,109 @@
+"""UCUM units: whether one converts into another, and the conversion, rounded as we compare.
+
+Who comes in: the door's checker and the timeline. Who goes out: pint, once per pair of units.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from rules.errors import EvaluationError
+
+# UCUM's arbitrary units convert into nothing but themselves; pint takes them for plain numbers.
+_ARBITRARY = re.compile(
+    r"\[(?:IU|iU|arb'U|USP'U|GPL'U|MPL'U|APL'U|beth'U|anti'Xa'U|todd'U|dye'U|smgy'U|bdsk'U|ka'U"
+    r"|knk'U|mclg'U|tb'U|CCID_50|TCID_50|EID_50|PFU|FFU|CFU|IR|BAU|AU|Amb'a'1'U|PNU|Lf|D'ag'U"
+    r"|FEU|ELU|EU)\]"
+)
+_ANNOTATION = re.compile(r"\{[^{}]*\}")
+_TOLERANCE = 1e-9
+
+
+class _Line(NamedTuple):
+    """target = factor * value + offset."""
+
+    factor: float
+    offset: float
+
+
+def rounded(value: float) -> float:
+    """`value` at 12 significant digits, which is where converted values are compared."""
+    return float(f"{value:.12g}")
+
+
+@lru_cache(maxsize=1)
+def _registry() -> Any:  # noqa: ANN401 - ucumvert has no types
+    from ucumvert import PintUcumRegistry  # noqa: PLC0415 - 0.7 s, only where units differ
+
+    return PintUcumRegistry()
+
+
+@lru_cache(maxsize=4096)
+def _unit(ucum: str) -> Any:  # noqa: ANN401
+    """The pint quantity of one UCUM unit; None where it is no UCUM unit."""
+    import lark  # noqa: PLC0415 - with the registry
+    import pint  # noqa: PLC0415
+
+    plain = _ANNOTATION.sub("", ucum)
+    if not plain:
+        plain = "1" if ucum else ucum  # an annotation alone is the unity
+    if not plain:
+        return None
+    try:
+        quantity = _registry().from_ucum(plain)
+    except (lark.exceptions.LarkError, pint.PintError, AttributeError, ValueError):
+        return None
+    return quantity if hasattr(quantity, "dimensionality") else None
+
+
+@lru_cache(maxsize=4096)
+def _line(source: str, target: str) -> _Line | None:
+    """How `source` converts into `target`; None where it does not, or not along a line."""
+    import pint  # noqa: PLC0415
+
+    given, wanted = _unit(source), _unit(target)
+    if given is None or wanted is None or _arbitrary(source) != _arbitrary(target):
+        return None
+    registry = _registry()
+
+    def at(value: float) -> float:
+        quantity = registry.Quantity(value * given.magnitude, given.units)
+        return float(quantity.to(wanted.units).magnitude) / float(wanted.magnitude)
+
+    try:
+        zero, one, ten = at(0.0), at(1.0), at(10.0)
+    except (pint.PintError, ZeroDivisionError, ValueError, OverflowError):
+        return None
+    factor = one if zero == 0 else (ten - zero) / 10
+    straight = abs(zero + 10 * factor - ten) <= _TOLERANCE * max(abs(ten), abs(zero))
+    near_one = abs(zero + factor - one) <= _TOLERANCE * max(abs(one), abs(zero), abs(factor))
+    return _Line(factor, zero) if straight and near_one else None
+
+
+def _arbitrary(ucum: str) -> list[str]:
+    return sorted(found.lower() for found in _ARBITRARY.findall(ucum))
+
+
+def known(ucum: str) -> bool:
+    """Whether this is a UCUM unit at all."""
+    return _unit(ucum) is not None
+
+
+def convertible(source: str, target: str) -> bool:
+    """Whether a value in `source` can be told in `target`; equal spellings always can."""
+    return source == target or _line(source, target) is not None
+
+
+def convert(value: float, source: str, target: str) -> float:
+    """`value` in `target`, at 12 significant digits; untouched where the units are equal.
+
+    Raises EvaluationError where it cannot be: the door should have refused it.
+    """
+    if source == target:
+        return value
+    line = _line(source, target)
+    if line is None:
+        raise EvaluationError("a unit does not convert into its fact's unit")  # noqa: EM101
+    return rounded(line.factor * value + line.offset)
