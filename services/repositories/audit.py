@@ -1,0 +1,66 @@
+"""The audit's rows and the head of each chain.
+
+Who comes in: services.audit. Who goes out: the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.models import audit, audit_heads
+
+AuditRow = Row[*tuple[Any, ...]]
+
+
+def lock_head(conn: Connection, chain: str, first_hash: str) -> tuple[int, str]:
+    """The number and hash of the chain's last row, locked; (0, `first_hash`) for a new chain."""
+    query = select(audit_heads.c.n, audit_heads.c.hash).where(audit_heads.c.chain == chain)
+    head = conn.execute(query.with_for_update()).one_or_none()
+    if head is None:
+        dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+        new = dialect.insert(audit_heads).values(chain=chain, n=0, hash=first_hash)
+        conn.execute(new.on_conflict_do_nothing())
+        head = conn.execute(query.with_for_update()).one()
+    return head.n, head.hash
+
+
+def add(conn: Connection, rows: list[dict[str, Any]]) -> None:
+    """Rows of one chain in order; the last becomes its head."""
+    last = rows[-1]
+    conn.execute(insert(audit), rows)
+    conn.execute(
+        update(audit_heads)
+        .where(audit_heads.c.chain == last["chain"])
+        .values(n=last["n"], hash=last["hash"])
+    )
+
+
+def heads(conn: Connection) -> dict[str, tuple[int, str]]:
+    """Number and hash of every chain's last row."""
+    return {row.chain: (row.n, row.hash) for row in conn.execute(select(audit_heads))}
+
+
+def chain_rows(conn: Connection, chain: str) -> Iterator[AuditRow]:
+    """A chain's rows in order, a thousand in memory at a time."""
+    query = select(audit).where(audit.c.chain == chain).order_by(audit.c.n)
+    yield from conn.execute(query.execution_options(yield_per=1000))
+
+
+def chains(conn: Connection) -> set[str]:
+    """Every chain that has a row or a head."""
+    with_rows = conn.scalars(select(audit.c.chain).distinct())
+    return set(with_rows) | set(heads(conn))
+
+
+def latest(conn: Connection, chain: str | None, before: int | None, limit: int) -> list[AuditRow]:
+    """The newest rows, of one chain before number `before` or of all by time."""
+    query = select(audit)
+    if chain is not None:
+        query = query.where(audit.c.chain == chain)
+    if before is not None:
+        query = query.where(audit.c.n < before)
+    return list(conn.execute(query.order_by(audit.c.at_us.desc(), audit.c.n.desc()).limit(limit)))

@@ -1,0 +1,63 @@
+"""API keys as stored: a hash, what it may do and where.
+
+Who comes in: services.keys. Who goes out: the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, insert, select, update
+
+from services.models import api_keys
+
+KeyRow = Row[*tuple[Any, ...]]
+
+
+def add(
+    conn: Connection,
+    key_id: str,
+    *,
+    digest: str,
+    role: str,
+    trials: Sequence[str] | None,
+    person: str | None,
+    name: str,
+    now_us: int,
+) -> None:
+    """A new key by its sha256; `trials` None means all."""
+    conn.execute(
+        insert(api_keys).values(
+            id=key_id,
+            hash=digest,
+            role=role,
+            trials=None if trials is None else orjson.dumps(sorted(trials)).decode(),
+            person=person,
+            name=name,
+            created_us=now_us,
+        )
+    )
+
+
+def by_digest(conn: Connection, digest: str) -> KeyRow | None:
+    """The key that is not revoked and has this sha256."""
+    query = select(api_keys).where(api_keys.c.hash == digest, api_keys.c.revoked_us.is_(None))
+    return conn.execute(query).one_or_none()
+
+
+def get(conn: Connection, key_id: str) -> KeyRow | None:
+    """The key of that id, revoked or not."""
+    return conn.execute(select(api_keys).where(api_keys.c.id == key_id)).one_or_none()
+
+
+def every(conn: Connection) -> list[KeyRow]:
+    """All keys, oldest first, revoked ones too."""
+    return list(conn.execute(select(api_keys).order_by(api_keys.c.created_us, api_keys.c.id)))
+
+
+def revoke(conn: Connection, key_id: str, now_us: int) -> bool:
+    """Make a key useless from now on; False if it was so already or does not exist."""
+    live = (api_keys.c.id == key_id) & api_keys.c.revoked_us.is_(None)
+    return conn.execute(update(api_keys).where(live).values(revoked_us=now_us)).rowcount == 1

@@ -1,0 +1,72 @@
+"""The versions of each trial's protocol: immutable text, with who approved it and since when.
+
+Who comes in: services.protocols, reading. Who goes out: the store.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from services.models import protocol_versions, trials
+
+DRAFT = "draft"
+ACTIVE = "active"
+RETIRED = "retired"
+
+VersionRow = Row[*tuple[Any, ...]]
+
+
+def add(
+    conn: Connection, trial: str, version: str, *, digest: str, yaml: str, by: str, now_us: int
+) -> None:
+    """A draft. Raises IntegrityError if the version exists."""
+    conn.execute(
+        insert(protocol_versions).values(
+            trial=trial,
+            version=version,
+            status=DRAFT,
+            digest=digest,
+            yaml=yaml,
+            created_us=now_us,
+            created_by=by,
+        )
+    )
+
+
+def get(conn: Connection, trial: str, version: str) -> VersionRow | None:
+    """The whole row, with its YAML."""
+    wanted = (protocol_versions.c.trial == trial) & (protocol_versions.c.version == version)
+    return conn.execute(select(protocol_versions).where(wanted)).one_or_none()
+
+
+def of_trial(conn: Connection, trial: str) -> list[VersionRow]:
+    """Every version of a trial, oldest first."""
+    query = select(protocol_versions).where(protocol_versions.c.trial == trial)
+    ordered = query.order_by(protocol_versions.c.created_us, protocol_versions.c.version)
+    return list(conn.execute(ordered))
+
+
+def active(conn: Connection, trial: str) -> VersionRow | None:
+    """The version in force, or None before the first activation."""
+    joined = (trials.c.id == protocol_versions.c.trial) & (
+        trials.c.active_version == protocol_versions.c.version
+    )
+    query = select(protocol_versions).join(trials, joined).where(trials.c.id == trial)
+    return conn.execute(query).one_or_none()
+
+
+def set_active(
+    conn: Connection, trial: str, version: str, *, effective_from_us: int, approved_by: str
+) -> None:
+    """Put `version` in force and retire the one before; the trial's row must be locked."""
+    mine = protocol_versions.c.trial == trial
+    was_active = mine & (protocol_versions.c.status == ACTIVE)
+    conn.execute(update(protocol_versions).where(was_active).values(status=RETIRED))
+    conn.execute(
+        update(protocol_versions)
+        .where(mine, protocol_versions.c.version == version)
+        .values(status=ACTIVE, effective_from_us=effective_from_us, approved_by=approved_by)
+    )
+    conn.execute(update(trials).where(trials.c.id == trial).values(active_version=version))
