@@ -1,0 +1,142 @@
+"""The scenarios inside a file: fixtures expanded, defaults filled in, expectations typed.
+
+Who comes in: schema.py. Who goes out: rules.model.Scenario, its events as CloudEvents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rules.language.conditions import did_you_mean
+from rules.language.loader import Map, Seq
+from rules.language.reading import Book, Section
+from rules.model import Expected, Scenario
+from rules.terms import Decision, Verdict
+
+_EVENT_KEYS = (
+    "type", "time", "data", "id", "source", "subject", "trial", "timeprecision", "recordedtime", "specversion",
+)  # fmt: skip
+_WITHOUT = ("code", "document", "type")
+
+
+class EventMap(dict[str, object]):
+    """One event of a scenario; remembers its line for later complaints."""
+
+    line: int = 0
+
+
+def scenarios(top: Section, book: Book) -> tuple[Scenario, ...]:
+    """All scenarios of the file."""
+    fixtures = _fixtures(top, book)
+    return tuple(
+        _scenario(item, fixtures, book) for item in top.sections("scenarios", "the scenario")
+    )
+
+
+def _fixtures(top: Section, book: Book) -> Mapping[str, list[Map]]:
+    node = top.mapping("fixtures")
+    result: dict[str, list[Map]] = {}
+    for name, value in node.items():
+        if not isinstance(value, Seq) or not all(isinstance(item, Map) for item in value):
+            book.complain(node.lines[name], f"the fixture `{name}` must be a list of events")
+            value = []
+        result[name] = list(value)
+    return result
+
+
+def _scenario(item: Section, fixtures: Mapping[str, list[Map]], book: Book) -> Scenario:
+    name = item.text("name", required=True)
+    given = [event for fixture in _given(item, fixtures) for event in fixtures[fixture]]
+    without = item.texts("without")
+    dropped = [event for event in given if _words(event) & set(without)]
+    for word in without:
+        if not any(word in _words(event) for event in dropped):
+            near = did_you_mean(word, {known for event in given for known in _words(event)})
+            item.complain("without", f"`without`: nothing given is `{word}`", near)
+    kept = [event for event in given if event not in dropped]
+    own = item.items("events")
+    events = _events([*kept, *(event for event in own if isinstance(event, Map))], book)
+    if len(own) != sum(isinstance(event, Map) for event in own):
+        item.complain("events", "each event must be a mapping", "{type: .., time: .., data: {..}}")
+    expect = _expectations(item)
+    item.close()
+    return Scenario(name, tuple(events), expect, item.line())
+
+
+def _given(item: Section, fixtures: Mapping[str, list[Map]]) -> list[str]:
+    known = []
+    for name in item.texts("given"):
+        if name in fixtures:
+            known.append(name)
+        else:
+            item.complain("given", f"unknown fixture `{name}`", did_you_mean(name, fixtures))
+    return known
+
+
+def _words(event: Map) -> set[str]:
+    data = event.get("data")
+    words = {event.get("type")}
+    if isinstance(data, Map):
+        words |= {data.get(key) for key in _WITHOUT if isinstance(data.get(key), str)}
+    return {word for word in words if isinstance(word, str)}
+
+
+def _events(nodes: list[Map], book: Book) -> list[EventMap]:
+    """CloudEvents with what a scenario may leave out filled in: s-1, s-2... of subject S-1."""
+    result = []
+    for number, node in enumerate(nodes, start=1):
+        section = Section(book, node, f"event {number}")
+        section.asked.update(_EVENT_KEYS)
+        section.close()
+        section.text("type", required=True)
+        section.text("time", required=True)
+        event = EventMap(
+            specversion="1.0", id=f"s-{number}", source="scenario", subject="S-1", trial="scenario"
+        )
+        event.update({key: plain(value) for key, value in node.items()})
+        event.setdefault("data", {})
+        event.line = node.line
+        result.append(event)
+    return result
+
+
+def plain(node: Any) -> Any:
+    """The tree without its lines: dicts, lists and scalars."""
+    if isinstance(node, Map):
+        return {key: plain(value) for key, value in node.items()}
+    return [plain(value) for value in node] if isinstance(node, Seq) else node
+
+
+def _expectations(item: Section) -> tuple[Expected, ...]:
+    value = item.raw("expect", required=True)
+    if isinstance(value, Map):
+        return (_expected(Section(item.book, value, f"{item.what}, `expect`"), item),)
+    if not isinstance(value, Seq):
+        if value is not None:
+            item.complain("expect", "`expect` must be a mapping or a list of them")
+        return ()
+    parts = list(item.sections("expect", f"{item.what}, `expect`"))
+    return tuple(_expected(part, item) for part in parts)
+
+
+def _expected(part: Section, item: Section) -> Expected:
+    verdicts = part.mapping("verdicts")
+    for criterion, verdict in verdicts.items():
+        if verdict not in [known.value for known in Verdict]:
+            message = f"{item.what}: `{criterion}` must be one of {', '.join(Verdict)}"
+            part.book.complain(
+                verdicts.lines[criterion], message, did_you_mean(str(verdict), list(Verdict))
+            )
+    result = Expected(
+        at=part.text("at") or None,
+        decision=part.choice("decision", [known.value for known in Decision], required=False)
+        or None,
+        verdicts={name: verdict for name, verdict in verdicts.items() if isinstance(verdict, str)},
+        alerts=part.texts("alerts") if "alerts" in part.node else None,
+        opened=part.texts("opened") if "opened" in part.node else None,
+        line=part.line(),
+    )
+    part.asked |= {"alerts", "opened"}
+    part.close()
+    return result

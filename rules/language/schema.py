@@ -1,0 +1,262 @@
+"""A checked tree -> rules.model.Definition, or every complaint at once.
+
+Who comes in: the front door with a protocol's text. Who goes out: a Definition that holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, available_timezones
+
+from rules.errors import ProtocolError
+from rules.language import checks, declarations
+from rules.language.conditions import ConditionError, compile_condition, did_you_mean
+from rules.language.loader import Map, Seq, parse
+from rules.language.reading import Book, Section
+from rules.language.scenarios import scenarios
+from rules.language.vocabulary import FactType, declared, scopes
+from rules.model import (
+    AlertRule,
+    Condition,
+    Const,
+    Criterion,
+    Definition,
+    FactSpec,
+    Parameter,
+    Scalar,
+    Source,
+    StoppingRule,
+)
+from rules.terms import Category, CriterionKind, Scope, Severity
+
+LANGUAGE = 1
+PROTOCOL_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,31}")
+CRITERION_ID = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
+RULE_ID = re.compile(r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*")
+SEXES = ("all", "female", "male")
+
+
+def read(text: str, file: str) -> Definition:
+    """The definition that a text holds. Raises ProtocolError with every complaint."""
+    tree = parse(text, file)
+    book = Book(file)
+    definition = _Reader(book, Section(book, tree, "")).definition(text)
+    if not book.complaints:
+        checks.check(definition, book)
+    if book.complaints:
+        raise ProtocolError(book.complaints)
+    return definition
+
+
+@dataclass
+class _Reader:
+    """Reads the top of the file in the order in which its parts need one another."""
+
+    book: Book
+    top: Section
+
+    def definition(self, text: str) -> Definition:
+        self._version()
+        header = self.top.section("protocol", required=True) or Section(
+            self.book, Map(1), "`protocol`"
+        )
+        parameters = declarations.parameters(self.top.mapping("parameters"), self.book)
+        target = header.integer("target", low=1, high=1_000_000, required=True) or 0
+        self.params: dict[str, Scalar] = {"target": target}
+        self.params |= {name: parameter.value for name, parameter in parameters.items()}
+        codes = declarations.codes(self.top)
+        facts = declarations.facts(self.top.mapping("facts"), codes, self.params, self.book)
+        self.sources = _sources(header)
+        self._sources_of(parameters)
+        definition = Definition(
+            id=header.name("id", PROTOCOL_ID, "lower-case letters, digits and -"),
+            version=header.name("version", VERSION, 'a short text, as "1.0"'),
+            title=header.text("title", required=True),
+            time_zone=_time_zone(header),
+            target=target,
+            sex=header.choice("sex", SEXES, required=False) or "all",
+            outcomes=_outcomes(header),
+            sources=self.sources,
+            parameters=parameters,
+            codes=codes,
+            facts=facts,
+            criteria=self._criteria(facts),
+            **self._rules(facts),  # type: ignore[arg-type]
+            scenarios=scenarios(self.top, self.book),
+            file=self.book.file,
+            digest=hashlib.sha256(text.encode()).hexdigest(),
+        )
+        header.close()
+        self.top.close()
+        return definition
+
+    def _version(self) -> None:
+        version = self.top.raw("vigil", required=True)
+        if version is not None and (isinstance(version, bool) or version != LANGUAGE):
+            self.top.complain("vigil", f"this is not language version {LANGUAGE}", "vigil: 1")
+
+    def _sources_of(self, parameters: Mapping[str, Parameter]) -> None:
+        node = self.top.mapping("parameters")
+        for name, parameter in parameters.items():
+            if parameter.source not in (*self.sources, "not in the record", ""):
+                near = did_you_mean(parameter.source, [*self.sources, "not in the record"])
+                message = f"the parameter `{name}`: unknown source `{parameter.source}`"
+                self.book.complain(node.lines[name], message, near or "declare it under `sources`")
+
+    def _criteria(self, facts: Mapping[str, FactSpec]) -> tuple[Criterion, ...]:
+        names = declared(facts)
+        result = []
+        for item in self.top.sections("criteria", "the criterion"):
+            criterion = Criterion(
+                id=item.name("id", CRITERION_ID, "capital letters and digits, as I1"),
+                kind=item.enum("kind", CriterionKind) or CriterionKind.INCLUSION,
+                text=item.text("text", required=True),
+                when=self._condition(item, "when", names),
+                source=self._source(item),
+                applicable_if=self._condition(item, "applicable_if", names, required=False),
+                interpretation=item.text("interpretation"),
+                waivable=item.boolean("waivable"),
+                expression=_expression(item, "when"),
+                line=item.line(),
+            )
+            item.close()
+            result.append(criterion)
+        return tuple(result)
+
+    def _rules(self, facts: Mapping[str, FactSpec]) -> dict[str, object]:
+        ids = [node.get("id") for node in self.top.items("criteria") if isinstance(node, Map)]
+        adverse = scopes({}, (), ())[Scope.ADVERSE_EVENT]
+        stopping = tuple(
+            self._stopping(item, adverse)
+            for item in self.top.sections("stopping", "the stopping rule")
+        )
+        names = scopes(facts, [name for name in ids if isinstance(name, str)], stopping)
+        rules = tuple(self._rule(item, names) for item in self.top.sections("rules", "the rule"))
+        return {"rules": rules, "stopping": stopping}
+
+    def _rule(self, item: Section, names: Mapping[Scope, Mapping[str, FactType]]) -> AlertRule:
+        scope = item.enum("on", Scope)
+        rule = AlertRule(
+            id=item.name("id", RULE_ID, "capital letters, digits and -, as S-FEVER"),
+            scope=scope or Scope.SUBJECT,
+            category=item.enum("category", Category) or Category.SAFETY,
+            severity=item.enum("severity", Severity) or Severity.INFO,
+            when=self._condition(item, "when", names[scope]) if scope else self._unread(item),
+            title=item.text("title", required=True),
+            detail=item.text("detail"),
+            action=item.text("action", required=True),
+            source=self._source(item),
+            hold=item.choice("hold", ("infusion", "enrolment"), required=False) or None,
+            expression=_expression(item, "when"),
+            line=item.line(),
+        )
+        item.close()
+        return rule
+
+    def _unread(self, item: Section) -> Condition:
+        item.asked.add("when")
+        return Const(value=False)
+
+    def _stopping(self, item: Section, names: Mapping[str, FactType]) -> StoppingRule:
+        days = declarations.resolve(item, "window_days", self.params)
+        if days is None:
+            item.raw("window_days", required=True)
+        rule = StoppingRule(
+            id=item.name("id", RULE_ID, "capital letters, digits and -, as ST-TOX"),
+            title=item.text("title", required=True),
+            method=item.choice("method", ("table",)),
+            endpoint=self._condition(item, "endpoint", names),
+            window_days=item.whole("window_days", days, 1, 36500) or 1,
+            table=_table(item),
+            source=self._source(item),
+            expression=_expression(item, "endpoint"),
+            line=item.line(),
+        )
+        item.close()
+        return rule
+
+    def _condition(
+        self, item: Section, key: str, names: Mapping[str, FactType], *, required: bool = True
+    ) -> Condition:
+        value = item.raw(key, required=required)
+        if isinstance(value, bool):
+            return Const(value)
+        if value is None:
+            return Const(value=True)
+        if not isinstance(value, str):
+            item.complain(key, f"`{key}` must be a condition", 'a text, as "ecog in [0, 1, 2]"')
+            return Const(value=True)
+        try:
+            return compile_condition(value, names, self.params)
+        except ConditionError as error:
+            message = f"{item.what}, `{key}`: {error.message}"
+            self.book.complain(item.line(key) + error.line, message, error.hint)
+            return Const(value=True)
+
+    def _source(self, item: Section) -> Source:
+        part = item.section("source", required=True)
+        if part is None:
+            return Source("")
+        document = part.text("document", required=True)
+        if document and document not in self.sources:
+            near = did_you_mean(document, self.sources)
+            part.complain(
+                "document", f"unknown source `{document}`", near or "declare it under `sources`"
+            )
+        source = Source(document, part.text("section"), part.text("quote"), part.text("confidence"))
+        part.close()
+        return source
+
+
+def _expression(item: Section, key: str) -> str:
+    value = item.node.get(key)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+def _sources(header: Section) -> dict[str, str]:
+    node = header.mapping("sources", required=True)
+    for name, value in node.items():
+        if not isinstance(value, str) or not value:
+            header.book.complain(node.lines[name], f"the source `{name}` must be a text")
+    return {name: value for name, value in node.items() if isinstance(value, str)}
+
+
+def _outcomes(header: Section) -> dict[str, tuple[str, ...]]:
+    part = header.section("outcomes")
+    if part is None:
+        return {}
+    result = {key: part.texts(key) for key in ("primary", "secondary")}
+    part.close()
+    return result
+
+
+def _time_zone(header: Section) -> str:
+    name = header.text("time_zone", required=True)
+    if name and name not in available_timezones():
+        near = did_you_mean(name, available_timezones())
+        header.complain("time_zone", f"unknown time zone `{name}`", near or "as Asia/Seoul")
+    return str(ZoneInfo(name)) if name in available_timezones() else "UTC"
+
+
+def _table(item: Section) -> tuple[tuple[int, int], ...]:
+    rows = []
+    items = item.items("table", required=True)
+    for row, line in zip(items, items.lines, strict=True):
+        whole = isinstance(row, Seq) and [type(cell) for cell in row] == [int, int]
+        if not whole or not 1 <= row[1] <= row[0]:
+            message = f"{item.what}: a row of `table` is [evaluable, stop_at], stop_at from 1 to evaluable"
+            item.book.complain(line, message, "[3, 2]")
+            return ()
+        rows.append((row[0], row[1]))
+    if not rows and not item.node.get("table"):
+        return ()
+    steps = list(zip(rows, rows[1:], strict=False))
+    if any(after[0] <= before[0] or after[1] < before[1] for before, after in steps):
+        item.complain("table", "`evaluable` must rise and `stop_at` must not fall from row to row")
+    return tuple(rows)
