@@ -1,0 +1,318 @@
+"""Deliveries and their attempts: who is to be told what, and how each try went.
+
+Who comes in: delivery (claims and results), the doors (lists, retry). Who goes out: SQL rows.
+A delivery is free to be claimed when its time has come, it has a position, its subscription is
+active, and no earlier change of the same alert still waits for that subscriber.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Select,
+    and_,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from services import ids
+from services.channels import Outcome
+from services.models import alert_log, alerts, attempts, dead_letters, deliveries, subscriptions
+
+WAITING = ("pending", "sending")
+# As the index says it, letter for letter: SQLite takes a partial index for nothing less.
+_WAITING = "deliveries.status IN ('pending', 'sending')"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One attempt that this worker has taken on, with all that it needs to be sent."""
+
+    delivery: str
+    subscription: str
+    alert: str
+    trial: str
+    event: str
+    critical: bool
+    position: int
+    number: int  # of the attempt, from 1
+    lease_until_us: int
+    changed_us: int  # when the change happened that is told
+    body: str  # the alert as JSON of the contract, as it then was
+    channel: str
+    content: str
+    secret: str | None
+    old_secret: str | None
+    old_secret_until_us: int | None
+
+
+def due_subscriptions(conn: Connection, now_us: int) -> list[str]:
+    """The active subscriptions that something is due for."""
+    something = select(deliveries.c.id).where(
+        deliveries.c.subscription == subscriptions.c.id, _due(now_us)
+    )
+    query = select(subscriptions.c.id).where(
+        subscriptions.c.status == "active", something.correlate(subscriptions).exists()
+    )
+    return list(conn.scalars(query))
+
+
+def count_due(conn: Connection, now_us: int) -> int:
+    """How many deliveries could be claimed now."""
+    query = (
+        select(func.count())
+        .select_from(deliveries)
+        .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+        .where(subscriptions.c.status == "active", _due(now_us))
+    )
+    return conn.execute(query).scalar_one()
+
+
+def in_flight(conn: Connection, subscription: str, now_us: int) -> int:
+    """How many attempts of this subscription are under way, by leases that still hold."""
+    query = (
+        select(func.count())
+        .select_from(deliveries)
+        .where(
+            _waiting(),
+            deliveries.c.subscription == subscription,
+            deliveries.c.status == "sending",
+            deliveries.c.lease_until_us > now_us,
+        )
+    )
+    return conn.execute(query).scalar_one()
+
+
+def claim(conn: Connection, subscription: str, now_us: int, lease_us: int) -> Claim | None:
+    """Take the next due delivery of `subscription` and open its attempt; None if there is none.
+
+    Call in a writing transaction and commit before sending: then no crash can hide an attempt.
+    """
+    candidate = conn.scalars(_next_due(subscription, now_us)).first()
+    if candidate is None:
+        return None
+    taken = conn.execute(
+        update(deliveries)
+        .where(deliveries.c.id == candidate, _free(now_us))
+        .values(
+            status="sending",
+            lease_until_us=now_us + lease_us,
+            attempts=deliveries.c.attempts + 1,
+        )
+        .returning(deliveries.c.attempts)
+    ).scalar_one_or_none()
+    if taken is None:  # another worker was quicker
+        return None
+    _abandon_unfinished(conn, candidate, now_us)
+    conn.execute(
+        insert(attempts).values(
+            delivery=candidate, number=taken, started_us=now_us, outcome=Outcome.SENDING
+        )
+    )
+    return _claimed(conn, candidate)
+
+
+def _due(now_us: int) -> ColumnElement[bool]:
+    return and_(
+        _waiting(),
+        deliveries.c.next_attempt_us <= now_us,
+        _free(now_us),
+        deliveries.c.position.is_not(None),
+        ~_earlier_waits(),
+    )
+
+
+def _waiting() -> ColumnElement[bool]:
+    return literal_column(_WAITING, Boolean)
+
+
+def _free(now_us: int) -> ColumnElement[bool]:
+    """Nobody is at it: it waits, or the lease of who began it has run out."""
+    return or_(
+        deliveries.c.status == "pending",
+        and_(deliveries.c.status == "sending", deliveries.c.lease_until_us <= now_us),
+    )
+
+
+def _earlier_waits() -> ColumnElement[bool]:
+    earlier = deliveries.alias("earlier")
+    return (
+        select(earlier.c.id)
+        .where(
+            earlier.c.alert == deliveries.c.alert,
+            earlier.c.subscription == deliveries.c.subscription,
+            earlier.c.change < deliveries.c.change,
+            earlier.c.status.in_(WAITING),
+        )
+        .correlate(deliveries)
+        .exists()
+    )
+
+
+def _next_due(subscription: str, now_us: int) -> Select[tuple[str]]:
+    return (
+        select(deliveries.c.id)
+        .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+        .where(
+            deliveries.c.subscription == subscription,
+            subscriptions.c.status == "active",
+            _due(now_us),
+        )
+        .order_by(deliveries.c.next_attempt_us)
+        .limit(1)
+    )
+
+
+def _abandon_unfinished(conn: Connection, delivery: str, now_us: int) -> None:
+    """Close the attempts of workers that died in the middle of them."""
+    conn.execute(
+        update(attempts)
+        .where(attempts.c.delivery == delivery, attempts.c.finished_us.is_(None))
+        .values(outcome=Outcome.ABANDONED, finished_us=now_us)
+    )
+
+
+def _claimed(conn: Connection, delivery: str) -> Claim:
+    query = (
+        select(
+            deliveries.c.id,
+            deliveries.c.subscription,
+            deliveries.c.alert,
+            alerts.c.trial,
+            deliveries.c.event,
+            deliveries.c.critical,
+            deliveries.c.position,
+            deliveries.c.attempts,
+            deliveries.c.lease_until_us,
+            alert_log.c.at_us,
+            alert_log.c.body,
+            subscriptions.c.channel,
+            subscriptions.c.content,
+            subscriptions.c.secret,
+            subscriptions.c.old_secret,
+            subscriptions.c.old_secret_until_us,
+        )
+        .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+        .join(alerts, alerts.c.id == deliveries.c.alert)
+        .join(
+            alert_log,
+            and_(
+                alert_log.c.alert == deliveries.c.alert, alert_log.c.change == deliveries.c.change
+            ),
+        )
+        .where(deliveries.c.id == delivery)
+    )
+    return Claim(*conn.execute(query).one())
+
+
+def finish_attempt(
+    conn: Connection, claim: Claim, outcome: Outcome, http_status: int | None, now_us: int
+) -> bool:
+    """Write how the attempt ended; False if its lease was lost to another worker meanwhile."""
+    conn.execute(
+        update(attempts)
+        .where(attempts.c.delivery == claim.delivery, attempts.c.number == claim.number)
+        .values(outcome=outcome, http_status=http_status, finished_us=now_us)
+    )
+    return _still_ours(conn, claim)
+
+
+def _still_ours(conn: Connection, claim: Claim) -> bool:
+    query = select(deliveries.c.id).where(
+        deliveries.c.id == claim.delivery,
+        deliveries.c.status == "sending",
+        deliveries.c.attempts == claim.number,
+    )
+    return conn.execute(query).first() is not None
+
+
+def mark_delivered(conn: Connection, delivery: str, now_us: int) -> None:
+    """It arrived."""
+    conn.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery)
+        .values(status="delivered", delivered_us=now_us, lease_until_us=None)
+    )
+
+
+def postpone(conn: Connection, delivery: str, next_attempt_us: int) -> None:
+    """Try again at `next_attempt_us`."""
+    conn.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery)
+        .values(status="pending", next_attempt_us=next_attempt_us, lease_until_us=None)
+    )
+
+
+def bury(conn: Connection, claim: Claim, reason: Outcome, now_us: int) -> str:
+    """Give up aloud: the delivery is dead and a dead letter says why. Returns the letter's id."""
+    conn.execute(
+        update(deliveries)
+        .where(deliveries.c.id == claim.delivery)
+        .values(status="dead", lease_until_us=None)
+    )
+    letter = ids.derived("dd_", "delivery", claim.delivery, claim.number)
+    conn.execute(
+        insert(dead_letters).values(
+            id=letter,
+            kind="delivery",
+            trial=claim.trial,
+            delivery=claim.delivery,
+            reason=reason,
+            status="open",
+            created_us=now_us,
+        )
+    )
+    return letter
+
+
+def revive(conn: Connection, delivery: str, now_us: int) -> bool:
+    """Send a dead or waiting delivery again, now; one more failure and it is dead again."""
+    changed = conn.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery, deliveries.c.status.in_(("dead", "pending")))
+        .values(status="pending", next_attempt_us=now_us, lease_until_us=None)
+    )
+    conn.execute(
+        update(dead_letters)
+        .where(dead_letters.c.delivery == delivery, dead_letters.c.status == "open")
+        .values(status="requeued", closed_us=now_us)
+    )
+    return changed.rowcount > 0
+
+
+def cancel_waiting(conn: Connection, subscription: str) -> None:
+    """Nobody is to be told any more: the subscription is gone."""
+    conn.execute(
+        update(deliveries)
+        .where(deliveries.c.subscription == subscription, deliveries.c.status.in_(WAITING))
+        .values(status="cancelled", lease_until_us=None)
+    )
+
+
+def of_subscription(
+    conn: Connection, subscription: str, before: int | None, limit: int
+) -> Sequence[dict[str, object]]:
+    """Deliveries of one subscription, newest position first; `before` is the last one seen."""
+    query = select(deliveries).where(deliveries.c.subscription == subscription)
+    if before is not None:
+        query = query.where(deliveries.c.position < before)
+    rows = conn.execute(query.order_by(deliveries.c.position.desc()).limit(limit))
+    return [row._asdict() for row in rows]
+
+
+def attempts_of(conn: Connection, delivery: str) -> Sequence[dict[str, object]]:
+    """The attempts of one delivery, in order."""
+    rows = conn.execute(
+        select(attempts).where(attempts.c.delivery == delivery).order_by(attempts.c.number)
+    )
+    return [row._asdict() for row in rows]

@@ -1,0 +1,48 @@
+"""Subscriptions as stored: who wants which alerts, where, and the secret that signs.
+
+Who comes in: services.subscriptions, alerting (who is to be told), delivery. Who goes out: SQL rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from services.models import subscriptions
+
+SubscriptionRow = Row[*tuple[Any, ...]]
+
+
+def add(conn: Connection, values: dict[str, Any]) -> None:
+    """A new subscription; `values` are its columns."""
+    conn.execute(insert(subscriptions).values(values))
+
+
+def get(conn: Connection, subscription: str) -> SubscriptionRow | None:
+    """The subscription of that id, unless it was deleted."""
+    query = select(subscriptions).where(
+        subscriptions.c.id == subscription, subscriptions.c.status != "deleted"
+    )
+    return conn.execute(query).one_or_none()
+
+
+def every(conn: Connection) -> list[SubscriptionRow]:
+    """All that were not deleted, oldest first."""
+    query = select(subscriptions).where(subscriptions.c.status != "deleted")
+    return list(conn.execute(query.order_by(subscriptions.c.created_us, subscriptions.c.id)))
+
+
+def change(conn: Connection, subscription: str, values: dict[str, Any]) -> None:
+    """Set these columns."""
+    if values:
+        conn.execute(update(subscriptions).where(subscriptions.c.id == subscription).values(values))
+
+
+def disable(conn: Connection, subscription: str) -> None:
+    """Its receiver wants no more: nothing is sent until somebody makes it active again."""
+    conn.execute(
+        update(subscriptions)
+        .where(subscriptions.c.id == subscription, subscriptions.c.status == "active")
+        .values(status="disabled")
+    )
