@@ -86,6 +86,7 @@ streams = Table(
     # What lists show without opening `state`.
     Column("status", Text),  # enrolment status of the subject
     Column("decision", Text),
+    Column("site", Text),  # of the latest enrolment event that names one
     # Poison: attempts at the event done_n + 1, committed before each try.
     Column("attempts", Integer, nullable=False, default=0, server_default="0"),
     Column("held", Boolean, nullable=False, default=False, server_default="0"),

@@ -206,6 +206,7 @@ def upgrade() -> None:
         sa.Column("engine_version", sa.Integer(), nullable=True),
         sa.Column("status", sa.Text(), nullable=True),
         sa.Column("decision", sa.Text(), nullable=True),
+        sa.Column("site", sa.Text(), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("held", sa.Boolean(), server_default="0", nullable=False),
         sa.Column("careful_to", sa.BigInteger(), server_default="0", nullable=False),

@@ -1,0 +1,37 @@
+"""Leases: who does what only one should do at a time, and until when.
+
+Who comes in: sequencer and sweep. Who goes out: the store.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.models import leases
+
+
+def lock(conn: Connection, name: str, holder: str) -> None:
+    """Hold `name` until this transaction ends; whoever has it is waited for.
+
+    A row's lock is a lease that cannot outlive its holder. On SQLite the writing transaction is it.
+    """
+    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    conn.execute(
+        dialect.insert(leases).values(name=name, holder=holder, until_us=0).on_conflict_do_nothing()
+    )
+    conn.execute(select(leases.c.name).where(leases.c.name == name).with_for_update())
+
+
+def take(conn: Connection, name: str, holder: str, *, now_us: int, until_us: int) -> bool:
+    """Take or renew `name` until `until_us`; False while another has it."""
+    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    conn.execute(
+        dialect.insert(leases).values(name=name, holder=holder, until_us=0).on_conflict_do_nothing()
+    )
+    statement = (
+        update(leases)
+        .where(leases.c.name == name, or_(leases.c.holder == holder, leases.c.until_us <= now_us))
+        .values(holder=holder, until_us=until_us)
+    )
+    return conn.execute(statement).rowcount == 1

@@ -1,0 +1,211 @@
+"""What an evaluation reads and how it commits: heads, claims, the fence, decisions.
+
+Who comes in: evaluation. Who goes out: the store. `streams` has the same rows for everybody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, or_, select, update
+
+import rules
+from services.models import decisions, events, streams, trials
+from services.repositories.streams import TRIAL_SUBJECT
+
+Head = Row[*tuple[Any, ...]]
+
+_HEADS = select(streams, trials.c.mode, trials.c.clock_us).join(
+    trials, trials.c.id == streams.c.trial
+)
+_PENDING = (
+    select(
+        events.c.stream_id,
+        events.c.n,
+        events.c.event,
+        events.c.source,
+        events.c.id,
+        events.c.type,
+        events.c.time_us,
+        events.c.timeprecision,
+        events.c.received_us,
+        events.c.data,
+        events.c.stored_us,
+    )
+    .join(streams, streams.c.id == events.c.stream_id)
+    .where(
+        events.c.stream_id.in_(bindparam("ids", expanding=True)),
+        events.c.n > streams.c.done_n,
+        events.c.n <= streams.c.done_n + bindparam("most"),
+    )
+    .order_by(events.c.stream_id, events.c.n)
+)
+
+
+class Waiting(NamedTuple):
+    """The next events of one stream, and when the first of them was stored."""
+
+    events: tuple[rules.Event, ...]
+    stored_us: int
+
+
+def heads(conn: Connection, stream_ids: Collection[int]) -> list[Head]:
+    """The streams that are not held, with their trial's `mode` and `clock_us`, ascending by id."""
+    query = _HEADS.where(streams.c.id.in_(stream_ids), streams.c.held.is_(False))
+    return list(conn.execute(query.order_by(streams.c.id)))
+
+
+def waiting(conn: Connection, stream_ids: Collection[int], most: int) -> dict[int, Waiting]:
+    """Up to `most` events after `done_n` of each stream that has some."""
+    found: dict[int, list[rules.Event]] = {}
+    stored: dict[int, int] = {}
+    for row in conn.execute(_PENDING, {"ids": list(stream_ids), "most": most}):
+        event = rules.Event(*row[1:9], orjson.loads(row[9]))
+        found.setdefault(row[0], []).append(event)
+        stored.setdefault(row[0], row[10])
+    return {stream: Waiting(tuple(some), stored[stream]) for stream, some in found.items()}
+
+
+def claim(
+    conn: Connection, stream_ids: Collection[int], *, now_us: int, until_us: int, ahead: int
+) -> set[int]:
+    """Count one attempt at each stream's next event; the streams whose count is ours.
+
+    Not ours are those that somebody counted and may be at still. Whoever comes after a failure
+    goes on with care over the next `ahead` events.
+    """
+    careful = func.coalesce(streams.c.careful_to, 0)
+    reach = streams.c.done_n + ahead
+    statement = (
+        update(streams)
+        .where(
+            streams.c.id.in_(sorted(stream_ids)),
+            streams.c.held.is_(False),
+            streams.c.claimed_until_us <= now_us,
+        )
+        .values(
+            attempts=streams.c.attempts + 1,
+            claimed_until_us=until_us,
+            careful_to=case((and_(streams.c.attempts > 0, careful < reach), reach), else_=careful),
+        )
+        .returning(streams.c.id)
+    )
+    return set(conn.scalars(statement))
+
+
+def unclaim(conn: Connection, stream_id: int, done_n: int, *, counted: bool, ahead: int = 0) -> int:
+    """End a claim that came to nothing; the number of failures now counted for that event.
+
+    `counted`: the event itself is to blame, so the next `ahead` events go one at a time; if not
+    (shutdown, database, broker) the attempt is taken back.
+    """
+    less = case((streams.c.attempts > 0, streams.c.attempts - 1), else_=0)
+    statement = update(streams).where(streams.c.id == stream_id, streams.c.done_n == done_n)
+    values: dict[str, Any] = {"claimed_until_us": 0}
+    if counted:
+        values["careful_to"] = streams.c.done_n + ahead
+    else:
+        values["attempts"] = less
+    changed = conn.execute(statement.values(**values).returning(streams.c.attempts))
+    return changed.scalar_one_or_none() or 0
+
+
+def count_failure(conn: Connection, stream_id: int, done_n: int, ahead: int) -> int:
+    """Count a failure that nobody had claimed beforehand; how many there are now."""
+    statement = (
+        update(streams)
+        .where(streams.c.id == stream_id, streams.c.done_n == done_n)
+        .values(attempts=streams.c.attempts + 1, careful_to=streams.c.done_n + ahead)
+        .returning(streams.c.attempts)
+    )
+    return conn.execute(statement).scalar_one_or_none() or 0
+
+
+def advance(conn: Connection, head: Head, values: Mapping[str, Any], *, alone: bool) -> int | None:
+    """Commit a step behind the fence: the stream's `next_n`, None if somebody else was quicker.
+
+    `alone`: also fail if an event came in meanwhile, for it may have to go before a due instant
+    that was passed.
+    """
+    fence = [
+        streams.c.id == head.id,
+        streams.c.done_n == head.done_n,
+        streams.c.rev == head.rev,
+        streams.c.held.is_(False),
+    ]
+    if alone:
+        fence.append(streams.c.next_n == head.next_n)
+    statement = (
+        update(streams)
+        .where(*fence)
+        .values(rev=streams.c.rev + 1, attempts=0, claimed_until_us=0, **values)
+        .returning(streams.c.next_n)
+    )
+    next_n: int | None = conn.execute(statement).scalar_one_or_none()
+    return next_n
+
+
+def record(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store decisions: one per event and due instant."""
+    if rows:
+        conn.execute(insert(decisions), list(rows))
+
+
+def set_sequences(conn: Connection, last: Mapping[int, int]) -> None:
+    """Write the last alert number given in each stream; the streams are locked already."""
+    for stream, sequence in last.items():
+        conn.execute(update(streams).where(streams.c.id == stream).values(alert_sequence=sequence))
+
+
+def trial_streams(conn: Connection, names: Iterable[str]) -> list[Head]:
+    """The trials' own streams without state, locked, ascending: take subjects' locks before."""
+    columns = [column for column in streams.c if column.name != "state"]
+    query = (
+        select(*columns)
+        .where(streams.c.trial.in_(sorted(names)), streams.c.subject == TRIAL_SUBJECT)
+        .order_by(streams.c.id)
+        .with_for_update(key_share=True)
+    )
+    return list(conn.execute(query))
+
+
+def discarded(conn: Connection, stream_id: int) -> frozenset[str]:
+    """Server ids of the events that people took out of the fold."""
+    query = select(events.c.data).where(events.c.stream_id == stream_id, events.c.type == "discard")
+    return frozenset(orjson.loads(data)["discards"] for data in conn.scalars(query))
+
+
+def overdue(conn: Connection, *, stored_before_us: int, now_us: int, limit: int) -> list[int]:
+    """Streams with events that have waited too long, and those in which an instant has passed.
+
+    In a replay trial it is the trial's clock that passes.
+    """
+    first = and_(events.c.stream_id == streams.c.id, events.c.n == streams.c.done_n + 1)
+    late = (
+        select(streams.c.id)
+        .join(events, first)
+        .where(
+            streams.c.next_n > streams.c.done_n,
+            streams.c.held.is_(False),
+            streams.c.claimed_until_us <= now_us,
+            events.c.stored_us <= stored_before_us,
+        )
+        .limit(limit)
+    )
+    passed = (
+        select(streams.c.id)
+        .join(trials, trials.c.id == streams.c.trial)
+        .where(
+            streams.c.held.is_(False),
+            streams.c.claimed_until_us <= now_us,
+            or_(
+                and_(trials.c.mode == "live", streams.c.next_due_us <= now_us),
+                and_(trials.c.mode == "replay", streams.c.next_due_us <= trials.c.clock_us),
+            ),
+        )
+        .order_by(streams.c.next_due_us)
+        .limit(limit)
+    )
+    return sorted({*conn.scalars(late), *conn.scalars(passed)})

@@ -1,0 +1,123 @@
+"""One change of an alert: frozen in the log, and a delivery for each who wants to hear of it.
+
+Who comes in: alerting (what rules found), responses (what people did), evaluation's poison. Who
+goes out: alerts, their log, deliveries. All in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from rules import Category
+from services import ids
+from services.matching import About, Wish, wish
+from services.repositories import alerts
+from services.repositories.alerts import AlertRow
+
+# About these operations alerts the people of safety are told too: a held stream watches nobody.
+HELD_RULE = "OPS-HELD"
+_ALSO_SAFETY = frozenset({HELD_RULE})
+_SUPERSEDED = "superseded"
+
+
+class Ledger:
+    """Collects the changes of one transaction, then writes them in five statements or fewer."""
+
+    def __init__(self, conn: Connection, wanted: Collection[str], now_us: int) -> None:
+        """Lock those of the alerts `wanted` that exist; `now_us` is the wall clock."""
+        self.conn, self.now_us = conn, now_us
+        self.rows = alerts.locked(conn, wanted) if wanted else {}
+        self._stored = frozenset(self.rows)
+        self._log: list[dict[str, Any]] = []
+        self._abouts: list[tuple[AlertRow, str, int]] = []  # as it was then, kind, change
+
+    def say(
+        self,
+        row: AlertRow,
+        kind: str,
+        at_us: int,
+        *,
+        by: str | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Write down that `row`, as it is now, was `kind` (opened, updated, ...)."""
+        self.rows[row["id"]] = row
+        row["changes"] += 1
+        entry = {"alert": row["id"], "change": row["changes"], "kind": kind, "at_us": at_us}
+        body = orjson.dumps(alerts.as_contract(row)).decode()
+        self._log.append({**entry, "by": by, "note": note, "body": body})
+        self._abouts.append((dict(row), kind, row["changes"]))
+
+    def write(self) -> int:
+        """Store everything; how many changes there were."""
+        if self._log:
+            touched = {entry["alert"] for entry in self._log}
+            alerts.add(self.conn, [self.rows[one] for one in sorted(touched - self._stored)])
+            alerts.save(self.conn, [self.rows[one] for one in sorted(touched & self._stored)])
+            alerts.log(self.conn, self._log)
+            alerts.add_deliveries(self.conn, list(self._deliveries()))
+        return len(self._log)
+
+    def _deliveries(self) -> Iterator[dict[str, Any]]:
+        """A row for each subscriber of each change."""
+        wishes = [
+            (row.id, wish(row.filter, row.events, row.trials))
+            for row in alerts.active_subscriptions(self.conn)
+        ]
+        if not wishes:
+            return
+        surroundings = alerts.surroundings(
+            self.conn, {row["stream_id"] for row, _, _ in self._abouts}
+        )
+        told = self._told()
+        for row, kind, change in self._abouts:
+            about = _about(row, kind, *surroundings[row["stream_id"]])
+            for subscription in _hearers(wishes, about, told.get(row["id"], set())):
+                told.setdefault(row["id"], set()).add(subscription)
+                yield self._delivery(row, change, about.event, subscription)
+
+    def _told(self) -> dict[str, set[str]]:
+        """Who was told before of the alerts that turn out to rest on wrong data."""
+        wrong = {row["id"] for row, kind, _ in self._abouts if kind == _SUPERSEDED}
+        return alerts.told(self.conn, wrong & self._stored) if wrong else {}
+
+    def _delivery(
+        self, row: AlertRow, change: int, event: str, subscription: str
+    ) -> dict[str, Any]:
+        return {
+            "id": ids.delivery_id(row["id"], change, subscription),
+            "subscription": subscription,
+            "alert": row["id"],
+            "change": change,
+            "event": event,
+            "critical": row["severity"] == "critical",
+            "status": "pending",
+            "created_us": self.now_us,
+            "next_attempt_us": self.now_us,
+        }
+
+
+def _hearers(wishes: list[tuple[str, Wish]], about: About, told: set[str]) -> list[str]:
+    """Who is to be told; that an alert was wrong, everyone who ever heard of it."""
+    must_hear = told if about.event == f"alert.{_SUPERSEDED}" else ()
+    return [one for one, wanted in wishes if one in must_hear or wanted.wants(about)]
+
+
+def _about(row: AlertRow, kind: str, mode: str, site: str | None) -> About:
+    categories = {row["category"]}
+    if row["rule"] in _ALSO_SAFETY:
+        categories.add(Category.SAFETY)
+    return About(
+        trial=row["trial"],
+        replay=mode == "replay",
+        subject=row["subject"],
+        site=site,
+        rule=row["rule"],
+        categories=frozenset(categories),
+        severity_rank=row["severity_rank"],
+        event=f"alert.{kind}",
+    )
