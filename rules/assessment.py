@@ -286,12 +286,15 @@ def _missing(item: Criterion) -> Any:
 def compile_rules(definition: Definition) -> dict[Scope, Callable[[Facts], frozenset[str]]]:
     """For each scope the function that says which alert rules definitely hold."""
     return {
-        scope: _firing([(rule.id, rule.when) for rule in definition.rules if rule.scope is scope])
+        scope: compile_firing(
+            [(rule.id, rule.when) for rule in definition.rules if rule.scope is scope]
+        )
         for scope in Scope
     }
 
 
-def _firing(conditions: list[tuple[str, Condition]]) -> Callable[[Facts], frozenset[str]]:
+def compile_firing(conditions: list[tuple[str, Condition]]) -> Callable[[Facts], frozenset[str]]:
+    """The function that says which of (id, condition) definitely hold."""
     lines = [
         "def fire(facts):",
         "    get = facts.get",

@@ -22,7 +22,8 @@ from rules.terms import ValueType
 
 MAX_LENGTH = 4000
 MAX_DEPTH = 60
-MAX_STRING = 1000
+MAX_STRING = 250  # at most 1 kB of UTF-8
+STAND_IN = "\N{REPLACEMENT CHARACTER}"  # never a constant: may stand for any odd text
 # What durable-rules reads and compares exactly; a constant outside is a slip of the pen anyway.
 SMALLEST, GREATEST, GREATEST_INTEGER = 1e-4, 1e15, 2**53
 _RELATIONS = {
@@ -299,14 +300,20 @@ def _literal(token: Token) -> Scalar:
         return float(text)
     if token.type == "STRING_LIT" and text[0] in "\"'":
         inner = text[1:-1]
-        if "\\" in inner or not inner.isprintable() or len(inner) > MAX_STRING:
-            message = "a text with a backslash, a control character or more than 1000 characters"
+        if not plain_text(inner):
+            message = f'a text with \\, ", a control character or over {MAX_STRING} characters'
             raise ConditionError(message, "codes are plain words", (token.line or 1) - 1)
         return inner
     words = {"NULL_LIT": "null", "UINT_LIT": "an unsigned number", "BYTES_LIT": "a bytes literal"}
     hint = "use has(facts.<name>)" if token.type == "NULL_LIT" else ""
     what = words.get(token.type or "", "a raw or triple-quoted text")
     raise ConditionError(f"{what} is not part of the language", hint, (token.line or 1) - 1)
+
+
+def plain_text(text: str) -> bool:
+    """Whether durable-rules reads and compares a text exactly."""
+    odd = "\\" in text or '"' in text or STAND_IN in text
+    return len(text) <= MAX_STRING and text.isprintable() and not odd
 
 
 def _typed(fact: _Fact, kind: FactType, value: Scalar) -> Scalar:
