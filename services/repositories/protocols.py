@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, case, insert, select, update
 
 from services.models import protocol_versions, trials
 
 DRAFT = "draft"
+SCHEDULED = "scheduled"  # approved, to be in force from `effective_from_us` on
 ACTIVE = "active"
 RETIRED = "retired"
 
@@ -55,6 +56,31 @@ def active(conn: Connection, trial: str) -> VersionRow | None:
     )
     query = select(protocol_versions).join(trials, joined).where(trials.c.id == trial)
     return conn.execute(query).one_or_none()
+
+
+def schedule(
+    conn: Connection, trial: str, version: str, effective_from_us: int, approved_by: str
+) -> None:
+    """Let `version` be put in force when its instant has come."""
+    wanted = (protocol_versions.c.trial == trial) & (protocol_versions.c.version == version)
+    values = {"effective_from_us": effective_from_us, "approved_by": approved_by}
+    conn.execute(update(protocol_versions).where(wanted).values(status=SCHEDULED, **values))
+
+
+def due(conn: Connection, now_us: int) -> list[tuple[str, str]]:
+    """(trial, version) of what is scheduled and has come: by `now_us`, or a replay trial's clock.
+
+    The earliest first, so that of two the later one stays.
+    """
+    clock = case((trials.c.mode == "replay", trials.c.clock_us), else_=now_us)
+    query = (
+        select(protocol_versions.c.trial, protocol_versions.c.version)
+        .join(trials, trials.c.id == protocol_versions.c.trial)
+        .where(protocol_versions.c.status == SCHEDULED)
+        .where(protocol_versions.c.effective_from_us <= clock)
+        .order_by(protocol_versions.c.effective_from_us, protocol_versions.c.created_us)
+    )
+    return [(row.trial, row.version) for row in conn.execute(query)]
 
 
 def set_active(
