@@ -1,0 +1,126 @@
+"""A webhook receiver on loopback that can behave badly in every way a test asks for."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from standardwebhooks.webhooks import Webhook
+
+Behaviour = Callable[[socket.socket], None]
+
+
+@dataclass(frozen=True)
+class Received:
+    """One whole request."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+    def verify(self, secret: str) -> dict:
+        """By the public library; raises where the signature is not the secret's."""
+        return Webhook(secret).verify(self.body, dict(self.headers))
+
+
+class Receiver:
+    """Answers 200 unless `plan` has something else for the next requests."""
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self.plan: list[Behaviour] = []
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._server.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+    def _accept(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                line, _ = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(line,), daemon=True).start()
+
+    def _serve(self, line: socket.socket) -> None:
+        with line:
+            request = _read(line)
+            if request is None:
+                return
+            with self._lock:
+                self.received.append(request)
+                behave = self.plan.pop(0) if self.plan else answer(200)
+            try:
+                behave(line)
+            except OSError:
+                return
+
+
+def answer(status: int, **headers: str) -> Behaviour:
+    """Answer `status`; header names with _ for -."""
+
+    def behave(line: socket.socket) -> None:
+        extra = "".join(f"{name.replace('_', '-')}: {text}\r\n" for name, text in headers.items())
+        line.sendall(f"HTTP/1.1 {status} X\r\n{extra}content-length: 0\r\n\r\n".encode())
+
+    return behave
+
+
+def hang(line: socket.socket) -> None:
+    """Say nothing until the caller gives up."""
+    line.recv(1)
+
+
+def drip(line: socket.socket) -> None:
+    """A header a byte at a time, for ever."""
+    line.sendall(b"HTTP/1.1 200 X\r\nx: ")
+    while True:
+        line.sendall(b"y")
+        time.sleep(0.05)
+
+
+def reset(line: socket.socket) -> None:
+    """Break off without an answer, after the whole request was read."""
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+
+
+def _read(line: socket.socket) -> Received | None:
+    raw = b""
+    while b"\r\n\r\n" not in raw:
+        part = line.recv(65536)
+        if not part:
+            return None
+        raw += part
+    head, _, body = raw.partition(b"\r\n\r\n")
+    first, *rest = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): text.strip() for name, _, text in (h.partition(":") for h in rest)}
+    while len(body) < int(headers.get("content-length", "0")):
+        body += line.recv(65536)
+    return Received(first.split(" ")[1], headers, body)
