@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql
 import rules
 from services.models import events
 from services.repositories import streams
+from services.repositories.among import among
 
 # Events that the service makes itself come from here; publishers may not use such a source.
 SERVICE_SOURCE = "vigil:service"
@@ -189,10 +190,6 @@ def _as_event(row: EventRow) -> rules.Event:
 
 
 def _by_event(conn: Connection, columns: Any, event_ids: Collection[str]) -> list[EventRow]:
-    """`columns` of the events of these ids, asked for in lists that every SQLite takes."""
-    wanted = list(event_ids)
-    found: list[EventRow] = []
-    for start in range(0, len(wanted), 500):
-        some = wanted[start : start + 500]
-        found.extend(conn.execute(select(*columns).where(events.c.event.in_(some))))
-    return found
+    """`columns` of the events of these ids."""
+    query = select(*columns).where(among(conn, events.c.event, event_ids))
+    return list(conn.execute(query))

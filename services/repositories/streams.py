@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, up
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.models import streams
+from services.repositories.among import among
 
 TRIAL_SUBJECT = "*"  # no subject is called so: the contract's pattern forbids it
 
@@ -41,13 +42,10 @@ def of_trial(conn: Connection, trial: str) -> list[StreamRow]:
 
 def ids(conn: Connection, trial: str, subjects: Collection[str]) -> dict[str, int]:
     """The stream of each of `subjects` that has one."""
-    found: dict[str, int] = {}
-    for some in _chunks(sorted(subjects)):
-        query = select(streams.c.subject, streams.c.id).where(
-            streams.c.trial == trial, streams.c.subject.in_(some)
-        )
-        found.update({row.subject: row.id for row in conn.execute(query)})
-    return found
+    query = select(streams.c.subject, streams.c.id).where(
+        streams.c.trial == trial, among(conn, streams.c.subject, subjects)
+    )
+    return {row.subject: row.id for row in conn.execute(query)}
 
 
 def ensure(conn: Connection, trial: str, subjects: Collection[str]) -> dict[str, int]:
@@ -71,11 +69,9 @@ def lock(conn: Connection, stream_ids: Collection[int]) -> list[StreamRow]:
     On SQLite the writing transaction itself is the lock. NO KEY UPDATE on PostgreSQL, so that
     the foreign keys of rows inserted elsewhere do not wait.
     """
-    locked: list[StreamRow] = []
-    for some in _chunks(sorted(stream_ids)):
-        query = select(*_HEAD).where(streams.c.id.in_(some)).order_by(streams.c.id)
-        locked.extend(conn.execute(query.with_for_update(key_share=True)))
-    return locked
+    wanted = among(conn, streams.c.id, stream_ids)
+    query = select(*_HEAD).where(wanted).order_by(streams.c.id)
+    return list(conn.execute(query.with_for_update(key_share=True)))
 
 
 def number(conn: Connection, given: Sequence[Mapping[str, int]]) -> None:
@@ -180,8 +176,3 @@ def behind(conn: Connection, trial: str, protocol_version: str) -> list[int]:
         streams.c.protocol_version.is_(None), streams.c.protocol_version != protocol_version
     )
     return list(conn.scalars(select(streams.c.id).where(streams.c.trial == trial, other)))
-
-
-def _chunks(items: list[Any], size: int = 500) -> list[list[Any]]:
-    """Lists short enough for a statement's parameters on every SQLite."""
-    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from services.models import trials
+from services.repositories.among import among
 
 LIVE = "live"
 REPLAY = "replay"
@@ -26,7 +27,7 @@ def get(conn: Connection, trial: str) -> TrialRow | None:
 
 def some(conn: Connection, ids: Collection[str]) -> dict[str, TrialRow]:
     """The rows of those of `ids` that exist."""
-    found = conn.execute(select(trials).where(trials.c.id.in_(ids)))
+    found = conn.execute(select(trials).where(among(conn, trials.c.id, ids)))
     return {row.id: row for row in found}
 
 
