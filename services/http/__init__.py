@@ -1,0 +1,81 @@
+"""The HTTP rooms: one module a resource, one table who may come in, one shape for every error.
+
+Who comes in: api.py with an app and its parts. Who goes out: the steps and services/reading.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+
+import structlog
+from flask import Flask, Response, g, request
+
+from services import logs
+from services.bootstrap import Services
+from services.errors import ServiceError
+from services.http import (
+    alerts,
+    auth,
+    docs,
+    events,
+    health,
+    openapi,
+    ops,
+    problems,
+    protocols,
+    subjects,
+    subscriptions,
+    trials,
+)
+from services.http.context import EXTENSION
+
+RESOURCES = (events, trials, protocols, subjects, alerts, subscriptions, ops, health, docs)
+# Contract §2: more is 413.
+MOST_BYTES = 10 * 1024 * 1024
+
+log = logs.get("http")
+
+
+def install(app: Flask, services: Services, statuses: Mapping[type[ServiceError], int]) -> None:
+    """Put every resource on `app`."""
+    app.extensions[EXTENSION] = services
+    app.config.update(MAX_CONTENT_LENGTH=MOST_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.url_map.strict_slashes = False
+    app.before_request(_begin)
+    auth.install(app)
+    app.after_request(_end)
+    problems.install(app, statuses)
+    api = openapi.install(app)
+    for resource in RESOURCES:
+        api.register_blueprint(resource.blueprint)
+
+
+def _begin() -> None:
+    """Name the request; the caller's own id is not taken over, it could hold anything."""
+    g.request_id = uuid.uuid4().hex
+    g.began = time.perf_counter()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    """Say what happened, by the route and never by the path, which may name a subject."""
+    response.headers["X-Request-Id"] = g.request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.setdefault("Cache-Control", "no-store")
+    who = g.get("caller")
+    log.info(
+        "request",
+        method=request.method if request.method in METHODS else "other",
+        route=str(request.url_rule) if request.url_rule else None,
+        status=response.status_code,
+        took_ms=round((time.perf_counter() - g.began) * 1000, 2),
+        received_bytes=request.content_length,
+        by=who.key_id if who else None,
+    )
+    return response
+
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"})

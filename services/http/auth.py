@@ -14,9 +14,9 @@ from flask import Flask, g, request
 from services import keys
 from services.errors import Forbidden, Unauthenticated
 from services.http.context import parts
-from services.keys import Caller
+from services.keys import ADMIN, CLINICIAN, OPS, PUBLISHER, Caller
 
-PUBLISHER, CLINICIAN, OPS, ADMIN = "publisher", "clinician", "ops", "admin"
+
 
 PUBLIC: frozenset[str] = frozenset()
 EVERY_ROLE = frozenset({PUBLISHER, CLINICIAN, OPS, ADMIN})
@@ -94,7 +94,8 @@ def authenticated() -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("A key is needed: Authorization: Bearer <key>.")
-    return keys.authenticate(parts().database, token.strip())
+    services = parts()
+    return keys.authenticate(services.database, token.strip(), services.settings.admin_key)
 
 
 def reaches(who: Caller, trial: str | None) -> bool:

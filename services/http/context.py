@@ -6,38 +6,20 @@ Who comes in: the resources. Who goes out: the app's parts, the caller, JSON by 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, cast
+from typing import cast
 
 import orjson
 from flask import Response, current_app, g
 
-from services.broker import Broker
-from services.config import Settings
-from services.database import Database
+from services.bootstrap import Services
 from services.keys import Caller
 
 EXTENSION = "vigil"
 
 
-class Parts(Protocol):
-    """The part of bootstrap's `Services` that this door leans on."""
-
-    @property
-    def settings(self) -> Settings:
-        """What the environment asked for."""
-
-    @property
-    def database(self) -> Database:
-        """The store."""
-
-    @property
-    def broker(self) -> Broker:
-        """The doorbell."""
-
-
-def parts() -> Parts:
+def parts() -> Services:
     """The parts that create_app was given."""
-    return cast(Parts, current_app.extensions[EXTENSION])
+    return cast(Services, current_app.extensions[EXTENSION])
 
 
 def caller() -> Caller:
@@ -50,9 +32,7 @@ def actor(who: Caller) -> str:
     return who.person or who.key_id
 
 
-def reply(
-    body: object, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+def reply(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer; `body` is already in the contract's shape."""
     answer = Response(orjson.dumps(body), status=status, content_type="application/json")
     if headers:

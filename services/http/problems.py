@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping
 
 import orjson
 from flask import Flask, Response, g
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from services import logs
+from services.database import is_transient, is_unreachable
 from services.errors import Problem, Rejected, ServiceError
 
 MEDIA_TYPE = "application/problem+json"
@@ -85,8 +87,17 @@ def install(app: Flask, statuses: Mapping[type[ServiceError], int]) -> None:
         return response
 
     app.register_error_handler(ServiceError, of_service)
+    app.register_error_handler(DBAPIError, of_store)
     app.register_error_handler(HTTPException, of_http)
     app.register_error_handler(Exception, unexpected)
+
+
+def of_store(error: DBAPIError) -> Response:
+    """The store is away or in dispute: try again; anything else of it is our fault."""
+    if not (is_transient(error) or is_unreachable(error)):
+        return unexpected(error)
+    log.error("store_unavailable", exc_info=error)
+    return problem(http.HTTPStatus.SERVICE_UNAVAILABLE, "The store cannot be reached now.")
 
 
 def unexpected(error: Exception) -> Response:

@@ -359,7 +359,7 @@ class ProtocolVersion(Schema):
 
     trial = fields.String(required=True)
     version = fields.String(required=True)
-    status = one_of(["draft", "active", "retired"], required=True)
+    status = one_of(["draft", "scheduled", "active", "retired"], required=True)
     digest = fields.String(required=True)
     created_at = time_out(required=True)
     created_by = fields.String(required=True)
@@ -642,6 +642,16 @@ class DeadLetter(Schema):
     closed_at = maybe(time_out(required=True))
     closed_by = fields.String(required=True, allow_none=True)
     awaiting_second = fields.Nested(Waiting, required=True, allow_none=True)
+
+
+class Document(Schema):
+    """An OpenAPI document."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    openapi = fields.String(required=True)
+    paths = fields.Dict(required=True)
 
 
 class Health(Schema):

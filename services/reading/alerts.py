@@ -9,12 +9,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from services.clock import iso
 from services.models import alert_log, alerts, deliveries
 from services.reading.pages import Json, iso_or_none, page, unpack
+from services.repositories.alerts import as_contract
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,16 @@ def _with_position() -> Select[Any]:
     )
 
 
-def one(conn: Connection, alert: str, *, values: bool) -> Json | None:
-    """One alert with its history and deliveries, or None."""
+def one(conn: Connection, alert: str, *, values: bool, whole: bool = True) -> Json | None:
+    """One alert, or None; `whole`: with its history and deliveries."""
     row = conn.execute(select(alerts).where(alerts.c.id == alert)).first()
     if row is None:
         return None
+    body = shown(row, values=values)
+    if not whole:
+        return body
     return {
-        **shown(row, values=values),
+        **body,
         "history": _history(conn, alert, values=values),
         "deliveries": _deliveries(conn, alert),
     }
@@ -141,31 +144,9 @@ def _delivery(row: Row[Any]) -> Json:
 
 def shown(row: Row[Any], *, values: bool) -> Json:
     """The contract's alert of a row of `alerts`."""
-    body = {
-        "id": row.id,
-        "trial": row.trial,
-        "protocol_version": row.protocol_version,
-        "subject": row.subject,
-        "rule": row.rule,
-        "category": row.category,
-        "severity": row.severity,
-        "status": row.status,
-        "still_true": row.still_true,
-        "resolution": _loaded(row.resolution),
-        "title": row.title,
-        "detail": row.detail,
-        "action": row.action,
-        "source_text": row.source_text,
-        "evidence": [_evidence(item) for item in _loaded(row.evidence) or []],
-        "occurred_at": iso(row.occurred_us),
-        "opened_at": iso(row.opened_us),
-        "due_at": iso_or_none(row.due_us),
-        "acknowledged": _loaded(row.acknowledged),
-        "assigned_to": row.assigned_to,
-        "snoozed_until": iso_or_none(row.snoozed_until_us),
-        "sequence": row.sequence,
-        "key": row.key,
-    }
+    body = as_contract(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+    if body["resolution"] is not None:
+        body["resolution"].pop("severity_rank", None)  # for reopening, nobody else's business
     return body if values else without_values(body)
 
 
@@ -180,13 +161,3 @@ def without_values(body: Json) -> Json:
         if kept[name] is not None:
             kept[name] = {**kept[name], "note": None}
     return kept
-
-
-def _loaded(text: str | None) -> Any:
-    return None if text is None else orjson.loads(text)
-
-
-def _evidence(item: Json) -> Json:
-    """Evidence as stored; a time in microseconds leaves as RFC 3339."""
-    time = item.get("time")
-    return {**item, "time": iso(time)} if isinstance(time, int) else item

@@ -61,13 +61,9 @@ def _shape(conn: Connection, row: Row[Any], now_us: int) -> Json:
         "open_alerts": _open_alerts(conn, row.id),
         "clock": iso_or_none(row.clock_us or None) if row.mode == "replay" else None,
         "hold": _with_time(row.hold, "since"),
-        "awaiting_second": _waiting(row.awaiting_second, now_us),
+        "awaiting_second": waiting(row.awaiting_second, now_us),
         "created_at": iso(row.created_us),
     }
-
-
-# Whoever has one of these was enrolled, and stays counted.
-ONCE_ENROLLED = ("enrolled", "treatment_stopped", "completed", "lost")
 
 
 def _enrolled(conn: Connection, trial: str) -> int:
@@ -97,7 +93,7 @@ def _with_time(text: str | None, name: str) -> Json | None:
     return {**{key: found[key] for key in found if key != f"{name}_us"}, name: iso(found[f"{name}_us"])}
 
 
-def _waiting(text: str | None, now_us: int) -> Json | None:
+def waiting(text: str | None, now_us: int) -> Json | None:
     """The first person's wish, while it still counts."""
     wish = _with_time(text, "at")
     if text is None or wish is None:

@@ -1,0 +1,88 @@
+"""Subjects: who they are to the trial, what happened, and whether they are eligible.
+
+Who comes in: clinicians and admins. Who goes out: services/reading.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from services.clock import now_us
+from services.errors import NotFound
+from services.http.context import parts, reply
+from services.http.openapi import Blueprint
+from services.http.schemas import (
+    AsOfQuery,
+    Eligibility,
+    PageQuery,
+    Subject,
+    SubjectPage,
+    SubjectsQuery,
+    TimelinePage,
+)
+from services.reading import eligibility as eligibilities
+from services.reading import events, subjects, trials
+
+blueprint = Blueprint("subjects", __name__, description="Subjects and their eligibility")
+BASE = "/v1/trials/<name:trial>/subjects"
+NO_SUBJECT = "There is no such subject in this trial."
+
+
+@blueprint.route(BASE)
+@blueprint.arguments(SubjectsQuery, location="query")
+@blueprint.answers(200, SubjectPage, 404, 422)
+def listed(query: dict[str, Any], trial: str) -> Response:
+    """The subjects of a trial by name."""
+    with parts().database.reading() as conn:
+        if not trials.exists(conn, trial):
+            raise NotFound("There is no such trial.")
+        return reply(
+            subjects.listed(
+                conn,
+                trial,
+                status=query.get("status"),
+                q=query.get("q"),
+                cursor=query.get("cursor"),
+                limit=query["limit"],
+            )
+        )
+
+
+@blueprint.route(f"{BASE}/<name:subject>")
+@blueprint.answers(200, Subject, 404)
+def one(trial: str, subject: str) -> Response:
+    """One subject at a glance."""
+    with parts().database.reading() as conn:
+        found = subjects.one(conn, trial, subject)
+    return reply(_existing(found))
+
+
+@blueprint.route(f"{BASE}/<name:subject>/timeline")
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.answers(200, TimelinePage, 404, 422)
+def timeline(query: dict[str, Any], trial: str, subject: str) -> Response:
+    """What was received about a subject, in order of receipt."""
+    with parts().database.reading() as conn:
+        found = events.timeline(conn, trial, subject, query.get("cursor"), query["limit"])
+    return reply(_existing(found))
+
+
+@blueprint.route(f"{BASE}/<name:subject>/eligibility")
+@blueprint.arguments(AsOfQuery, location="query")
+@blueprint.answers(200, Eligibility, 404, 409, 422)
+def eligibility(query: dict[str, Any], trial: str, subject: str) -> Response:
+    """Every criterion with its verdict, its evidence and what is missing.
+
+    With `as_of`: from the events received up to then, evaluated at that time.
+    """
+    with parts().database.reading() as conn:
+        found = eligibilities.of_subject(conn, trial, subject, query.get("as_of"), now_us())
+    return reply(_existing(found))
+
+
+def _existing(found: dict[str, Any] | None) -> dict[str, Any]:
+    if found is None:
+        raise NotFound(NO_SUBJECT)
+    return found

@@ -1,0 +1,123 @@
+"""Trials: which there are, how they stand, and who stops or resumes enrolment.
+
+Who comes in: admins make them, clinicians read and hold them. Who goes out: services/trials and
+services/reading.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from services import protocols
+from services import trials as step
+from services.clock import iso, now_us
+from services.errors import NotFound
+from services.http import auth
+from services.http.context import actor, caller, parts, reply
+from services.http.openapi import Blueprint
+from services.http.schemas import (
+    Advance,
+    Awaiting,
+    OptionalReason,
+    PageQuery,
+    Reason,
+    StoppingPage,
+    Trial,
+    TrialNew,
+    TrialPage,
+)
+from services.reading import stopping as boundaries
+from services.reading import trials
+
+blueprint = Blueprint("trials", __name__, description="Trials, their enrolment and stopping rules")
+BASE = "/v1/trials"
+
+
+@blueprint.route(BASE)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.answers(200, TrialPage, 422)
+def listed(query: dict[str, Any]) -> Response:
+    """The trials that the key reaches."""
+    only = auth.within(caller(), None)
+    with parts().database.reading() as conn:
+        return reply(trials.listed(conn, only, query.get("cursor"), query["limit"], now_us()))
+
+
+@blueprint.route(BASE, methods=["POST"])
+@blueprint.arguments(TrialNew)
+@blueprint.answers(201, Trial, 400, 409, 413, 415, 422)
+@blueprint.alt_response(200, schema=Trial, description="It was there already, exactly so")
+def create(body: dict[str, Any]) -> Response:
+    """A new trial with its first protocol version, active at once."""
+    auth.require_trial(caller(), body["id"])
+    by = actor(caller())
+    outcome = protocols.create_trial(
+        parts().database, body["id"], body["mode"], body["protocol"], by, now_us()
+    )
+    status = 201 if outcome.changed else 200
+    return reply(_one(body["id"]), status, {"Location": f"{BASE}/{body['id']}"})
+
+
+@blueprint.route(f"{BASE}/<name:trial>")
+@blueprint.answers(200, Trial, 404)
+def one(trial: str) -> Response:
+    """Mode, enrolment against target, status, active version, open alerts."""
+    return reply(_one(trial))
+
+
+@blueprint.route(f"{BASE}/<name:trial>/advance", methods=["POST"])
+@blueprint.arguments(Advance)
+@blueprint.answers(200, Trial, 400, 404, 409, 413, 415, 422)
+def advance(body: dict[str, Any], trial: str) -> Response:
+    """Move a replay trial's clock on; never back, and not in a live trial."""
+    services = parts()
+    step.advance(services.database, trial, body["to"], actor(caller()), now_us())
+    return reply(_one(trial))
+
+
+@blueprint.route(f"{BASE}/<name:trial>/suspend", methods=["POST"])
+@blueprint.arguments(Reason)
+@blueprint.answers(200, Trial, 400, 404, 409, 413, 415, 422)
+@blueprint.alt_response(202, schema=Awaiting, description="A second person must ask the same")
+def suspend(body: dict[str, Any], trial: str) -> Response:
+    """Hold enrolment; two different persons must ask for it within 24 hours."""
+    return _by_two(step.Wish.SUSPEND, trial, body["reason"])
+
+
+@blueprint.route(f"{BASE}/<name:trial>/resume", methods=["POST"])
+@blueprint.arguments(OptionalReason)
+@blueprint.answers(200, Trial, 400, 404, 409, 413, 415, 422)
+@blueprint.alt_response(202, schema=Awaiting, description="A second person must ask the same")
+def resume(body: dict[str, Any], trial: str) -> Response:
+    """Let enrolment go on; two different persons must ask for it within 24 hours."""
+    return _by_two(step.Wish.RESUME, trial, body["reason"])
+
+
+@blueprint.route(f"{BASE}/<name:trial>/stopping")
+@blueprint.answers(200, StoppingPage, 404)
+def stopping(trial: str) -> Response:
+    """Every stopping rule: its boundary, the trial's path, how near it is."""
+    with parts().database.reading() as conn:
+        found = boundaries.of_trial(conn, trial)
+    if found is None:
+        raise NotFound("There is no such trial.")
+    return reply(found)
+
+
+def _by_two(wish: step.Wish, trial: str, reason: str) -> Response:
+    """The first person's wish waits; the second one's makes it happen."""
+    who = caller()
+    until_us = step.by_two(parts().database, trial, wish, actor(who), reason, now_us())
+    if until_us is not None:
+        return reply({"status": "awaiting_second", "until": iso(until_us)}, 202)
+    return reply(_one(trial))
+
+
+def _one(trial: str) -> dict[str, Any]:
+    with parts().database.reading() as conn:
+        found = trials.one(conn, trial, now_us())
+    if found is None:
+        raise NotFound("There is no such trial.")
+    return found
