@@ -1,0 +1,257 @@
+"""The CDISC pilot study as CloudEvents, and what its alerts must be, counted from the tables alone.
+
+Who comes in: tests, with the folder of SDTM tables as CSV. Who goes out: events for a replay trial
+of rules/protocols/examples/cdisc-pilot.yaml, and per subject and rule how many alerts were ever
+opened and how many stay open. The count reads the CSV files, never the events made of them.
+
+The mapping: DM gives demographics, `screened` on DMDTC, `enrolled` on RFSTDTC (no consent date is
+in the data) and the death; EX an administration a row; AE an adverse event a row (AESEQ names it;
+AESEV is no CTCAE grade, so there is none); VS an observation a row, code = VSTESTCD in small letters,
+value and unit as measured (VSORRES, VSORRESU). What is dated by the day happened somewhere in it
+(`timeprecision`), and was recorded when the row's last day was over: midnight in New York.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+REALDATA = Path(__file__).resolve().parents[3] / "shared" / "realdata"
+SOURCE = "https://data.example/cdiscpilot01"
+ZONE = ZoneInfo("America/New_York")
+DAY = timedelta(days=1)
+PRECISION = {4: "year", 7: "month", 10: "day"}
+UNITS = {
+    "mmHg": "mm[Hg]", "BEATS/MIN": "/min", "F": "[degF]", "C": "Cel",
+    "LB": "[lb_av]", "kg": "kg", "IN": "[in_i]", "cm": "cm",
+}  # fmt: skip
+CRITERIA = {
+    "AESDTH": "death", "AESLIFE": "life_threatening", "AESHOSP": "hospitalisation",
+    "AESDISAB": "disability", "AESCONG": "congenital_anomaly", "AESCAN": "cancer", "AESOD": "overdose",
+}  # fmt: skip
+CAUSALITY = {"PROBABLE": "probable", "POSSIBLE": "possible", "REMOTE": "unlikely", "NONE": "unrelated"}
+OUTCOME = {
+    "FATAL": "fatal", "RECOVERED/RESOLVED": "resolved", "NOT RECOVERED/NOT RESOLVED": "not_resolved",
+}  # fmt: skip
+SEX = {"F": "female", "M": "male"}
+
+Row = dict[str, str]
+Event = dict[str, object]
+
+
+def available(folder: Path = REALDATA) -> bool:
+    """Whether the tables are there; they are not part of the repository."""
+    return (folder / "cdiscpilot_dm.csv").is_file()
+
+
+def table(name: str, folder: Path = REALDATA) -> list[Row]:
+    """One SDTM table as it stands, every cell a text."""
+    plain = folder / f"cdiscpilot_{name}.csv"
+    if plain.is_file():
+        with plain.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+    with gzip.open(f"{plain}.gz", "rt", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# --- events --------------------------------------------------------------------------------------
+def events(trial: str, folder: Path = REALDATA) -> list[Event]:
+    """Every event of the study's DM, EX, AE and VS, in order of `recordedtime`."""
+    made: list[Event] = []
+    for row in table("dm", folder):
+        made += _subject(row, trial)
+    made += [_exposure(row, trial) for row in table("ex", folder)]
+    made += [_adverse_event(row, trial) for row in table("ae", folder)]
+    made += [_vital_sign(row, trial) for row in table("vs", folder)]
+    return sorted(made, key=lambda event: datetime.fromisoformat(str(event["recordedtime"])))
+
+
+def _event(kind: str, key: str, row: Row, trial: str, when: str, data: Event, *known: str) -> Event:
+    """`when` is the row's own (partial) date; `known` are the other days before it was recorded."""
+    return {
+        "specversion": "1.0",
+        "id": f"{row['USUBJID']}.{key}",
+        "source": SOURCE,
+        "type": kind,
+        "trial": trial,
+        "subject": row["USUBJID"],
+        "time": _midnight(_first_day(when)),
+        "timeprecision": PRECISION[len(when)],
+        "recordedtime": _midnight(max(_first_day(day) for day in (when, *known) if day) + DAY),
+        "data": {name: value for name, value in data.items() if value not in (None, "")},
+    }
+
+
+def _first_day(text: str) -> date:
+    return date.fromisoformat(f"{text}-01-01"[:10] if len(text) == 4 else f"{text}-01"[:10])
+
+
+def _midnight(day: date) -> str:
+    return datetime(day.year, day.month, day.day, tzinfo=ZONE).isoformat()
+
+
+def _subject(row: Row, trial: str) -> Iterator[Event]:
+    data: Event = {"birth_date": row["BRTHDTC"], "sex": SEX[row["SEX"]]}
+    yield _event("demographics", "DM", row, trial, row["DMDTC"], data)
+    site: Event = {"site": row["SITEID"]}
+    yield _event("enrolment", "DM.screened", row, trial, row["DMDTC"], {"status": "screened", **site})
+    if row["RFSTDTC"]:
+        yield _event("enrolment", "DM.enrolled", row, trial, row["RFSTDTC"], {"status": "enrolled", **site})
+    if row["DTHDTC"]:
+        yield _event("death", "DM.death", row, trial, row["DTHDTC"], {})
+
+
+def _exposure(row: Row, trial: str) -> Event:
+    data: Event = {
+        "product": row["EXTRT"],
+        "number": int(row["EXSEQ"]),
+        "dose": float(row["EXDOSE"]),
+        "unit": row["EXDOSU"],
+        "status": "completed",
+        "start": row["EXSTDTC"],
+        "end": row["EXENDTC"],
+    }
+    return _event("administration", f"EX.{row['EXSEQ']}", row, trial, row["EXSTDTC"], data, row["EXENDTC"])
+
+
+def _adverse_event(row: Row, trial: str) -> Event:
+    data: Event = {
+        "ae": f"AE-{row['AESEQ']}",
+        "term": row["AEDECOD"],
+        "serious": row["AESER"] == "Y",
+        "seriousness": [word for flag, word in CRITERIA.items() if row[flag] == "Y"],
+        "causality": CAUSALITY.get(row["AEREL"]),
+        "outcome": OUTCOME[row["AEOUT"]],
+        "onset": row["AESTDTC"],
+        "resolved": row["AEENDTC"],
+    }
+    known = (row["AEDTC"], row["AEENDTC"])
+    return _event("adverse_event", f"AE.{row['AESEQ']}", row, trial, row["AESTDTC"], data, *known)
+
+
+def _vital_sign(row: Row, trial: str) -> Event:
+    data: Event = {"code": row["VSTESTCD"].lower(), "method": row["VSPOS"].lower()}
+    if row["VSSTAT"] == "NOT DONE":
+        data["absent"] = "not_done"
+    else:
+        data |= {"value": float(row["VSORRES"]), "unit": UNITS[row["VSORRESU"]]}
+    return _event("observation", f"VS.{row['VSSEQ']}", row, trial, row["VSDTC"], data)
+
+
+# --- the independent count -------------------------------------------------------------------------
+@dataclass
+class Count:
+    """Alerts of one rule for one subject."""
+
+    opened: int = 0
+    open: int = 0
+
+
+Counts = dict[str, dict[str, Count]]  # subject -> rule -> count
+
+
+def last_day(folder: Path = REALDATA) -> date:
+    """The day after the last one that any row names: where the replay's clock ends."""
+    columns = {"dm": ("DMDTC", "RFSTDTC", "DTHDTC"), "ex": ("EXSTDTC", "EXENDTC"),
+               "ae": ("AEDTC", "AESTDTC", "AEENDTC"), "vs": ("VSDTC",)}  # fmt: skip
+    days = [row[name] for file, names in columns.items() for row in table(file, folder) for name in names]
+    return max(_first_day(day) for day in days if day) + DAY
+
+
+def expected(folder: Path = REALDATA) -> Counts:
+    """How many alerts each subject must have had of each rule, once the data are played to their end."""
+    counts: Counts = defaultdict(lambda: defaultdict(Count))
+    until = last_day(folder)
+    for row in table("dm", folder):
+        _count_eligibility(counts[row["USUBJID"]], row, until)
+        if row["DTHDTC"]:
+            _add(counts[row["USUBJID"]]["S-DEATH"])
+    for row in table("ae", folder):
+        _count_adverse_event(counts[row["USUBJID"]], row)
+    _count_vital_signs(counts, table("vs", folder))
+    return {subject: dict(rules) for subject, rules in counts.items() if rules}
+
+
+def _add(count: Count, *, stays: bool = True) -> None:
+    count.opened += 1
+    count.open += stays
+
+
+def _age(birth: str, on: date) -> int:
+    born = date.fromisoformat(birth)
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def _birthday(birth: str, age: int) -> date:
+    born = date.fromisoformat(birth)
+    try:
+        return born.replace(year=born.year + age)
+    except ValueError:
+        return date(born.year + age, 3, 1)
+
+
+def _count_eligibility(rules: dict[str, Count], row: Row, until: date) -> None:
+    """50 to 85 years is eligible. Told from the day after DMDTC to the day after RFSTDTC, if any."""
+    begins = date.fromisoformat(row["DMDTC"]) + DAY
+    enrolled = row["RFSTDTC"]
+    ends = date.fromisoformat(enrolled) + DAY if enrolled else until
+    spans = [(begins, _eligible(_age(row["BRTHDTC"], begins)))]
+    for turning in (50, 86):  # time alone changes the answer on these days
+        day = _birthday(row["BRTHDTC"], turning)
+        if begins < day <= ends:
+            spans.append((day, _eligible(turning)))
+    for number, (_, eligible) in enumerate(spans, start=1):
+        stays = number == len(spans) and not enrolled
+        _add(rules["EL-ELIGIBLE" if eligible else "EL-INELIGIBLE"], stays=stays)
+    if enrolled and not _eligible(_age(row["BRTHDTC"], date.fromisoformat(enrolled))):
+        _add(rules["EL-ENROLLED-NOT-ELIGIBLE"])
+
+
+def _eligible(age: int) -> bool:
+    return 50 <= age <= 85
+
+
+def _count_adverse_event(rules: dict[str, Count], row: Row) -> None:
+    """Serious is what is flagged so or meets a criterion; a missing causality is suspected."""
+    criteria = any(row[flag] == "Y" for flag in CRITERIA)
+    flagged = row["AESER"] == "Y"
+    if flagged or criteria:
+        _add(rules["S-SAE"])
+        if row["AEREL"] in ("PROBABLE", "POSSIBLE", ""):
+            _add(rules["S-SUSPECTED-SAE"])
+    if criteria and not flagged:
+        _add(rules["S-SAE-FLAG"])
+    if row["AEOUT"] == "FATAL":
+        _add(rules["S-FATAL-AE"])
+
+
+LIMITS = {
+    "SYSBP": ("V-SYSTOLIC-HIGH", lambda value, unit: value >= 180),
+    "DIABP": ("V-DIASTOLIC-HIGH", lambda value, unit: value >= 110),
+    "PULSE": ("V-PULSE", lambda value, unit: value < 45 or value > 120),
+    "TEMP": ("V-TEMPERATURE-HIGH", lambda value, unit: value >= (37.8 if unit == "C" else 100.04)),
+}
+
+
+def _count_vital_signs(counts: Counts, rows: list[Row]) -> None:
+    """An episode begins with a value beyond the limit and lasts until one that is not, or not done."""
+    series: Mapping[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["VSTESTCD"] in LIMITS:
+            series[row["USUBJID"], row["VSTESTCD"]].append(row)
+    for (subject, test), measured in series.items():
+        rule, beyond = LIMITS[test]
+        inside = False
+        for row in sorted(measured, key=lambda item: (item["VSDTC"], int(item["VSSEQ"]))):
+            before, inside = inside, bool(row["VSORRES"]) and beyond(float(row["VSORRES"]), row["VSORRESU"])
+            counts[subject][rule].opened += inside and not before
+        if counts[subject][rule].opened:
+            counts[subject][rule].open = int(inside)
+        else:
+            del counts[subject][rule]
