@@ -85,6 +85,15 @@ class Database:
             connection.begin()
             yield connection
 
+    def transact(self, fn: Callable[[Connection], Result]) -> Result:
+        """What `fn` returns, in a writing transaction that is tried again as `retrying` does."""
+
+        def once() -> Result:
+            with self.writing() as connection:
+                return fn(connection)
+
+        return retrying(once)
+
     def dispose(self) -> None:
         """Close all connections; the object may be used again."""
         self.engine.dispose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -43,7 +44,12 @@ class UnsupportedContent(ServiceError):
 
 
 class Conflict(ServiceError):
-    """The same name was used before for something else."""
+    """The same name was used before for something else; `problems` says where, if in a list."""
+
+    def __init__(self, message: str = "", problems: Iterable[Problem] = ()) -> None:
+        """Keep the places beside the text."""
+        super().__init__(message)
+        self.problems = list(problems)
 
 
 class NotFound(ServiceError):

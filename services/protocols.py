@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -38,6 +38,10 @@ class _Compiled:
         self._kept: OrderedDict[str, rules.Protocol] = OrderedDict()
         self._lock = Lock()
 
+    def peek(self, digest: str) -> rules.Protocol | None:
+        """The protocol of a text with this digest, if it is at hand."""
+        return self._kept.get(digest)
+
     def get(self, digest: str, text: str) -> rules.Protocol:
         """The protocol of `text`, compiled now if it is not at hand."""
         with self._lock:
@@ -60,6 +64,28 @@ class Outcome:
     version: VersionRow
     changed: bool
     dirty: tuple[int, ...] = ()  # streams whose doorbell to ring after this
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A trial's mode and the protocol in force; None before the first activation."""
+
+    mode: str
+    version: str | None
+    protocol: rules.Protocol | None
+
+
+def in_force(conn: Connection, wanted: Collection[str]) -> dict[str, InForce]:
+    """Each of the trials `wanted` that exists; the text is read only if it is not compiled yet."""
+    found: dict[str, InForce] = {}
+    for row in stored.digests(conn, wanted):
+        protocol = None
+        if row.digest is not None:
+            protocol = _compiled.peek(row.digest)
+            if protocol is None:
+                protocol = compiled(_version(conn, row.id, row.active_version))
+        found[row.id] = InForce(row.mode, row.active_version, protocol)
+    return found
 
 
 def compiled(version: VersionRow) -> rules.Protocol:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, ColumnElement, Connection, bindparam, func, select
+from sqlalchemy import ARRAY, BindParameter, ColumnElement, Connection, bindparam, func, select
 
 
 def among(
@@ -20,5 +20,5 @@ def among(
     if conn.dialect.name == "postgresql":
         array = bindparam(None, list(values), type_=ARRAY(column.type))
         return column == func.any(array)
-    listed = bindparam(None, orjson.dumps(list(values)).decode())
+    listed: BindParameter[str] = bindparam(None, orjson.dumps(list(values)).decode())
     return column.in_(select(func.json_each(listed).table_valued("value").c.value))

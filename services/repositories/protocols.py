@@ -5,11 +5,13 @@ Who comes in: services.protocols, reading. Who goes out: the store.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, insert, select, update
 
 from services.models import protocol_versions, trials
+from services.repositories.among import among
 
 DRAFT = "draft"
 SCHEDULED = "scheduled"  # approved, to be in force from `effective_from_us` on
@@ -56,6 +58,17 @@ def active(conn: Connection, trial: str) -> VersionRow | None:
     )
     query = select(protocol_versions).join(trials, joined).where(trials.c.id == trial)
     return conn.execute(query).one_or_none()
+
+
+def digests(conn: Connection, wanted: Collection[str]) -> list[VersionRow]:
+    """`id`, `mode`, `active_version` and its `digest` of trials; null before an activation."""
+    is_active = (trials.c.id == protocol_versions.c.trial) & (
+        trials.c.active_version == protocol_versions.c.version
+    )
+    columns = (trials.c.id, trials.c.mode, trials.c.active_version, protocol_versions.c.digest)
+    joined = trials.outerjoin(protocol_versions, is_active)
+    query = select(*columns).select_from(joined).where(among(conn, trials.c.id, wanted))
+    return list(conn.execute(query))
 
 
 def schedule(
