@@ -15,6 +15,7 @@ from typing import Any
 import celpy
 import pytest
 from celpy import celtypes
+from celpy.evaluation import CELEvalError
 
 import rules
 from rules.knowledge import KnowledgeBase
@@ -27,14 +28,37 @@ CEL_SETS = 2_000
 WORDS = {True: "met", False: "not_met", None: "indeterminate"}
 UNKNOWN = "undeclared reference"
 
-BOOLEANS = (
-    "consent_subject assent_subject consent_guardian survival_over_3_months childbearing_potential "
-    "contraception_adequate other_disease_excludes other_trial unfit other_serious_condition "
-    "disorder_affects_study cgvhd acute_infection bacterial_infection fungal_infection "
-    "unknown_active_infection associated_tumour breastfeeding uncontrolled_hypertension unstable_angina "
-    "heart_failure severe_diabetes myocardial_infarction arrhythmia other_non_malignant_disease "
-    "mental_disorder drug_addiction allogeneic_hsct coronary_angioplasty"
-).split()
+BOOLEANS = [
+    "consent_subject",
+    "assent_subject",
+    "consent_guardian",
+    "survival_over_3_months",
+    "childbearing_potential",
+    "contraception_adequate",
+    "other_disease_excludes",
+    "other_trial",
+    "unfit",
+    "other_serious_condition",
+    "disorder_affects_study",
+    "cgvhd",
+    "acute_infection",
+    "bacterial_infection",
+    "fungal_infection",
+    "unknown_active_infection",
+    "associated_tumour",
+    "breastfeeding",
+    "uncontrolled_hypertension",
+    "unstable_angina",
+    "heart_failure",
+    "severe_diabetes",
+    "myocardial_infarction",
+    "arrhythmia",
+    "other_non_malignant_disease",
+    "mental_disorder",
+    "drug_addiction",
+    "allogeneic_hsct",
+    "coronary_angioplasty",
+]
 # What lets a subject in: drawn often, so that single criteria decide and eligible ones occur.
 IN_FAVOUR: dict[str, Any] = {
     "consent_subject": True,
@@ -54,8 +78,13 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "hiv_status": ("negative", "negative", "positive"),
     "ecog": (0, 1, 2, 3, 4, 5),
     "nyha_class": (1, 2, 3, 4),
-    "cgvhd_course": ("no_improvement_4_weeks", "worsening_2_weeks", "worsening_on_taper", "responding"),
-    **{name: (True, False) for name in BOOLEANS},
+    "cgvhd_course": (
+        "no_improvement_4_weeks",
+        "worsening_2_weeks",
+        "worsening_on_taper",
+        "responding",
+    ),
+    **dict.fromkeys(BOOLEANS, (True, False)),
 }
 FAVOURED: dict[str, tuple[Any, ...]] = {
     "age_years": (1, 4, 5, 12, 13, 45, 80),
@@ -65,7 +94,9 @@ FAVOURED: dict[str, tuple[Any, ...]] = {
     "hiv_status": ("negative",),
     "ecog": (0, 1, 2),
     "cgvhd_course": ("no_improvement_4_weeks", "worsening_2_weeks", "worsening_on_taper"),
-    **{name: (IN_FAVOUR.get(name, False),) for name in BOOLEANS if name != "childbearing_potential"},
+    **{
+        name: (IN_FAVOUR.get(name, False),) for name in BOOLEANS if name != "childbearing_potential"
+    },
 }
 
 
@@ -189,7 +220,9 @@ def test_compiled_criteria_and_durable_rules_say_what_a_reader_says(
         assert dict(assessment.verdicts) == read, (number, facts)
         assert set(assessment.not_applicable) == spared, (number, facts)
         assert assessment.decision == reading.decision(facts), (number, facts)
-        words = {name: "not_applicable" if name in spared else WORDS[held] for name, held in read.items()}
+        words = {
+            name: "not_applicable" if name in spared else WORDS[held] for name, held in read.items()
+        }
         assert dict(knowledge.verdicts(facts)) == words, (number, facts)
         seen.update(words.items())
         seen["decision", str(assessment.decision)] += 1
@@ -208,7 +241,9 @@ def assert_nothing_was_left_out(seen: Counter[tuple[str, str]]) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("scope", list(Scope))
-def test_alert_rules_fire_where_a_reader_says_they_must(knowledge: KnowledgeBase, scope: Scope) -> None:
+def test_alert_rules_fire_where_a_reader_says_they_must(
+    knowledge: KnowledgeBase, scope: Scope
+) -> None:
     draw = random.Random(scope.value)
     fired: Counter[str] = Counter()
     counts = {Scope.SUBJECT: SETS, Scope.INFUSION: SETS // 2, Scope.ADVERSE_EVENT: SETS // 2}
@@ -244,26 +279,32 @@ def cel_programs(protocol: rules.Protocol) -> dict[str, Program]:
         program = environment.program(environment.compile(text))
 
         def run(facts: dict[str, Any]) -> bool | None:
-            typed = {name: cel_value(value, number=name in numbers) for name, value in facts.items()}
+            typed = {
+                name: cel_value(value, number=name in numbers) for name, value in facts.items()
+            }
             try:
                 return bool(program.evaluate({"params": params, **typed}))
-            except celpy.CELEvalError as error:
+            except CELEvalError as error:
                 if UNKNOWN not in str(error):
                     raise
                 return None
 
         return run
 
-    return {criterion.id: compiled(criterion.expression) for criterion in protocol.definition.criteria}
+    return {
+        criterion.id: compiled(criterion.expression) for criterion in protocol.definition.criteria
+    }
 
 
 def cel_params(protocol: rules.Protocol) -> Any:
     """The parameters, typed as the facts that they are compared with: CEL mixes no number types."""
     doubles = {"fever_celsius", "diastolic_limit_mmhg"}
-    return celtypes.MapType({
-        celtypes.StringType(name): cel_value(parameter.value, number=name in doubles)
-        for name, parameter in protocol.definition.parameters.items()
-    })
+    return celtypes.MapType(
+        {
+            celtypes.StringType(name): cel_value(parameter.value, number=name in doubles)
+            for name, parameter in protocol.definition.parameters.items()
+        }
+    )
 
 
 def cel_value(value: Any, *, number: bool) -> Any:

@@ -35,7 +35,12 @@ CRITERIA = {
     "AESDTH": "death", "AESLIFE": "life_threatening", "AESHOSP": "hospitalisation",
     "AESDISAB": "disability", "AESCONG": "congenital_anomaly", "AESCAN": "cancer", "AESOD": "overdose",
 }  # fmt: skip
-CAUSALITY = {"PROBABLE": "probable", "POSSIBLE": "possible", "REMOTE": "unlikely", "NONE": "unrelated"}
+CAUSALITY = {
+    "PROBABLE": "probable",
+    "POSSIBLE": "possible",
+    "REMOTE": "unlikely",
+    "NONE": "unrelated",
+}
 OUTCOME = {
     "FATAL": "fatal", "RECOVERED/RESOLVED": "resolved", "NOT RECOVERED/NOT RESOLVED": "not_resolved",
 }  # fmt: skip
@@ -100,9 +105,13 @@ def _subject(row: Row, trial: str) -> Iterator[Event]:
     data: Event = {"birth_date": row["BRTHDTC"], "sex": SEX[row["SEX"]]}
     yield _event("demographics", "DM", row, trial, row["DMDTC"], data)
     site: Event = {"site": row["SITEID"]}
-    yield _event("enrolment", "DM.screened", row, trial, row["DMDTC"], {"status": "screened", **site})
+    yield _event(
+        "enrolment", "DM.screened", row, trial, row["DMDTC"], {"status": "screened", **site}
+    )
     if row["RFSTDTC"]:
-        yield _event("enrolment", "DM.enrolled", row, trial, row["RFSTDTC"], {"status": "enrolled", **site})
+        yield _event(
+            "enrolment", "DM.enrolled", row, trial, row["RFSTDTC"], {"status": "enrolled", **site}
+        )
     if row["DTHDTC"]:
         yield _event("death", "DM.death", row, trial, row["DTHDTC"], {})
 
@@ -117,7 +126,9 @@ def _exposure(row: Row, trial: str) -> Event:
         "start": row["EXSTDTC"],
         "end": row["EXENDTC"],
     }
-    return _event("administration", f"EX.{row['EXSEQ']}", row, trial, row["EXSTDTC"], data, row["EXENDTC"])
+    return _event(
+        "administration", f"EX.{row['EXSEQ']}", row, trial, row["EXSTDTC"], data, row["EXENDTC"]
+    )
 
 
 def _adverse_event(row: Row, trial: str) -> Event:
@@ -160,7 +171,12 @@ def last_day(folder: Path = REALDATA) -> date:
     """The day after the last one that any row names: where the replay's clock ends."""
     columns = {"dm": ("DMDTC", "RFSTDTC", "DTHDTC"), "ex": ("EXSTDTC", "EXENDTC"),
                "ae": ("AEDTC", "AESTDTC", "AEENDTC"), "vs": ("VSDTC",)}  # fmt: skip
-    days = [row[name] for file, names in columns.items() for row in table(file, folder) for name in names]
+    days = [
+        row[name]
+        for file, names in columns.items()
+        for row in table(file, folder)
+        for name in names
+    ]
     return max(_first_day(day) for day in days if day) + DAY
 
 
@@ -249,7 +265,10 @@ def _count_vital_signs(counts: Counts, rows: list[Row]) -> None:
         rule, beyond = LIMITS[test]
         inside = False
         for row in sorted(measured, key=lambda item: (item["VSDTC"], int(item["VSSEQ"]))):
-            before, inside = inside, bool(row["VSORRES"]) and beyond(float(row["VSORRES"]), row["VSORRESU"])
+            before, inside = (
+                inside,
+                bool(row["VSORRES"]) and beyond(float(row["VSORRES"]), row["VSORRESU"]),
+            )
             counts[subject][rule].opened += inside and not before
         if counts[subject][rule].opened:
             counts[subject][rule].open = int(inside)

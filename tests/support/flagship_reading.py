@@ -59,7 +59,9 @@ def above(value: Any, limit: float) -> Truth:
 
 def _consents_of_the_band(facts: Facts) -> Truth:
     age = facts.get("age_years")
-    guardian, assent, own = (facts.get(k) for k in ("consent_guardian", "assent_subject", "consent_subject"))
+    guardian, assent, own = (
+        facts.get(k) for k in ("consent_guardian", "assent_subject", "consent_subject")
+    )
     if age is None:  # whichever band it is, it can only be refused where all three are
         return False if (guardian, assent, own) == (False, False, False) else None
     if age <= 4:
@@ -106,7 +108,9 @@ def verdicts(facts: Facts) -> dict[str, Truth]:
         "E3": opposite(within),
         "E4": among(get("ecog"), 3, 4),
         "E5": _excluded_by_e5(facts),
-        "E6": every(some(get("mental_disorder"), get("drug_addiction")), get("disorder_affects_study")),
+        "E6": every(
+            some(get("mental_disorder"), get("drug_addiction")), get("disorder_affects_study")
+        ),
         "E7": get("other_trial"),
         "E8": get("unfit"),
         "E9": get("other_serious_condition"),
@@ -152,7 +156,9 @@ def _subject(get: Any) -> dict[str, Truth]:
     left = None if get("infusions") is None else get("infusions") < 4
     younger_than_5 = None if then is None else then < 5
     younger_than_13 = None if then is None else then < 13
-    withdrawn = some(*(opposite(get(k)) for k in ("consent_subject", "assent_subject", "consent_guardian")))
+    withdrawn = some(
+        *(opposite(get(k)) for k in ("consent_subject", "assent_subject", "consent_guardian"))
+    )
     return {
         "EL-ELIGIBLE": every(waiting, among(get("decision"), "eligible")),
         "EL-INELIGIBLE": every(waiting, among(get("decision"), "ineligible")),
