@@ -145,6 +145,17 @@ class Settings:
             protocols=_checked(env, "VIGIL_PROTOCOLS", _directory) or _own_protocols(),
         )
 
+    def as_env(self) -> dict[str, str]:
+        """The variables that say all this again: what a parent hands to its children."""
+        named = {variable.name: self._text(variable.name) for variable in VARIABLES}
+        return {name: text for name, text in named.items() if text}
+
+    def _text(self, name: str) -> str:
+        value = getattr(self, name.removeprefix("VIGIL_").lower())
+        if isinstance(value, frozenset):
+            return ",".join(sorted(value))
+        return "" if value is None else str(int(value) if isinstance(value, bool) else value)
+
 
 def _own_protocols() -> Path:
     """The protocols that came with this installation."""
@@ -201,7 +212,13 @@ def _url(text: str, schemes: tuple[str, ...]) -> str:
 
 
 def _database(text: str) -> str:
-    return _url(text, DATABASE_SCHEMES)
+    """A relative SQLite path is made absolute: every process means the same file."""
+    scheme, _, rest = _url(text, DATABASE_SCHEMES).partition("://")
+    if scheme != "sqlite":
+        return text
+    if not rest.startswith("/") or rest[1:] in {"", ":memory:"}:
+        raise ValueError(text)
+    return f"sqlite:///{Path(rest[1:]).expanduser().absolute()}"
 
 
 def _broker(text: str) -> str:

@@ -29,6 +29,7 @@ def test_without_any_variable_everything_has_a_default() -> None:
     [
         ("VIGIL_DATABASE_URL", "mysql://host/db"),
         ("VIGIL_DATABASE_URL", "postgresql://host/db"),
+        ("VIGIL_DATABASE_URL", "sqlite:///:memory:"),
         ("VIGIL_BROKER_URL", "localhost:6379"),
         ("VIGIL_ADMIN_KEY", "short"),
         ("VIGIL_SMTP_URL", "mail.example.org"),
@@ -55,6 +56,27 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("0123456789abcdef\n")
     settings = Settings.from_env({"VIGIL_ADMIN_KEY_FILE": str(tmp_path / "key")})
     assert settings.admin_key == "0123456789abcdef"
+
+
+def test_children_read_what_the_parent_hands_them(tmp_path: Path) -> None:
+    settings = Settings.from_env(
+        {
+            "VIGIL_DATA": str(tmp_path),
+            "VIGIL_ADMIN_KEY": "0123456789abcdef",
+            "VIGIL_PORT": "0",
+            "VIGIL_METRICS_OPEN": "1",
+            "VIGIL_WEBHOOK_TRUSTED": "127.0.0.1:9,receiver:80",
+        }
+    )
+    assert Settings.from_env(settings.as_env()) == settings
+
+
+def test_a_relative_database_is_the_same_file_for_every_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_env({"VIGIL_DATABASE_URL": "sqlite:///here.db"})
+    assert settings.database_url == f"sqlite:///{tmp_path}/here.db"
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

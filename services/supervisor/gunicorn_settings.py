@@ -1,0 +1,40 @@
+"""gunicorn's settings for the API under `vigil up`.
+
+Who comes in: gunicorn. Who goes out: nobody. SQLite has one writer on a machine, so the API is one
+process of many threads there; on PostgreSQL it may be more.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+from services.config import Settings
+from services.supervisor import lifeline
+
+_settings = Settings.from_env(os.environ)
+_sqlite = _settings.database_url.startswith("sqlite")
+
+worker_class = "gthread"
+workers = 1 if _sqlite else min(_settings.workers + 1, 4)
+threads = 48
+backlog = 512
+keepalive = 30
+graceful_timeout = 4
+loglevel = "warning"
+proc_name = "vigil-api"
+# A pulse on a file, in memory if there is such a folder: a slow disk would look like a dead worker.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes its file there as one should
+worker_tmp_dir = str(_MEMORY) if _MEMORY.is_dir() else None
+# It would leave a socket in somebody's home.
+control_socket_disable = True
+
+
+class _Worker(Protocol):
+    ppid: int
+
+
+def post_fork(_arbiter: object, worker: _Worker) -> None:
+    """A worker dies with gunicorn, as gunicorn dies with the supervisor."""
+    lifeline.bind(worker.ppid)

@@ -1,0 +1,115 @@
+"""Before the first request: the schema, the trials of the protocols' folder, and the first keys.
+
+Who comes in: the supervisor, as a short process of its own, so that it stays small itself. Who goes
+out: rows, keys.json, and complaints on standard error. Nothing here is done twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import rules
+from services import clock, database, keys, logs, protocols
+from services.config import Settings
+from services.database import Database
+from services.errors import Conflict, Rejected, ServiceError
+from services.repositories import protocols as versions
+from services.repositories import trials
+from services.supervisor import premises
+
+BY = "vigil up"
+DEMO_TRIAL, DEMO_OF, DEMO_BANNER = "demo-msc-cgvhd", "msc-cgvhd", "DEMO"
+
+
+def main(arguments: list[str]) -> int:
+    """Prepare everything; the exit status of the process."""
+    settings = Settings.from_env(os.environ)
+    logs.configure(settings.log_level)
+    db = Database(settings.database_url)
+    try:
+        database.upgrade(db)
+        for path in sorted(settings.protocols.glob("*.yaml")):
+            bring(db, path, path.stem)
+        if "--demo" in arguments:
+            bring(db, settings.protocols / f"{DEMO_OF}.yaml", DEMO_TRIAL, DEMO_BANNER)
+        make_keys(db, settings.data)
+    except ServiceError as error:
+        complain(f"vigil: {error}")
+        return 1
+    finally:
+        db.dispose()
+    return 0
+
+
+def bring(db: Database, path: Path, trial: str, banner: str | None = None) -> None:
+    """A new trial in force, or a draft where the file has changed; else nothing, or complaints."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        complain(f"{path}:1: cannot be read ({type(error).__name__})")
+        return
+    if _known(db, trial, text):
+        return
+    try:
+        if _exists(db, trial):
+            protocols.add_version(db, trial, text, BY, clock.now_us())
+            complain(f"{path}:1: changed: stored as a draft (activate it to put it in force)")
+        else:
+            protocols.create_trial(
+                db, trial, trials.LIVE, text, BY, clock.now_us(), activate=True, banner=banner
+            )
+    except Conflict as error:
+        complain(f"{path}:1: {error}")
+    except Rejected as error:
+        complain_of(path, error)
+
+
+def _exists(db: Database, trial: str) -> bool:
+    with db.reading() as conn:
+        return trials.get(conn, trial) is not None
+
+
+def _known(db: Database, trial: str, text: str) -> bool:
+    """Whether this very text is stored already: then nothing need be parsed."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    with db.reading() as conn:
+        return any(version.digest == digest for version in versions.of_trial(conn, trial))
+
+
+def complain_of(path: Path, refused: Rejected) -> None:
+    """Say FILE:LINE of each complaint; what was in force before stays in force."""
+    try:
+        protocol = rules.load(path)
+        complaints = list(rules.check_scenarios(protocol))
+    except rules.ProtocolError as error:
+        complaints = error.complaints
+    for complaint in complaints:
+        complain(str(complaint))
+    if not complaints:
+        for problem in refused.problems:
+            complain(f"{path}:1: {problem.detail} ({problem.hint})")
+
+
+def complain(text: str) -> None:
+    """One line for whoever started us."""
+    sys.stderr.write(text + "\n")
+
+
+def make_keys(db: Database, data: Path) -> None:
+    """One key a role, made once for a data directory; revoked ones are not made again."""
+    if premises.read_keys(data):
+        return
+    made = {
+        role: keys.create(
+            db, role=role, person=role, name=f"{role} of {BY}", by=BY, now_us=clock.now_us()
+        )[1]
+        for role in keys.ROLES
+    }
+    premises.write_private(data / premises.KEYS, made)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,56 @@
+"""Which processes make up the service, and how each is started.
+
+Who comes in: the supervisor. Who goes out: plans. Children read the same settings as the supervisor
+did, handed on as variables, and run in the data directory, where no file can shadow a module.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+
+from services.config import Settings
+from services.supervisor.children import Plan
+
+
+def environment(settings: Settings, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Ours without its VIGIL_*, then the settings as they were read."""
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("VIGIL_")}
+    return {**inherited, "PYTHONSAFEPATH": "1", **settings.as_env(), **(more or {})}
+
+
+def python(name: str, settings: Settings, *arguments: str) -> Plan:
+    """A process of this very interpreter."""
+    command = [sys.executable, *arguments]
+    return Plan(name, command, environment(settings), settings.data)
+
+
+def preparation(settings: Settings, *, demo: bool) -> Plan:
+    """Migrations, trials and keys: once, before anybody serves."""
+    arguments = ["-m", "services.supervisor.preparation", *(["--demo"] if demo else [])]
+    return python("preparation", settings, *arguments)
+
+
+def api(settings: Settings, descriptor: int) -> Plan:
+    """The HTTP door, on the socket that listens already."""
+    configuration = "python:services.supervisor.gunicorn_settings"
+    arguments = ("-m", "gunicorn", "-c", configuration, "--bind", f"fd://{descriptor}")
+    plan = python("api", settings, *arguments, "api:create_app()")
+    return Plan(plan.name, plan.command, plan.env, plan.cwd, descriptors=(descriptor,))
+
+
+def workers(settings: Settings) -> Iterator[Plan]:
+    """Those that evaluate, the one that delivers, and the scheduler, which needs a broker."""
+    for number in range(1, settings.workers + 1):
+        yield python(f"evaluate-{number}", settings, "-m", "worker", "evaluate")
+    yield python("deliver", settings, "-m", "worker", "deliver")
+    if settings.broker_url is not None:
+        yield python("scheduler", settings, "-m", "worker", "scheduler")
+
+
+def demo(settings: Settings, url: str, descriptor: int) -> Plan:
+    """The story and its receiver; it is told once, so nobody starts it again."""
+    arguments = ("-m", "services.demo", url, str(descriptor))
+    plan = python("demo", settings, *arguments)
+    return Plan(plan.name, plan.command, plan.env, plan.cwd, (descriptor,), keep=False)

@@ -1,0 +1,219 @@
+"""The life of `vigil up`: take the premises, start, watch, stop.
+
+Who comes in: settings, and a listener that tells a person what happens. Who goes out: children.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from services.config import Settings
+from services.errors import ServiceError
+from services.supervisor import premises, roles
+from services.supervisor.children import Child, stop
+from services.supervisor.embedded import EmbeddedBroker
+
+TICK_S = 0.1
+BROKER_S = 5.0
+START_S = 60.0
+STOP_S = 6.0
+BROKER_STOP_S = 2.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Listener(Protocol):
+    """Who tells the person at the terminal."""
+
+    def serving(self, url: str, keys: Mapping[str, str], settings: Settings) -> None:
+        """Everything runs."""
+
+    def died(self, name: str, status: int) -> None:
+        """A child ended without being asked; it is started again."""
+
+    def brokerless(self) -> None:
+        """No broker could be started: the sweep does its work, slower."""
+
+    def stopping(self) -> None:
+        """Somebody asked for the end."""
+
+
+class _Bell:
+    """Whether somebody asked for the end, and how urgently."""
+
+    def __init__(self) -> None:
+        self.rung = 0
+
+    def ring(self, _signal: int, _frame: FrameType | None) -> None:
+        self.rung += 1
+
+
+def up(settings: Settings, listener: Listener, *, demo: bool = False) -> int:
+    """Run the service until a signal; the exit status. Raises ServiceError before it serves."""
+    with ExitStack() as stack:
+        lock = premises.take(settings.data)
+        stack.callback(os.close, lock)
+        server = stack.enter_context(premises.listen(settings.host, settings.port))
+        stack.callback(premises.forget, settings.data)
+        premises.forget(settings.data)
+        bell = stack.enter_context(_signals())
+        return _Supervisor(settings, listener, bell, server, demo=demo).run()
+
+
+@contextmanager
+def _signals() -> Iterator[_Bell]:
+    """Signals ring a bell while we run; children start with the defaults."""
+    bell = _Bell()
+    before = {name: signal.signal(name, bell.ring) for name in _SIGNALS}
+    try:
+        yield bell
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+class _Supervisor:
+    """All children of one `vigil up`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listener: Listener,
+        bell: _Bell,
+        server: socket.socket,
+        *,
+        demo: bool,
+    ) -> None:
+        self.settings = settings
+        self.listener = listener
+        self.bell = bell
+        self.server = server
+        self.demo = demo
+        self.broker: Child | None = None
+        self.children: list[Child] = []
+
+    def run(self) -> int:
+        """Start, serve, stop: in that order, whatever happens in between."""
+        embedded: EmbeddedBroker | None = None
+        try:
+            if self.settings.broker_url is None:
+                embedded = EmbeddedBroker(self.settings.data)
+                self._start_broker(embedded)
+            with ExitStack() as stack:
+                self._start_all(stack)
+                if self._until(self._answers, START_S, "the API did not answer"):
+                    self._serve()
+            return 0
+        finally:
+            self._stop()
+            if embedded is not None:
+                embedded.clean_up()
+
+    def _start_broker(self, embedded: EmbeddedBroker) -> None:
+        """Run our own broker, or go on without one and say so."""
+        plan = embedded.plan()
+        if plan is not None:
+            self.broker = Child(plan)
+            self.broker.start()
+            until = time.monotonic() + BROKER_S
+            while self.broker.running and time.monotonic() < until:
+                if embedded.answers():
+                    self.settings = dataclasses.replace(self.settings, broker_url=embedded.url)
+                    return
+                time.sleep(0.01)
+            self.broker.kill()
+            self.broker = None
+        self.listener.brokerless()
+
+    def _start_all(self, stack: ExitStack) -> None:
+        """Prepare, then start everybody."""
+        receiver = None
+        if self.demo:
+            receiver = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            trusted = f"127.0.0.1:{receiver.getsockname()[1]}"
+            self.settings = dataclasses.replace(
+                self.settings, webhook_trusted=self.settings.webhook_trusted | {trusted}
+            )
+        if not self._prepare():
+            return
+        plans = [roles.api(self.settings, self.server.fileno()), *roles.workers(self.settings)]
+        if receiver is not None:
+            url = premises.url_of(self.server)
+            plans.append(roles.demo(self.settings, url, receiver.fileno()))
+        for plan in plans:
+            child = Child(plan)
+            self.children.append(child)
+            child.start()
+
+    def _prepare(self) -> bool:
+        """Migrations, trials, keys, in a process of their own; False if we are to stop."""
+        child = Child(roles.preparation(self.settings, demo=self.demo))
+        self.children.append(child)
+        child.start()
+        while child.running and not self.bell.rung:
+            time.sleep(0.01)
+        status = None if child.process is None else child.process.poll()
+        child.kill()
+        self.children.remove(child)
+        if status and not self.bell.rung:
+            raise ServiceError("the service could not be prepared; the reason stands above")
+        return not self.bell.rung
+
+    def _until(self, ready: Callable[[], bool], seconds: float, complaint: str) -> bool:
+        """Watch until `ready`; False if we are to stop. Raises ServiceError when time is up."""
+        until = time.monotonic() + seconds
+        while not self.bell.rung:
+            if ready():
+                return True
+            if time.monotonic() > until:
+                raise ServiceError(f"{complaint} within {seconds:g} seconds")
+            self._look_after()
+            time.sleep(TICK_S / 2)
+        return False
+
+    def _answers(self) -> bool:
+        place = urlsplit(premises.url_of(self.server))
+        line = http.client.HTTPConnection(place.hostname or "", place.port, timeout=1)
+        try:
+            line.request("GET", "/healthz")
+            return line.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            line.close()
+
+    def _serve(self) -> None:
+        """Say where we are, then watch until somebody asks for the end."""
+        keys = premises.read_keys(self.settings.data)
+        url = premises.url_of(self.server)
+        premises.describe(self.settings.data, url, keys)
+        self.listener.serving(url, keys, self.settings)
+        while not self.bell.rung:
+            self._look_after()
+            time.sleep(TICK_S)
+
+    def _look_after(self) -> None:
+        everybody = self.children if self.broker is None else [self.broker, *self.children]
+        for child in everybody:
+            status = child.look_after()
+            if status is not None and child.plan.keep:
+                self.listener.died(child.plan.name, status)
+
+    def _stop(self) -> None:
+        """The broker last, so that nobody misses it; a second signal makes it short."""
+        if self.bell.rung:
+            self.listener.stopping()
+        premises.forget(self.settings.data)
+        self.server.close()
+        stop(self.children, STOP_S, hurry=lambda: self.bell.rung > 1)
+        if self.broker is not None:
+            stop([self.broker], BROKER_STOP_S, hurry=lambda: self.bell.rung > 1)
