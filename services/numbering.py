@@ -48,7 +48,7 @@ def number(
     """
     heads, was_clean = _locked_heads(conn, fresh)
     clocks = {trial: trials.lock(conn, trial) for trial in sorted(set(replays))}
-    floors = {trial: row.folded_us for trial, row in clocks.items()}
+    floors = {trial: max(row.folded_us, row.advanced_us) for trial, row in clocks.items()}
     numbered = Numbered()
     rows = []
     for one in fresh:
