@@ -40,6 +40,7 @@ class Applied:
     """What came of it: the last alert number of each stream that has new ones, and all changes."""
 
     sequences: dict[int, int] = field(default_factory=dict)
+    told: dict[int, list[tuple[str, str, str]]] = field(default_factory=dict)  # kind, alert, rule
     changes: int = 0
 
 
@@ -86,15 +87,15 @@ class _Stream:
     def _holds(self, alert: str, row: AlertRow | None, change: FindingChange, at_us: int) -> None:
         """The finding is true: a new alert, or the one that there is, as it now reads."""
         if row is None:
-            self.ledger.say(self._new(alert, change, at_us), "opened", at_us)
+            self._say(self._new(alert, change, at_us), "opened", at_us)
             return
         before = {name: row[name] for name in (*_CONTENT, "still_true")}
         row |= self._content(change) | {"still_true": True}
-        if _reopens(row):
+        if _reopens(row, before["severity_rank"]):
             row |= {"status": "open", "resolution": None, "acknowledged": None}
-            self.ledger.say(row, "reopened", at_us)
+            self._say(row, "reopened", at_us)
         elif any(row[name] != value for name, value in before.items()):
-            self.ledger.say(row, "updated", at_us)
+            self._say(row, "updated", at_us)
 
     def _ends(self, row: AlertRow, change: FindingChange, at_us: int) -> None:
         """The finding is not true, or never was; only then a person's resolution falls."""
@@ -103,11 +104,16 @@ class _Stream:
             return
         row["still_true"] = False
         if row["status"] == _RESOLVED and not wrong:
-            self.ledger.say(row, "updated", at_us)
+            self._say(row, "updated", at_us)
             return
         row["status"] = _RESOLVED
         row["resolution"] = _resolution(change, at_us)
-        self.ledger.say(row, "superseded" if wrong else "resolved", at_us)
+        self._say(row, "superseded" if wrong else "resolved", at_us)
+
+    def _say(self, row: AlertRow, kind: str, at_us: int) -> None:
+        self.ledger.say(row, kind, at_us)
+        told = self.applied.told.setdefault(self.place.stream, [])
+        told.append((kind, row["id"], row["rule"]))
 
     def _new(self, alert: str, change: FindingChange, at_us: int) -> AlertRow:
         sequence = self.applied.sequences.get(self.place.stream, self.place.sequence) + 1
@@ -156,7 +162,7 @@ _CONTENT = (
 )
 
 
-def _reopens(row: AlertRow) -> bool:
+def _reopens(row: AlertRow, was_rank: int) -> bool:
     """Whether a resolved alert opens again because its finding is true.
 
     What the service resolved does. What a person resolved does only when it is worse than it was.
@@ -166,7 +172,7 @@ def _reopens(row: AlertRow) -> bool:
     resolution = orjson.loads(row["resolution"])
     if resolution["reason"] != "manual":
         return True
-    return bool(row["severity_rank"] > resolution["severity_rank"])
+    return bool(row["severity_rank"] > resolution.get("severity_rank", was_rank))
 
 
 def _resolution(change: FindingChange, at_us: int) -> str:

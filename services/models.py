@@ -138,6 +138,7 @@ waiting_contributions = Table(
     Column("at_us", BigInteger, nullable=False),
     Column("subject", Text, nullable=False),
     Column("id", Text, nullable=False),  # stream, n, due instant, rule, unit
+    Column("since_us", BigInteger, nullable=False),
     Column("data", Text, nullable=False),
     Index("ix_waiting_contributions_trial_at_us", "trial", "at_us"),
 )

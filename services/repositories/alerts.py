@@ -158,17 +158,17 @@ def set_last_positions(conn: Connection, last: Mapping[str, int]) -> None:
         )
 
 
-def held_alerts(conn: Connection, rule: str, logged_before_us: int) -> list[Row[*tuple[Any, ...]]]:
-    """Unresolved alerts of `rule` about which nothing was said since then: id, trial, stream."""
+def silent_since(conn: Connection, rule: str, before_us: int) -> list[str]:
+    """Unresolved alerts of `rule` about which nothing was said after that instant."""
     latest = (
         select(func.max(alert_log.c.at_us))
         .where(alert_log.c.alert == alerts.c.id)
         .scalar_subquery()
     )
-    query = select(alerts.c.id, alerts.c.trial, alerts.c.stream_id).where(
-        alerts.c.rule == rule, alerts.c.status != "resolved", latest <= logged_before_us
+    query = select(alerts.c.id).where(
+        alerts.c.rule == rule, alerts.c.status != "resolved", latest <= before_us
     )
-    return list(conn.execute(query))
+    return list(conn.scalars(query))
 
 
 def surroundings(
@@ -223,3 +223,10 @@ def _iso(instant_us: int | None) -> str | None:
 
 def _loaded(text: str | None) -> Any:
     return None if text is None else orjson.loads(text)
+
+
+def has_unnumbered(conn: Connection) -> bool:
+    """Whether any change or delivery has no position."""
+    changes = select(alert_log.c.alert).where(alert_log.c.position.is_(None)).limit(1)
+    told = select(deliveries.c.id).where(deliveries.c.position.is_(None)).limit(1)
+    return conn.scalar(changes) is not None or conn.scalar(told) is not None

@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, or_, select, update
 
 import rules
-from services.models import decisions, events, streams, trials
+from services.models import decisions, events, protocol_versions, streams, trials
 from services.repositories.streams import TRIAL_SUBJECT
 
 Head = Row[*tuple[Any, ...]]
@@ -70,8 +70,8 @@ def waiting(conn: Connection, stream_ids: Collection[int], most: int) -> dict[in
 
 def claim(
     conn: Connection, stream_ids: Collection[int], *, now_us: int, until_us: int, ahead: int
-) -> set[int]:
-    """Count one attempt at each stream's next event; the streams whose count is ours.
+) -> dict[int, int]:
+    """Count one attempt at each stream's next event; the counts by stream, where they are ours.
 
     Not ours are those that somebody counted and may be at still. Whoever comes after a failure
     goes on with care over the next `ahead` events.
@@ -90,9 +90,9 @@ def claim(
             claimed_until_us=until_us,
             careful_to=case((and_(streams.c.attempts > 0, careful < reach), reach), else_=careful),
         )
-        .returning(streams.c.id)
+        .returning(streams.c.id, streams.c.attempts)
     )
-    return set(conn.scalars(statement))
+    return {row.id: row.attempts for row in conn.execute(statement)}
 
 
 def unclaim(conn: Connection, stream_id: int, done_n: int, *, counted: bool, ahead: int = 0) -> int:
@@ -145,6 +145,21 @@ def advance(conn: Connection, head: Head, values: Mapping[str, Any], *, alone: b
     )
     next_n: int | None = conn.execute(statement).scalar_one_or_none()
     return next_n
+
+
+def hold(conn: Connection, head: Head) -> bool:
+    """Stop a stream where it stands; False if somebody moved it on or held it meanwhile."""
+    statement = (
+        update(streams)
+        .where(
+            streams.c.id == head.id,
+            streams.c.done_n == head.done_n,
+            streams.c.rev == head.rev,
+            streams.c.held.is_(False),
+        )
+        .values(held=True, rev=streams.c.rev + 1, claimed_until_us=0)
+    )
+    return conn.execute(statement).rowcount == 1
 
 
 def record(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -209,3 +224,17 @@ def overdue(conn: Connection, *, stored_before_us: int, now_us: int, limit: int)
         .limit(limit)
     )
     return sorted({*conn.scalars(late), *conn.scalars(passed)})
+
+
+def first_version(conn: Connection, trial: str, stream_id: int) -> str | None:
+    """The protocol version that was in force when the stream's first event was stored."""
+    stored = select(events.c.stored_us).where(events.c.stream_id == stream_id, events.c.n == 1)
+    since = protocol_versions.c.effective_from_us
+    query = (
+        select(protocol_versions.c.version)
+        .where(protocol_versions.c.trial == trial, since.is_not(None))
+        .order_by(since > stored.scalar_subquery(), since.desc())
+        .limit(1)
+    )
+    version: str | None = conn.scalar(query)
+    return version

@@ -1,0 +1,180 @@
+"""The commit of a step: the fence first, then everything that follows from it, in one transaction.
+
+Who comes in: the loop. Who goes out: streams, decisions, alerts, contributions, suspension, audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+import rules
+from services import alerting, audit
+from services.database import Database, retrying
+from services.evaluation import contributing
+from services.evaluation.thinking import Thought
+from services.repositories import steps, trials
+from services.repositories.steps import Head
+
+SUSPENDED = "suspended"
+_ENROLMENT = "enrolment"
+_ACTOR = "evaluation"
+
+
+@dataclass(slots=True)
+class Committed:
+    """What became of a group of thoughts."""
+
+    events: int = 0
+    steps: int = 0
+    changes: int = 0  # of alerts
+    again: list[int] = field(default_factory=list)  # streams that are still dirty, or were lost
+    lost: set[int] = field(default_factory=set)  # streams that somebody else moved on
+    rung: list[int] = field(default_factory=list)  # trials' streams that became dirty
+
+
+def commit(db: Database, thoughts: Sequence[Thought], now_us: int) -> Committed:
+    """Write what was thought, each stream behind its own fence; who lost the race is left out."""
+    return retrying(lambda: _commit(db, thoughts, now_us))
+
+
+def _commit(db: Database, thoughts: Sequence[Thought], now_us: int) -> Committed:
+    done = Committed()
+    with db.writing() as conn:
+        won = [thought for thought in thoughts if _advance(conn, thought, done)]
+        steps.record(conn, [row for thought in won for row in _decisions(thought, now_us)])
+        applied = alerting.apply(conn, [_place(thought) for thought in won], now_us)
+        steps.set_sequences(conn, applied.sequences)
+        _audit(conn, applied, now_us)
+        done.rung = contributing.contribute(conn, won, now_us)
+        for thought in won:
+            if thought.work.is_trial:
+                _suspend(conn, thought, now_us)
+    done.steps = sum(len(thought.outcome.results) for thought in won)
+    done.changes = applied.changes
+    return done
+
+
+def _advance(conn: Connection, thought: Thought, done: Committed) -> bool:
+    work, outcome = thought.work, thought.outcome
+    values = {"done_n": work.last_n} | _site(work.events)
+    values |= _state(work.head, work.version, outcome, thought.passed_us)
+    alone = thought.passed_us is not None
+    next_n = steps.advance(conn, work.head, values, alone=alone)
+    if next_n is None:
+        done.again.append(work.head.id)
+        done.lost.add(work.head.id)
+        return False
+    done.events += work.last_n - work.head.done_n
+    if next_n > work.last_n:
+        done.again.append(work.head.id)
+    return True
+
+
+def _state(
+    head: Head, version: str, outcome: rules.Outcome, passed_us: int | None
+) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "state": outcome.state,
+        "reached_us": outcome.reached_us,
+        "next_due_us": outcome.next_due_us,
+        "protocol_version": version,
+        "engine_version": rules.ENGINE_VERSION,
+        "status": outcome.status,
+        "decision": outcome.decision,
+    }
+    if passed_us is not None:
+        # What is received from now on comes after the instants that were passed.
+        values["last_received_us"] = max(head.last_received_us, passed_us)
+    return values
+
+
+def _site(events: Sequence[rules.Event]) -> dict[str, Any]:
+    """The site that the last enrolment event names, for lists and filters."""
+    for event in reversed(events):
+        if event.type == rules.EventType.ENROLMENT and event.data.get("site"):
+            return {"site": event.data["site"]}
+    return {}
+
+
+def _decisions(thought: Thought, now_us: int) -> Iterator[dict[str, Any]]:
+    """A row for each step."""
+    work = thought.work
+    common = {
+        "stream_id": work.head.id,
+        "protocol_version": work.version,
+        "engine_version": rules.ENGINE_VERSION,
+        "evaluated_us": now_us,
+    }
+    for result in thought.outcome.results:
+        yield common | {
+            "n": result.n,
+            "due_us": result.due_us,
+            "at_us": result.at_us,
+            "decision": result.decision,
+            "digest": result.digest,
+            "changes": changes_json(work.head.trial, work.head.subject, result),
+        }
+
+
+def changes_json(trial: str, subject: str, result: rules.StepResult) -> str:
+    """A step's changes of alerts as they are stored with the decision."""
+    if not result.changes:
+        return "[]"
+    return orjson.dumps(
+        [
+            {
+                "alert": alerting.alert_of(trial, subject, change),
+                "change": change.change,
+                "rule": change.rule,
+                "key": change.key,
+                "severity": change.severity,
+                "because_of": change.because_of,
+            }
+            for change in result.changes
+        ]
+    ).decode()
+
+
+def _place(thought: Thought) -> alerting.Place:
+    head = thought.work.head
+    return alerting.Place(
+        stream=head.id,
+        trial=head.trial,
+        subject=head.subject,
+        protocol_version=thought.work.version,
+        sequence=head.alert_sequence,
+        results=thought.outcome.results,
+    )
+
+
+def _audit(conn: Connection, applied: alerting.Applied, now_us: int) -> None:
+    """What was opened and closed, on each stream's own chain."""
+    for stream, told in sorted(applied.told.items()):
+        entries = [(_ACTOR, f"alert.{kind}", alert, {"rule": rule}) for kind, alert, rule in told]
+        audit.append_all(conn, audit.stream_chain(stream), now_us, entries)
+
+
+def _suspend(conn: Connection, thought: Thought, now_us: int) -> None:
+    """A stopping rule that holds enrolment suspends the trial, in the commit that found it."""
+    opened = [
+        (change, result.at_us)
+        for result in thought.outcome.results
+        for change in result.changes
+        if change.change is rules.Change.OPENED and change.hold == _ENROLMENT
+    ]
+    if not opened:
+        return
+    head, (change, at_us) = thought.work.head, opened[0]
+    row = trials.lock(conn, head.trial)
+    if row.status != trials.OPEN:
+        return
+    hold = {"since_us": at_us, "by": change.rule, "reason": change.title}
+    trials.change(conn, head.trial, status=SUSPENDED, hold=orjson.dumps(hold).decode())
+    detail = {"rule": change.rule}
+    chain = audit.stream_chain(head.id)
+    audit.append(conn, chain, now_us, _ACTOR, "trial.suspended", head.trial, detail)

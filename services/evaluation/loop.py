@@ -1,0 +1,183 @@
+"""The loop: read, think with nothing open, commit; until the streams are clean.
+
+Who comes in: the evaluate task and the sweep, with ids of streams. Who goes out: the store, the
+sequencer and the doorbell. Doing it twice, or at once with others, does it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from services import clock, logs, sequencer
+from services.broker import Broker
+from services.database import Database, retrying
+from services.errors import ServiceError
+from services.evaluation import poison
+from services.evaluation.committing import commit
+from services.evaluation.thinking import Thought, think
+from services.evaluation.work import GROUP_STREAMS, MOST_EVENTS, Work, read
+from services.repositories import steps
+
+# How long a counted attempt may take before another worker may count one too.
+_CLAIM_US = 15 * clock.SECOND_US
+# After so long the rest is rung for again, so that one call does not starve the others.
+_LONGEST_US = 20 * clock.SECOND_US
+# What says nothing about the event: the database is away, or a file cannot be opened.
+_NOT_ITS_FAULT = (SQLAlchemyError, ServiceError, OSError)
+_KILLED = "WorkerLost"
+
+log = logs.get(__name__)
+
+
+@dataclass(slots=True)
+class Progress:
+    """What one call did."""
+
+    events: int = 0
+    steps: int = 0
+    changes: int = 0  # of alerts
+    failures: int = 0
+    held: int = 0
+
+
+def evaluate(
+    db: Database, broker: Broker, stream_ids: int | Collection[int], now_us: int
+) -> Progress:
+    """Evaluate these streams, and the trials' streams that they add to, until all are clean."""
+    wanted = [stream_ids] if isinstance(stream_ids, int) else stream_ids
+    call = _Call(db, now_us)
+    queue = dict.fromkeys(wanted)
+    while queue:
+        group = list(queue)[:GROUP_STREAMS]
+        for taken in group:
+            del queue[taken]
+        queue |= dict.fromkeys(call.round(group))
+        if queue and call.elapsed_us() > _LONGEST_US:
+            broker.ring_evaluate(list(queue))
+            break
+    if call.progress.changes or call.progress.held:
+        broker.ring_deliver(sequencer.number(db).deliveries)
+    return call.progress
+
+
+class _Call:
+    """One call's time and count."""
+
+    def __init__(self, db: Database, now_us: int) -> None:
+        self.db, self.progress = db, Progress()
+        self._began_us, self._now_us = clock.now_us(), now_us
+
+    def elapsed_us(self) -> int:
+        """Since the call."""
+        return clock.now_us() - self._began_us
+
+    def now_us(self) -> int:
+        """The caller's time, moved on by what passed since."""
+        return self._now_us + self.elapsed_us()
+
+    def round(self, group: Collection[int]) -> list[int]:
+        """One read and one commit, another for each careful stream; who has more to do."""
+        batch = read(self.db, group, self.now_us())
+        plain = [work for work in batch.works if not work.careful]
+        again = [*batch.postponed, *self._together(plain)]
+        for work in batch.works:
+            if work.careful:
+                again += self._alone(work)
+        return again
+
+    def _together(self, works: Sequence[Work]) -> list[int]:
+        """Streams without a failure: thought about one by one, committed in one transaction."""
+        claimed = self._claim([work for work in works if work.suspect])
+        mine = [work for work in works if not work.suspect or work.head.id in claimed]
+        return self._attempt(mine, claimed)
+
+    def _alone(self, work: Work) -> list[int]:
+        """A stream after a failure: one event, its attempt counted first, nobody else involved."""
+        claimed = self._claim([work])
+        if work.head.id not in claimed:
+            return []
+        if claimed[work.head.id] > poison.MOST_ATTEMPTS:
+            self._hold(work, _KILLED)
+            return []
+        return self._attempt([work], claimed)
+
+    def _attempt(self, works: Sequence[Work], claimed: dict[int, int]) -> list[int]:
+        """Think and commit; the streams that have more to do, also after a failure."""
+        thoughts: list[Thought] = []
+        again: list[int] = []
+        with self._taking_back(works, claimed):
+            for work in works:
+                try:
+                    thoughts.append(think(self.db, work))
+                except _NOT_ITS_FAULT:
+                    raise
+                except Exception as error:  # noqa: BLE001 - counted, told, and held at the third
+                    again += self._failed(work, error, claimed=work.head.id in claimed)
+            if thoughts:
+                done = commit(self.db, thoughts, self.now_us())
+                self.progress.events += done.events
+                self.progress.steps += done.steps
+                self.progress.changes += done.changes
+                again += [*done.again, *done.rung]
+                self._unclaim([work for work in works if work.head.id in done.lost], claimed)
+        return again
+
+    def _claim(self, works: Sequence[Work]) -> dict[int, int]:
+        """Count an attempt at each before it is made; the counts of those that are ours to make."""
+        if not works:
+            return {}
+        ids, now_us = [work.head.id for work in works], self.now_us()
+
+        def once() -> dict[int, int]:
+            with self.db.writing() as conn:
+                return steps.claim(
+                    conn, ids, now_us=now_us, until_us=now_us + _CLAIM_US, ahead=MOST_EVENTS
+                )
+
+        return retrying(once)
+
+    @contextmanager
+    def _taking_back(self, works: Sequence[Work], claimed: dict[int, int]) -> Iterator[None]:
+        """A shutdown or a failing database is not the event's fault: its attempt does not count."""
+        try:
+            yield
+        except BaseException:
+            # If the database is away this fails too; the next success starts the count again.
+            with suppress(*_NOT_ITS_FAULT):
+                self._unclaim(works, claimed)
+            raise
+
+    def _unclaim(self, works: Sequence[Work], claimed: dict[int, int]) -> None:
+        """Take attempts back that came to nothing through no fault of the event."""
+        mine = [work.head for work in works if work.head.id in claimed]
+        if mine:
+            with self.db.writing() as conn:
+                for head in mine:
+                    steps.unclaim(conn, head.id, head.done_n, counted=False)
+
+    def _failed(self, work: Work, error: Exception, *, claimed: bool) -> list[int]:
+        """Count it; at the third failure of one event hold its stream."""
+        self.progress.failures += 1
+        head = work.head
+        log.error("evaluation failed", stream=head.id, after=head.done_n, exc_info=error)
+
+        def once() -> int:
+            with self.db.writing() as conn:
+                if claimed:
+                    return steps.unclaim(
+                        conn, head.id, head.done_n, counted=True, ahead=MOST_EVENTS
+                    )
+                return steps.count_failure(conn, head.id, head.done_n, MOST_EVENTS)
+
+        if retrying(once) >= poison.MOST_ATTEMPTS and work.careful:
+            self._hold(work, type(error).__name__)
+            return []
+        return [head.id]
+
+    def _hold(self, work: Work, reason: str) -> None:
+        if poison.hold(self.db, work, reason, self.now_us()):
+            self.progress.held += 1

@@ -1,0 +1,85 @@
+"""Asking the rules: engines by protocol version, and one stream's steps with nothing open.
+
+Who comes in: the loop and replay. Who goes out: rules, and the log where a fold begins anew.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import rules
+from services import protocols
+from services.database import Database
+from services.evaluation.work import Work, without
+from services.repositories import events
+from services.repositories import protocols as versions
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """What the rules made of a stream's work."""
+
+    work: Work
+    outcome: rules.Outcome
+
+    @property
+    def passed_us(self) -> int | None:
+        """The last due instant passed after the last event; None: no time passed there."""
+        tail = [result.due_us for result in self.outcome.results if result.n == self.work.last_n]
+        return max(tail, default=0) or None
+
+
+class Engines:
+    """The engines of this process. Each holds a knowledge base that must not cross a fork, and
+    none of them is safe for two threads, so there is one lock for all.
+    """
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self._owner = os.getpid()
+        self._kept: dict[tuple[str, str], rules.Engine] = {}
+
+    def get(self, db: Database, trial: str, version: str) -> rules.Engine:
+        """The engine of a stored protocol version, built at the first use."""
+        if self._owner != os.getpid():
+            self._kept, self._owner, self.lock = {}, os.getpid(), Lock()
+        engine = self._kept.get((trial, version))
+        if engine is None:
+            with db.reading() as conn:
+                row = versions.get(conn, trial, version)
+            if row is None:
+                raise rules.EvaluationError("the protocol version of a stream is not stored")
+            engine = self._kept[trial, version] = rules.Engine(protocols.compiled(row))
+        return engine
+
+
+ENGINES = Engines()
+
+
+def think(db: Database, work: Work) -> Thought:
+    """The stream's next steps. Raises what the rules raise: the event is poison, or its rule is."""
+    head = work.head
+    engine = ENGINES.get(db, head.trial, work.version)
+    with ENGINES.lock:
+        if work.is_trial:
+            outcome = engine.trial_steps(head.trial, head.state, work.events)
+        else:
+            outcome = engine.subject_steps(
+                head.trial,
+                head.subject,
+                head.state,
+                work.events,
+                lambda n: _log(db, work, n),
+                work.until_us,
+            )
+    return Thought(work, outcome)
+
+
+def _log(db: Database, work: Work, n: int) -> Sequence[rules.Event]:
+    """The stream's events up to number `n`, without the discarded ones."""
+    with db.reading() as conn:
+        whole = events.after(conn, work.head.id, 0, until=n)
+    return without(whole, work.excluded)

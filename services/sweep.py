@@ -1,0 +1,145 @@
+"""The net under the corridor: what nobody rang for, and what only time brings.
+
+Who comes in: a thread in every worker, every second, with the broker or without it. Who goes out:
+the steps it was given, the sequencer, heartbeats. Steps do not know one another, so whoever starts
+the sweep hands them over.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from services import clock, logs, sequencer
+from services.broker import Broker
+from services.database import Database
+from services.errors import ServiceError
+from services.repositories import heartbeats, steps, waiting
+
+EVERY_S = 1.0
+# Without a broker the sweep is the only bell.
+BROKERLESS_S = 0.1
+BEAT_EVERY_US = 3 * clock.SECOND_US
+# What waits no longer than this, somebody was rung for and is at it.
+_RUNG_FOR_US = 1_200_000
+_MOST = 500
+_FORGET_US = 24 * 3600 * clock.SECOND_US
+
+log = logs.get(__name__)
+
+
+@dataclass(slots=True)
+class SweepReport:
+    """What sweeps found that nobody had rung for, since the process began."""
+
+    sweeps: int = 0
+    streams: int = 0  # dirty or due, and evaluated by the sweep
+    events: int = 0
+    deliveries: int = 0
+    released: int = 0  # times that contributions of a replay trial could go on
+    reminded: int = 0
+    unnumbered: int = 0  # changes of alerts that had no position yet
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What this worker can do itself; None: it leaves that to workers of another kind."""
+
+    evaluate: Callable[[Sequence[int], int], int] | None = None  # streams, now: events done
+    release: Callable[[str, int], list[int]] | None = None  # replay trial, now: streams to do
+    remind: Callable[[int], int] | None = None
+    deliver: Callable[[int], int] | None = None  # now: deliveries tried
+
+
+@dataclass(slots=True)
+class Sweep:
+    """One worker's sweep."""
+
+    db: Database
+    broker: Broker
+    steps: Steps
+    kind: str  # evaluate | deliver
+    process: str  # kind:host:pid
+    report: SweepReport = field(default_factory=SweepReport)
+    _beat_us: int = 0
+
+    def once(self, now_us: int) -> SweepReport:
+        """Look once, and do what is found."""
+        self.report.sweeps += 1
+        if self.steps.evaluate is not None:
+            self._evaluate(self.steps.evaluate, now_us)
+        self._number()
+        if self.steps.remind is not None:
+            self.report.reminded += self.steps.remind(now_us)
+        if self.steps.deliver is not None:
+            self.report.deliveries += self.steps.deliver(now_us)
+        self._beat(now_us)
+        return self.report
+
+    def run(self, stop: threading.Event, every_s: float = EVERY_S) -> None:
+        """Look until told to stop. A database that is away is met again at the next look."""
+        while not stop.wait(every_s):
+            try:
+                self.once(clock.now_us())
+            except (SQLAlchemyError, ServiceError, OSError) as error:
+                self.report.errors += 1
+                log.warning("the sweep could not look", exc_info=error)
+
+    def _evaluate(self, evaluate: Callable[[Sequence[int], int], int], now_us: int) -> None:
+        """Streams that wait too long, passed instants, and replay trials whose clock moved on."""
+        overdue = self._overdue(now_us)
+        if overdue:
+            done = evaluate(overdue, now_us)
+            self.report.events += done
+            self.report.streams += len(overdue)
+        for trial in self._waiting():
+            streams = self.steps.release(trial, now_us) if self.steps.release else []
+            if streams:
+                self.report.released += 1
+                evaluate(streams, now_us)
+
+    def _overdue(self, now_us: int) -> list[int]:
+        # Without a broker nobody was rung for anything.
+        patience_us = 0 if self.broker.url is None else _RUNG_FOR_US
+        with self.db.reading() as conn:
+            return steps.overdue(
+                conn, stored_before_us=now_us - patience_us, now_us=now_us, limit=_MOST
+            )
+
+    def _waiting(self) -> list[str]:
+        with self.db.reading() as conn:
+            return waiting.trials_with_some(conn)
+
+    def _number(self) -> None:
+        """Changes whose writer died before it asked for their positions."""
+        with self.db.reading() as conn:
+            if not sequencer.something_waits(conn):
+                return
+        numbered = sequencer.number(self.db, self.process)
+        self.report.unnumbered += numbered.changes
+        self.broker.ring_deliver(numbered.deliveries)
+
+    def _beat(self, now_us: int) -> None:
+        if 0 <= now_us - self._beat_us < BEAT_EVERY_US:
+            return
+        self._beat_us = now_us
+        detail = asdict(self.report) | {
+            "rings": self.broker.rings,
+            "missed_rings": self.broker.missed_rings,
+            "rss_mb": rss_mb(),
+        }
+        with self.db.writing() as conn:
+            heartbeats.beat(conn, self.process, self.kind, now_us=now_us, detail=detail)
+            heartbeats.forget(conn, now_us - _FORGET_US)
+
+
+def rss_mb() -> float:
+    """The most memory that this process ever had, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
