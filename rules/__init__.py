@@ -13,6 +13,7 @@ from rules.errors import (
     RuleError,
 )
 from rules.protocol import Protocol, load, loads
+from rules.state import ENGINE_VERSION
 from rules.terms import (
     Category,
     Change,
@@ -24,9 +25,6 @@ from rules.terms import (
     ValueType,
     Verdict,
 )
-
-# Raise it whenever the same log would give other findings: stored states then fold again.
-ENGINE_VERSION: int = 1
 
 __all__ = [
     "ENGINE_VERSION",

@@ -8,95 +8,39 @@ sets of rule ids. Kleene's logic as two two-valued expressions: T (definitely tr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from rules.errors import RuleError
-from rules.language.vocabulary import FactType, scopes
-from rules.model import (
-    And,
-    Compare,
-    Condition,
-    Const,
-    Criterion,
-    Definition,
-    Has,
-    In,
-    Not,
-    Or,
-    Scalar,
+from rules.language.functions import (
+    Facts,
+    build,
+    compile_condition,
+    compile_firing,
+    definitely,
+    load,
+    missing_lines,
+    names_in,
+    three_valued,
+    undecided,
 )
+from rules.language.vocabulary import FactType, scopes
+from rules.model import Criterion, Definition, Scalar
 from rules.terms import CriterionKind, Decision, Scope, ValueType, Verdict
 
-Facts = Mapping[str, Scalar]
-_NEGATED = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
-
-
-def names_in(*conditions: Condition) -> tuple[str, ...]:
-    """Every fact the conditions name, in order of first mention."""
-    found: dict[str, None] = {}
-    stack = list(reversed(conditions))
-    while stack:
-        node = stack.pop()
-        if isinstance(node, And | Or):
-            stack.extend(reversed(node.parts))
-        elif isinstance(node, Not):
-            stack.append(node.part)
-        elif not isinstance(node, Const):
-            found[node.fact] = None
-    return tuple(found)
-
-
-# --- source: each returns a Python expression over locals f_<fact>, None where unknown ---------
-def definitely(condition: Condition, *, true: bool) -> str:
-    """The expression that holds where `condition` is definitely true (or false)."""
-    if isinstance(condition, Const):
-        return str(condition.value is true)
-    if isinstance(condition, Not):
-        return definitely(condition.part, true=not true)
-    if isinstance(condition, Has):
-        return f"f_{condition.fact} is {'not ' if true else ''}None"
-    if isinstance(condition, Compare):
-        op = condition.op if true else _NEGATED[condition.op]
-        return f"(f_{condition.fact} is not None and f_{condition.fact} {op} {condition.value!r})"
-    if isinstance(condition, In):
-        op = "in" if true else "not in"
-        return f"(f_{condition.fact} is not None and f_{condition.fact} {op} {condition.values!r})"
-    word = " and " if isinstance(condition, And) is true else " or "
-    return "(" + word.join(definitely(part, true=true) for part in condition.parts) + ")"
-
-
-def _missing_lines(condition: Condition, indent: str) -> list[str]:
-    """Statements that add to `out` the facts whose absence keeps `condition` unknown."""
-    if isinstance(condition, Not):
-        return _missing_lines(condition.part, indent)
-    if isinstance(condition, Compare | In):
-        return [f"{indent}if f_{condition.fact} is None: out[{condition.fact!r}] = None"]
-    lines: list[str] = []
-    for part in condition.parts if isinstance(condition, And | Or) else ():
-        bare: Condition = part
-        while isinstance(bare, Not):
-            bare = bare.part
-        if isinstance(bare, And | Or):
-            known = f"{definitely(bare, true=True)} or {definitely(bare, true=False)}"
-            lines += [f"{indent}if not ({known}):", f"{indent}    pass"]
-            lines += _missing_lines(bare, indent + "    ")
-        else:
-            lines += _missing_lines(bare, indent)
-    return lines
-
-
-def _load(names: Collection[str]) -> list[str]:
-    return [f"    f_{name} = get({name!r})" for name in names]
-
-
-def _build(name: str, lines: list[str], **given: Any) -> Any:
-    """Compile one function from source made only of checked names and reprs of typed constants."""
-    space: dict[str, Any] = dict(given)
-    exec(compile("\n".join(lines), f"<{name}>", "exec"), space)  # noqa: S102
-    return space[name]
+__all__ = [
+    "Assessment",
+    "Facts",
+    "Program",
+    "compile_condition",
+    "compile_criteria",
+    "compile_firing",
+    "compile_rules",
+    "names_in",
+]
 
 
 @dataclass(frozen=True)
@@ -203,7 +147,7 @@ class Assessment:
             for name, used in self.criterion_facts.items()
         }
 
-    def satisfied(self, overridden: Set[str] = frozenset()) -> dict[str, bool | None]:
+    def satisfied(self, overridden: AbstractSet[str] = frozenset()) -> dict[str, bool | None]:
         """Whether each criterion lets the subject in; an override does, whatever the verdict."""
         result: dict[str, bool | None] = {}
         for criterion in self._program.criteria:
@@ -215,7 +159,7 @@ class Assessment:
             result[criterion.id] = verdict
         return result
 
-    def decide(self, overridden: Set[str] = frozenset()) -> Decision:
+    def decide(self, overridden: AbstractSet[str] = frozenset()) -> Decision:
         """The decision with these criteria overridden."""
         if not overridden:
             return self.decision
@@ -243,9 +187,9 @@ def compile_criteria(definition: Definition) -> Program:
 
 def _judge(criteria: tuple[Criterion, ...]) -> Any:
     used = names_in(*[part for item in criteria for part in (item.when, item.applicable_if)])
-    lines = ["def judge(get):", *_load(used), "    aside = NONE"]
+    lines = ["def judge(get):", *load(used), "    aside = NONE"]
     for index, item in enumerate(criteria):
-        verdict = f"True if {definitely(item.when, true=True)} else False if {definitely(item.when, true=False)} else None"
+        verdict = three_valued(item.when)
         indent = "    "
         outside = definitely(item.applicable_if, true=False)
         if outside != "False":
@@ -268,19 +212,18 @@ def _judge(criteria: tuple[Criterion, ...]) -> Any:
         + ", ".join(f"{item.id!r}: v{i}" for i, item in enumerate(criteria))
         + "}, decision, aside",
     ]
-    return _build("judge", lines, NONE=frozenset(), **{item.name: item for item in Decision})
+    return build("judge", lines, NONE=frozenset(), **{item.name: item for item in Decision})
 
 
 def _missing(item: Criterion) -> Any:
-    lines = ["def missing(get):", *_load(names_in(item.when, item.applicable_if)), "    out = {}"]
-    lines += _missing_lines(item.when, "    ")
-    known = f"{definitely(item.applicable_if, true=True)} or {definitely(item.applicable_if, true=False)}"
+    lines = ["def missing(get):", *load(names_in(item.when, item.applicable_if)), "    out = {}"]
+    lines += missing_lines(item.when, "    ")
     lines += [
-        f"    if not ({known}):",
+        f"    if {undecided(item.applicable_if)}:",
         "        pass",
-        *_missing_lines(item.applicable_if, "        "),
+        *missing_lines(item.applicable_if, "        "),
     ]
-    return _build("missing", [*lines, "    return out"])
+    return build("missing", [*lines, "    return out"])
 
 
 def compile_rules(definition: Definition) -> dict[Scope, Callable[[Facts], frozenset[str]]]:
@@ -291,32 +234,3 @@ def compile_rules(definition: Definition) -> dict[Scope, Callable[[Facts], froze
         )
         for scope in Scope
     }
-
-
-def compile_firing(conditions: list[tuple[str, Condition]]) -> Callable[[Facts], frozenset[str]]:
-    """The function that says which of (id, condition) definitely hold."""
-    lines = [
-        "def fire(facts):",
-        "    get = facts.get",
-        *_load(names_in(*[when for _, when in conditions])),
-    ]
-    lines.append("    fired = []")
-    for rule_id, when in conditions:
-        lines.append(f"    if {definitely(when, true=True)}: fired.append({rule_id!r})")
-    result: Callable[[Facts], frozenset[str]] = _build(
-        "fire", [*lines, "    return frozenset(fired)"]
-    )
-    return result
-
-
-def compile_condition(condition: Condition) -> Callable[[Facts], bool | None]:
-    """One condition as a three-valued function: the endpoint of a stopping rule, a test."""
-    verdict = f"True if {definitely(condition, true=True)} else False if {definitely(condition, true=False)} else None"
-    lines = [
-        "def judge(facts):",
-        "    get = facts.get",
-        *_load(names_in(condition)),
-        f"    return {verdict}",
-    ]
-    result: Callable[[Facts], bool | None] = _build("judge", lines)
-    return result

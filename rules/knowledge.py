@@ -7,11 +7,12 @@ durable-rules 2.0.28 is fast and right as a matcher of single flat facts; outsid
 crashes, hangs or answers wrongly without an error. The envelope, all of it here: no threads; one
 host a process, built after the fork; rulesets from fresh data; one fact at a time under a private
 sid, retracted always; never `post`, batches, joins, counts, timers, regexes; every leaf guarded by
-field-exists, every rule by its kind; at most 60 leaves a ruleset; a canary that must sing each time.
+field-exists, every rule by its kind; at most 60 leaves a ruleset; a canary that must sing always.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import threading
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import durable_rules_engine
+import durable_rules_engine  # type: ignore[import-not-found]  # C, without stubs
 from durable import engine as durable
 
 from rules.assessment import compile_firing, compile_rules, names_in
@@ -32,8 +33,9 @@ from rules.language.conditions import (
     STAND_IN,
     plain_text,
 )
+from rules.language.normal import Clause, clauses, leaves
 from rules.language.vocabulary import FactType, declared, scopes
-from rules.model import And, Compare, Condition, Const, Definition, Has, In, Not, Or, Scalar
+from rules.model import Compare, Condition, Definition, Has, In, Not, Scalar
 from rules.terms import Scope, ValueType, Verdict
 
 MAX_LEAVES = 60  # of one ruleset; more than 64 pending at once and nothing fires, with error 303
@@ -43,75 +45,49 @@ CRITERIA = "criteria"
 _SID = "vigil"
 _REBUILDS_MAX = 100  # a failed engine cannot be freed safely and keeps about 2 MB
 _DURABLE = {"!=": "$neq", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
-_NEGATED = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 Snapshot = Mapping[str, Scalar]
 Names = Mapping[str, FactType]
 
 
 # --- compile: Condition -> durable's JSON -----------------------------------------------------
-def clause(condition: Condition, *, true: bool = True) -> dict[str, Any]:
-    """The expression that holds where `condition` is definitely true (or false).
+def expression(kind: str, clause: Clause) -> dict[str, Any]:
+    """One conjunction: the kind, then each leaf behind the guard that its field is there.
 
-    Negation is pushed to the leaves, and each leaf says first that its field is there.
-    Raises ValueError on a constant: fold those away before.
+    Never an `$and` inside an `$or` (more than a dozen overflow the engine's compiler), never two
+    operators in one dict (the second is ignored).
     """
-    if isinstance(condition, Not):
-        return clause(condition.part, true=not true)
-    if isinstance(condition, Has):
-        return {"$ex" if true else "$nex": {condition.fact: 1}}
-    if isinstance(condition, Compare):
-        op = condition.op if true else _NEGATED[condition.op]
-        return _all([_known(condition.fact), _leaf(condition.fact, op, condition.value)])
-    if isinstance(condition, In):
-        leaves = [
-            _leaf(condition.fact, "==" if true else "!=", value) for value in condition.values
-        ]
-        parts = [_any(leaves)] if true else leaves
-        return _all([_known(condition.fact), *parts])
-    if isinstance(condition, Const):
-        raise ValueError("a constant has no place in a ruleset")
-    parts = [clause(part, true=true) for part in condition.parts]
-    return _all(parts) if isinstance(condition, And) is true else _any(parts)
-
-
-def _known(fact: str) -> dict[str, Any]:
-    return {"$ex": {fact: 1}}
-
-
-def _leaf(fact: str, op: str, value: Scalar) -> dict[str, Any]:
-    return {fact: value} if op == "==" else {_DURABLE[op]: {fact: value}}
-
-
-def _all(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """One flat conjunction; a guard said twice is said once."""
-    flat: list[dict[str, Any]] = []
-    for part in parts:
-        flat.extend(item for item in part.get("$and", [part]) if item not in flat)
+    parts: list[dict[str, Any]] = [{"k": kind}]
+    for literal in clause:
+        if isinstance(literal, Has):
+            parts.append({"$ex": {literal.fact: 1}})
+        elif isinstance(literal, Not):
+            parts.extend({"$nex": {fact: 1}} for fact in names_in(literal))
+        else:
+            parts.append({"$ex": {literal.fact: 1}})
+            parts.append(_leaf(literal))
+    flat = [part for index, part in enumerate(parts) if part not in parts[:index]]
     return flat[0] if len(flat) == 1 else {"$and": flat}
 
 
-def _any(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    flat = [item for part in parts for item in part.get("$or", [part])]
-    return flat[0] if len(flat) == 1 else {"$or": flat}
-
-
-def leaves(expression: Mapping[str, Any]) -> int:
-    """How many single comparisons an expression holds."""
-    for word in ("$and", "$or"):
-        if word in expression:
-            return sum(leaves(part) for part in expression[word])
-    return 1
+def _leaf(literal: Compare | In) -> dict[str, Any]:
+    if isinstance(literal, In):
+        if len(literal.values) == 1:
+            return {literal.fact: literal.values[0]}
+        return {"$or": [{literal.fact: value} for value in literal.values]}
+    if literal.op == "==":
+        return {literal.fact: literal.value}
+    return {_DURABLE[literal.op]: {literal.fact: literal.value}}
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One ruleset's rules, as data, and the fields that a snapshot must carry for them."""
+    """One ruleset as data. A rule of several clauses is several rules here: R1/0, R1/1..."""
 
     name: str
     kind: str
-    rules: Mapping[str, Mapping[str, Any]]  # rule id -> expression, kind and all
-    fields: tuple[str, ...]
+    rules: Mapping[str, Mapping[str, Any]]  # "<rule id>/<clause>" -> expression
+    fields: tuple[str, ...]  # what a snapshot must carry for them
 
 
 def shards(
@@ -121,25 +97,20 @@ def shards(
     made: list[Shard] = []
     rules: dict[str, Mapping[str, Any]] = {}
     fields: dict[str, None] = {}
-    count = 2  # the canary and the kind
+    count = 1  # the canary
 
     def close() -> None:
         made.append(Shard(f"{prefix}:{kind}:{len(made)}", kind, dict(rules), tuple(fields)))
 
     for rule_id, condition, true in conditions:
-        if isinstance(condition, Const):
-            if condition.value is not true:
-                continue
-            expression: dict[str, Any] = {"k": kind}
-        else:
-            expression = _all([{"k": kind}, clause(condition, true=true)])
-        size = leaves(expression)
-        if rules and count + size > MAX_LEAVES:
-            close()
-            rules, fields, count = {}, {}, 2
-        rules[rule_id] = expression
-        fields.update(dict.fromkeys(names_in(condition)))
-        count += size
+        for number, clause in enumerate(clauses(condition, true=true)):
+            size = leaves(clause) + 1  # its kind
+            if rules and count + size > MAX_LEAVES:
+                close()
+                rules, fields, count = {}, {}, 1
+            rules[f"{rule_id}/{number}"] = expression(kind, clause)
+            fields.update(dict.fromkeys(names_in(*clause)))
+            count += size
     if rules:
         close()
     return tuple(made)
@@ -264,8 +235,11 @@ class _Engine:
 
     def _register(self, shard: Shard) -> None:
         definition = {
-            rule_id: {"all": [{"m": expression}], "run": _action(rule_id, self.sink)}
-            for rule_id, expression in shard.rules.items()
+            name: {
+                "all": [{"m": copy.deepcopy(condition)}],
+                "run": _action(name.rpartition("/")[0], self.sink),
+            }
+            for name, condition in shard.rules.items()
         }
         # `pri` high is last: when the canary sings, every other rule has had its turn.
         canary = {"all": [{"m": {"k": shard.kind}}], "pri": 1000, "run": _action(CANARY, self.sink)}
@@ -288,18 +262,15 @@ class _Engine:
         self.used.add(ruleset)
         try:
             state = self.host.assert_fact(ruleset, message)
-            if sink[-1:] != [CANARY]:
-                raise EngineFailure("the canary did not sing")
-            fired = sink[:-1]
-            if not isinstance(state, dict) or "exception" in state:
-                raise EngineFailure("an action failed inside the engine")
+            fired = list(sink)
             self.host.retract_fact(ruleset, message)
-        except EngineFailure:
-            raise
-        except Exception as error:
-            # Whatever durable raises (it has no tree of its own), the engine is not to be trusted.
+        except Exception as error:  # noqa: BLE001 - durable's errors have no root of their own
             raise EngineFailure(f"the engine raised {type(error).__name__}") from None
-        return fired
+        if fired[-1:] != [CANARY]:
+            raise EngineFailure("the canary did not sing")
+        if not isinstance(state, dict) or "exception" in state:
+            raise EngineFailure("an action failed inside the engine")
+        return fired[:-1]
 
     def dispose(self) -> None:
         """Give the memory back; only for an engine that has answered well to the end."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from rules.assessment import Assessment, Facts, compile_criteria
+from rules.assessment import compile_criteria
 from rules.errors import Complaint, ProtocolError
 from rules.language import schema
 from rules.language.events import EventChecker

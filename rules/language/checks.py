@@ -1,14 +1,34 @@
-"""What one line alone cannot show: names that clash, rules that cannot be, sources left out.
+"""What one line alone cannot show: names that clash, rules too large, places that stay empty.
 
 Who comes in: schema.py with a whole Definition. Who goes out: complaints in the book.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
+from rules.language.conditions import did_you_mean
+from rules.language.normal import MAX_CLAUSES, TooLarge, clauses
 from rules.language.reading import Book
-from rules.model import Definition
+from rules.language.vocabulary import FactType, scopes
+from rules.model import AlertRule, Condition, Const, Definition, StoppingRule
+from rules.terms import Scope
+
+RESERVED = ("facts", "params", "has", "k", "id", "sid")  # of the language and of the engine
+MAX_FACTS = 200  # the engine refuses more than 252 fields in one snapshot
+PLACE = re.compile(r"\{([^{}]*)\}")
+# What a title may name: which adverse event, which infusion; never what was measured.
+IDENTIFIERS = ("ae", "infusion_number")
+# What a text may name beside the facts of its scope: plan.py and entities.py fill these in.
+_CHECKLIST = ("unsatisfied", "missing")
+TEXTS: Mapping[Scope, tuple[str, ...]] = {
+    Scope.SUBJECT: _CHECKLIST,
+    Scope.ENROLMENT: _CHECKLIST,
+    Scope.INFUSION: _CHECKLIST,
+    Scope.ADVERSE_EVENT: ("ae", "term"),
+}
+_BRACE = re.compile(r"[{}]")
 
 
 def fnv1a(name: str) -> int:
@@ -32,19 +52,135 @@ def collisions(names: Iterable[str]) -> list[tuple[str, str]]:
 
 def check(definition: Definition, book: Book) -> None:
     """Write down every complaint about the whole."""
+    ids = [item.id for item in definition.criteria]
+    names = scopes(definition.facts, ids, definition.stopping)
+    if not definition.criteria and not definition.rules:
+        book.complain(1, "a protocol without a criterion and without a rule watches over nobody")
     _twice(definition, book)
+    _codings(definition, book)
+    _fact_names(definition, names, book)
+    _sizes(definition, book)
+    _places(definition, names, book)
+    _scenarios(definition, book)
 
 
 def _twice(definition: Definition, book: Book) -> None:
+    rules: tuple[AlertRule | StoppingRule, ...] = (*definition.rules, *definition.stopping)
     groups: Mapping[str, Iterable[tuple[str, int]]] = {
         "criterion": [(item.id, item.line) for item in definition.criteria],
-        "rule": [(item.id, item.line) for item in (*definition.rules, *definition.stopping)],
+        "rule": [(item.id, item.line) for item in rules],
         "scenario": [(item.name, item.line) for item in definition.scenarios],
     }
     for word, items in groups.items():
         first: dict[str, int] = {}
         for name, line in items:
             if first.setdefault(name, line) != line:
-                book.complain(
-                    line, f"the {word} `{name}` stands twice", f"first on line {first[name]}"
-                )
+                message = f"the {word} `{name}` stands twice"
+                book.complain(line, message, f"first on line {first[name]}")
+
+
+def _codings(definition: Definition, book: Book) -> None:
+    """One public code of one type means one thing."""
+    first: dict[tuple[str, str, str], str] = {}
+    for code in definition.codes.values():
+        for item in code.codings:
+            known = first.setdefault((code.type, item.system, item.code), code.code)
+            if known != code.code:
+                message = f"the code `{code.code}`: {item.code} already means `{known}`"
+                book.complain(code.line, message, "one coding, one code")
+
+
+def _fact_names(
+    definition: Definition, names: Mapping[Scope, Mapping[str, FactType]], book: Book
+) -> None:
+    own = scopes({}, (), definition.stopping)
+    built_in = {name for scope in own.values() for name in scope} | set(RESERVED)
+    for spec in definition.facts.values():
+        if spec.name in built_in:
+            message = f"the fact `{spec.name}` bears a name of the language's own"
+            book.complain(spec.line, message, "choose another name")
+    lines = {name: spec.line for name, spec in definition.facts.items()}
+    everything = {name for scope in names.values() for name in scope} | set(RESERVED)
+    for one, other in collisions(sorted(everything)):
+        message = f"the engine cannot tell the names `{one}` and `{other}` apart"
+        line = max(lines.get(one, 1), lines.get(other, 1))
+        book.complain(line, message, "rename one: their 32-bit FNV-1a hashes are equal")
+    if len(definition.facts) > MAX_FACTS:
+        book.complain(1, f"more than {MAX_FACTS} facts")
+
+
+def _sizes(definition: Definition, book: Book) -> None:
+    """Each condition must fit the engine, both as it stands and negated."""
+    conditions: list[tuple[str, int, Condition, bool]] = []
+    for item in definition.criteria:
+        conditions.append((f"the criterion `{item.id}`", item.line, item.when, True))
+        conditions.append((f"the criterion `{item.id}`", item.line, item.when, False))
+        conditions.append((f"the criterion `{item.id}`", item.line, item.applicable_if, False))
+        if item.applicable_if == Const(value=False):
+            book.complain(item.line, f"the criterion `{item.id}` never applies")
+    for rule in definition.rules:
+        conditions.append((f"the rule `{rule.id}`", rule.line, rule.when, True))
+        if rule.when == Const(value=False):
+            book.complain(rule.line, f"the rule `{rule.id}` can never fire")
+    for what, line, condition, true in conditions:
+        try:
+            clauses(condition, true=true)
+        except TooLarge:
+            message = f"{what}: its condition is too large for the knowledge base"
+            hint = f"divide it: at most {MAX_CLAUSES} alternatives when multiplied out"
+            book.complain(line, message, hint)
+
+
+def _places(
+    definition: Definition, names: Mapping[Scope, Mapping[str, FactType]], book: Book
+) -> None:
+    """`{fact}` in a detail must be a fact of the scope; a title holds no clinical value."""
+    for rule in definition.rules:
+        known = {*names[rule.scope], *TEXTS.get(rule.scope, ())}
+        for key, text in (("title", rule.title), ("detail", rule.detail)):
+            _braces(book, rule.line, f"the rule `{rule.id}`, `{key}`", text)
+            for name in PLACE.findall(text):
+                if name not in known:
+                    message = f"the rule `{rule.id}`, `{key}`: unknown fact `{name}`"
+                    book.complain(rule.line, message, did_you_mean(name, known))
+                elif key == "title" and name not in IDENTIFIERS:
+                    message = f"the rule `{rule.id}`: a title holds no clinical value, `{name}`"
+                    book.complain(rule.line, message, "say it in `detail`")
+
+
+def _braces(book: Book, line: int, what: str, text: str) -> None:
+    if _BRACE.search(PLACE.sub("", text)):
+        book.complain(line, f"{what}: a brace without its partner", "name a fact as {grade}")
+
+
+def _scenarios(definition: Definition, book: Book) -> None:
+    criteria = {item.id for item in definition.criteria}
+    rules = {rule.id for rule in definition.rules}
+    for scenario in definition.scenarios:
+        for expected in scenario.expect:
+            told = (*(expected.alerts or ()), *(expected.opened or ()))
+            for word, names, known in (
+                ("criterion", expected.verdicts, criteria),
+                ("rule", told, rules),
+            ):
+                for name in names:
+                    if name not in known:
+                        message = f"the scenario `{scenario.name}`: unknown {word} `{name}`"
+                        book.complain(expected.line, message, did_you_mean(name, known))
+
+
+def uncovered(definition: Definition) -> list[tuple[str, int, str]]:
+    """(criterion, line, verdict) for each verdict that no scenario of the file expects."""
+    shown = {
+        (name, verdict)
+        for scenario in definition.scenarios
+        for expected in scenario.expect
+        for name, verdict in expected.verdicts.items()
+    }
+    wanted = ("met", "not_met", "indeterminate")
+    found = []
+    for item in definition.criteria:
+        more = () if item.applicable_if == Const(value=True) else ("not_applicable",)
+        missing = [verdict for verdict in (*wanted, *more) if (item.id, verdict) not in shown]
+        found += [(item.id, item.line, verdict) for verdict in missing]
+    return found

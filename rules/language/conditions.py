@@ -237,9 +237,10 @@ class _Fact:
         self.name, self.line = name, line
 
 
-_PASS = frozenset(
-    "expr conditionalor conditionaland relation addition multiplication unary member primary paren_expr".split()
-)
+_PASS = {
+    *("expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication"),
+    *("unary", "member", "primary", "paren_expr"),
+}
 _WORDS = {
     "addition": "arithmetic",
     "multiplication": "arithmetic",

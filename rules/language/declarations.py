@@ -235,11 +235,10 @@ def _window(section: Section, params: Mapping[str, Scalar]) -> Window | None:
     hours = resolve(part, "hours", params)
     days = part.whole("days", resolve(part, "days", params), 1, 36500)
     part.close()
-    if (
-        isinstance(hours, bool)
-        or not isinstance(hours, int | float | None)
-        or (hours is not None and hours <= 0)
-    ):
+    if hours is not None and (isinstance(hours, bool) or not isinstance(hours, int | float)):
+        part.complain("hours", "`hours` must be a number above 0")
+        return None
+    if hours is not None and hours <= 0:
         part.complain("hours", "`hours` must be a number above 0")
         return None
     if sum(item is not None for item in (months, hours, days)) != 1:
@@ -271,7 +270,8 @@ def _demographic(section: Section, name: str, label: str) -> FactSpec | None:
         )  # fmt: skip
     section.choice("take", ("latest",), required=False)
     return FactSpec(
-        name, EventType.DEMOGRAPHICS, "sex", ValueType.CODE, values=SEXES, label=label or "Sex", line=line
+        name, EventType.DEMOGRAPHICS, "sex", ValueType.CODE,
+        values=SEXES, label=label or "Sex", line=line,
     ) if field else None  # fmt: skip
 
 

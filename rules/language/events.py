@@ -1,15 +1,65 @@
 """Judges one published event against the protocol's declarations, and makes its data canonical.
 
-Who comes in: intake, once an event, on the hot path. Who goes out: canonical data, problems.
+Who comes in: intake, once an event, on the hot path; the loader with the events of scenarios.
+Who goes out: (canonical data, problems). No problem ever repeats a value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from rules.model import Definition
+from rules.facts import units
+from rules.facts.calendar import DAY_US, Calendar
+from rules.language import values
+from rules.language.conditions import did_you_mean
+from rules.language.declarations import CODED, DOCUMENTS, GIVERS
+from rules.language.values import Check, Dates, Fault
+from rules.language.vocabulary import AE_STATUSES, CAUSALITIES, INFUSION_STATUSES
+from rules.model import Code, Definition
+from rules.terms import EventType, ValueType
 
 Problem = tuple[str, str, str]  # JSON pointer within the event, detail, hint
+Data = dict[str, Any]
+Fields = Mapping[str, Check | None]
+
+SEXES = ("female", "male", "other", "unknown")
+ABSENT = ("not_done", "unknown", "refused")
+ENROLMENT = ("screened", "enrolled", "treatment_stopped", "withdrawn", "completed", "lost")
+CONDITION = ("active", "resolved", "absent", "suspected")
+PROCEDURE = ("done", "not_done")
+MEDICATION = ("started", "stopped", "tapering", "dose_changed")
+NEVER_PUBLISHED = (EventType.CONTRIBUTION, EventType.DISCARD, EventType.ACTIVATION)
+PUBLISHED = tuple(kind for kind in EventType if kind not in NEVER_PUBLISHED)
+
+# Which keys must be there; of several in one tuple, at least one.
+REQUIRED: Mapping[EventType, tuple[tuple[str, ...], ...]] = {
+    EventType.DEMOGRAPHICS: (("birth_date", "sex"),),
+    EventType.CONSENT: (("document",), ("given_by",), ("status",)),
+    EventType.OBSERVATION: (("code", "coding"), ("value", "absent")),
+    EventType.CONDITION: (("code", "coding"), ("status",)),
+    EventType.PROCEDURE: (("code", "coding"), ("status",)),
+    EventType.MEDICATION: (("code", "coding"), ("status",)),
+    EventType.ADMINISTRATION: (("number",), ("status",)),
+    EventType.ADVERSE_EVENT: (("ae",),),
+    EventType.ASSESSMENT: (("code",), ("value", "scores")),
+    EventType.ENROLMENT: (("status",),),
+    EventType.OVERRIDE: (("criterion",), ("by",), ("reason",)),
+    EventType.DEATH: (),
+    EventType.CORRECTION: (("corrects",), ("data", "time", "entered_in_error")),
+}
+# Two keys of one event that say the same, or contradict each other.
+EXCLUSIVE: Mapping[EventType, tuple[tuple[str, str], ...]] = {
+    EventType.OBSERVATION: (("value", "absent"),),
+    EventType.ASSESSMENT: (("value", "scores"),),
+    EventType.CORRECTION: (("entered_in_error", "data"), ("entered_in_error", "time")),
+}
+SPANS: Mapping[EventType, tuple[str, str]] = {
+    EventType.CONDITION: ("onset", "abatement"),
+    EventType.PROCEDURE: ("start", "end"),
+    EventType.ADMINISTRATION: ("start", "end"),
+    EventType.ADVERSE_EVENT: ("onset", "resolved"),
+}
 
 
 class EventChecker:
@@ -17,8 +67,337 @@ class EventChecker:
 
     def __init__(self, definition: Definition) -> None:
         """Compile the declarations."""
-        self.definition = definition
+        self.codes: dict[EventType, dict[str, Code]] = {kind: {} for kind in CODED}
+        self.codings: dict[tuple[EventType, str, str], str] = {}
+        for (kind, name), code in definition.codes.items():
+            self.codes[kind][name] = code
+            for item in code.codings:
+                self.codings[kind, item.system, item.code] = name
+        self.dates = Dates(Calendar(definition.time_zone))
+        self.waivable = {item.id: item.waivable for item in definition.criteria}
+        self.fields = _fields(self.dates)
+        self.quick = {
+            name: (code.unit, _bound(code.low, -1), _bound(code.high, 1))
+            for name, code in self.codes[EventType.OBSERVATION].items()
+            if code.value is ValueType.NUMBER
+        }
 
-    def check(self, kind: str, data: Any, time_us: int) -> tuple[dict[str, Any], list[Problem]]:
+    def check(self, kind: str, data: Any, time_us: int) -> tuple[Data, list[Problem]]:
         """(canonical data, problems); the data mean nothing where there are problems."""
-        return dict(data), []
+        if kind == EventType.OBSERVATION and self._plainly_right(data):
+            return data.copy(), []
+        if kind not in PUBLISHED:
+            hint = did_you_mean(str(kind), PUBLISHED) or f"one of {', '.join(PUBLISHED)}"
+            return {}, [("/type", "unknown type of event", hint)]
+        if not isinstance(data, dict):
+            return {}, [("/data", "must be an object", "")]
+        return _Check(self, EventType(kind), data, time_us).run()
+
+    def _plainly_right(self, data: Any) -> bool:
+        """The common case in one look: a declared number in the declared unit, within its range."""
+        if data.__class__ is not dict or len(data) != 3:
+            return False
+        quick = self.quick.get(data["code"]) if data.get("code").__class__ is str else None
+        value = data.get("value")
+        if quick is None or "unit" not in data or value.__class__ not in (int, float):
+            return False
+        unit, low, high = quick
+        return unit is not None and data["unit"] == unit and low <= value <= high
+
+
+def _bound(limit: float | None, sign: int) -> float:
+    """A limit of the quick look: an undeclared one still keeps infinities and huge numbers out."""
+    return float(sign * values.EXACT) if limit is None else limit
+
+
+def _fields(dates: Dates) -> Mapping[EventType, Fields]:
+    """Every key of every type with its check; None where _Check sees to it."""
+    text, words = values.text, values.words
+    coded: Fields = {"code": None, "coding": None}
+    return {
+        EventType.DEMOGRAPHICS: {"birth_date": dates.date, "sex": words(SEXES)},
+        EventType.CONSENT: {
+            "document": words(DOCUMENTS),
+            "given_by": words(GIVERS),
+            "version": text(100),
+            "status": words(("given", "withdrawn")),
+        },
+        EventType.OBSERVATION: {
+            **coded,
+            "value": None,
+            "unit": text(100),
+            "absent": words(ABSENT),
+            "reference_low": values.number,
+            "reference_high": values.number,
+            "method": text(),
+            "baseline": values.boolean,
+        },
+        EventType.CONDITION: {
+            **coded,
+            "status": words(CONDITION),
+            "onset": dates.moment,
+            "abatement": dates.moment,
+            "severity": text(),
+            "stage": text(),
+        },
+        EventType.PROCEDURE: {
+            **coded,
+            "status": words(PROCEDURE),
+            "start": dates.moment,
+            "end": dates.moment,
+        },
+        EventType.MEDICATION: {
+            **coded,
+            "status": words(MEDICATION),
+            "dose": values.not_below_zero,
+            "unit": text(100),
+        },
+        EventType.ADMINISTRATION: {
+            "product": text(),
+            "number": values.whole(1, 1000),
+            "dose": values.not_below_zero,
+            "unit": text(100),
+            "status": words(INFUSION_STATUSES),
+            "start": dates.moment,
+            "end": dates.moment,
+        },
+        EventType.ADVERSE_EVENT: _adverse_event(dates),
+        EventType.ASSESSMENT: {
+            **coded,
+            "value": None,
+            "scores": values.scores,
+            "by": text(),
+            "expires": dates.moment,
+        },
+        EventType.ENROLMENT: {"status": words(ENROLMENT), "site": text(), "number": _label},
+        EventType.OVERRIDE: {
+            "criterion": None,
+            "by": text(),
+            "reason": text(4000),
+            "expires": dates.moment,
+        },
+        EventType.DEATH: {"cause": text(), "causality": words(CAUSALITIES)},
+        EventType.CORRECTION: {
+            "corrects": _reference,
+            "data": _object,
+            "time": dates.instant,
+            "entered_in_error": _only_true,
+            "reason": text(4000),
+        },
+    }
+
+
+def _adverse_event(dates: Dates) -> Fields:
+    """Later events of the same `ae` merge by key, and null takes a key back."""
+    fields: dict[str, Check] = {
+        "term": values.text(),
+        "coding": values.coding,
+        "grade": values.whole(1, 5),
+        "serious": values.boolean,
+        "seriousness": values.texts,
+        "causality": values.words(CAUSALITIES),
+        "expected": values.boolean,
+        "onset": dates.moment,
+        "resolved": dates.moment,
+        "outcome": values.text(200),
+        "aware_at": dates.moment,
+        "reported_at": dates.moment,
+        "submitted_at": dates.moment,
+        "status": values.words(AE_STATUSES),
+    }
+
+    def or_null(check: Check) -> Check:
+        return lambda value: None if value is None else check(value)
+
+    return {"ae": values.text(200)} | {key: or_null(check) for key, check in fields.items()}
+
+
+def _label(value: Any) -> Fault:
+    """A subject's number on the trial: a text or a whole number."""
+    return values.whole(0)(value) if isinstance(value, int) else values.text(100)(value)
+
+
+def _reference(value: Any) -> Fault:
+    if not isinstance(value, dict) or value.keys() != {"source", "id"}:
+        return "must be {source, id} of the event to correct", ""
+    return values.text()(value["source"]) or values.text()(value["id"])
+
+
+def _object(value: Any) -> Fault:
+    return None if isinstance(value, dict) else ("must be the whole corrected data", "")
+
+
+def _only_true(value: Any) -> Fault:
+    return None if value is True else ("must be true where it stands", "leave it out otherwise")
+
+
+class _Check:
+    """One event on its way through the checks."""
+
+    def __init__(self, checker: EventChecker, kind: EventType, data: Data, time_us: int) -> None:
+        self.checker, self.kind, self.time_us = checker, kind, time_us
+        self.data = dict(data)
+        self.problems: list[Problem] = []
+
+    def run(self) -> tuple[Data, list[Problem]]:
+        """Keys first, then each value, then what needs several of them."""
+        faulty = self._keys()
+        for key, check in self.checker.fields[self.kind].items():
+            if check is not None and key in self.data and (fault := check(self.data[key])):
+                self._fault(key, fault)
+                faulty = True
+        if not faulty:
+            more = _MORE.get(self.kind)
+            if self.kind in CODED:
+                self._coded()
+            elif more is not None:
+                more(self)
+            self._spans()
+        return self.data, self.problems
+
+    def _fault(self, key: str, fault: tuple[str, str]) -> None:
+        pointer = "/data/" + key.replace("~", "~0").replace("/", "~1")
+        self.problems.append((pointer, *fault))
+
+    def _keys(self) -> bool:
+        fields = self.checker.fields[self.kind]
+        for key in self.data:
+            if key not in fields:
+                self._fault(
+                    str(key)[:64], (f"is not a key of {self.kind}", did_you_mean(str(key), fields))
+                )
+        for group in REQUIRED[self.kind]:
+            if not any(key in self.data for key in group):
+                self._fault(group[0], (f"{' or '.join(group)} is required", ""))
+        for one, other in EXCLUSIVE.get(self.kind, ()):
+            if one in self.data and other in self.data:
+                self._fault(other, (f"must not stand beside `{one}`", ""))
+        return bool(self.problems)
+
+    def _coded(self) -> None:
+        code = self._resolve()
+        if code is None:
+            return
+        self.data["code"] = code.code
+        if self.kind in (EventType.OBSERVATION, EventType.ASSESSMENT):
+            self._valued(code)
+
+    def _resolve(self) -> Code | None:
+        """The declared code that `code` names, or that one of `coding` maps to."""
+        declared, name = self.checker.codes[self.kind], self.data.get("code")
+        mapped: set[str] = set()
+        if "coding" in self.data:
+            if fault := values.coding(self.data["coding"]):
+                self._fault("coding", fault)
+                return None
+            pairs = [(self.kind, item["system"], item["code"]) for item in self.data["coding"]]
+            mapped = {self.checker.codings[pair] for pair in pairs if pair in self.checker.codings}
+        if "code" not in self.data:
+            if len(mapped) != 1:
+                said = (
+                    "maps to no declared code" if not mapped else "maps to several declared codes"
+                )
+                self._fault("coding", (said, f"the protocol declares what a {self.kind} may be"))
+                return None
+            name = mapped.pop()
+        elif not isinstance(name, str) or name not in declared:
+            near = did_you_mean(name, declared) if isinstance(name, str) else "a text"
+            self._fault("code", (f"is no {self.kind} that the protocol declares", near))
+            return None
+        elif mapped and name not in mapped:
+            self._fault("coding", ("maps to another declared code than `code`", ""))
+            return None
+        return declared[name]
+
+    def _valued(self, code: Code) -> None:
+        if "scores" in self.data:
+            if code.value is not None:
+                self._fault("scores", (f"must be a `value`: a {code.value}", ""))
+        elif "value" in self.data:
+            if code.value is None:
+                self._fault("value", ("must be `scores`", "{skin: 2, mouth: 0}"))
+            elif code.value in (ValueType.NUMBER, ValueType.INTEGER):
+                self._number(code)
+            else:
+                self._word(code)
+        if code.value not in (ValueType.NUMBER, ValueType.INTEGER) and "unit" in self.data:
+            self._fault("unit", ("has no place with a value that is no number", "leave it out"))
+
+    def _word(self, code: Code) -> None:
+        value = self.data["value"]
+        if code.value is ValueType.BOOLEAN:
+            fault = values.boolean(value)
+        elif code.value is ValueType.STRING:
+            fault = values.text()(value)
+        else:
+            if isinstance(value, dict) and value.keys() <= {"code", "system", "display"}:
+                value = self.data["value"] = value.get("code")
+            fault = values.words(code.values)(value)
+        if fault:
+            self._fault("value", fault)
+
+    def _number(self, code: Code) -> None:
+        value, unit = self.data["value"], self.data.get("unit", code.unit)
+        fault = values.number(value)
+        if fault is None and code.value is ValueType.INTEGER:
+            fault = values.whole(-values.EXACT)(value)
+            self.data["value"] = value if fault else int(value)
+        if fault:
+            self._fault("value", fault)
+            return
+        self._unit(code)
+        if self.problems:
+            return
+        told = units.convert(value, unit, code.unit) if code.unit and unit else value
+        below = code.low is not None and told < code.low
+        if below or (code.high is not None and told > code.high):
+            self._fault("value", ("is not possible", _range(code)))
+        low, high = self.data.get("reference_low"), self.data.get("reference_high")
+        if low is not None and high is not None and low > high:
+            self._fault("reference_low", ("is above `reference_high`", ""))
+
+    def _unit(self, code: Code) -> None:
+        unit = self.data.get("unit")
+        if unit is None:
+            # A pure number may leave its unit out; an assessment has no key for one.
+            bare = code.unit is None or code.unit == "1" or code.unit.startswith("{")
+            if not bare and self.kind is EventType.OBSERVATION:
+                self._fault("unit", ("is required with this value", f"UCUM, as {code.unit}"))
+        elif code.unit is None:
+            self._fault("unit", ("the protocol declares no unit for this code", "leave it out"))
+        elif not units.convertible(unit, code.unit):
+            self._fault("unit", (f"cannot be converted to {code.unit}", "UCUM, case-sensitive"))
+
+    def _spans(self) -> None:
+        first, last = SPANS.get(self.kind, ("", ""))
+        if first and (fault := self.checker.dates.ordered(self.data, first, last)):
+            self._fault(last, fault)
+
+    def demographics(self) -> None:
+        """Nobody is born after the day on which their birth date was told."""
+        born = self.checker.dates.span(self.data.get("birth_date"))
+        if born is not None and born.start > self.time_us + DAY_US:
+            self._fault("birth_date", ("lies after the event's time", ""))
+
+    def override(self) -> None:
+        """Only what the protocol lets an investigator waive."""
+        criterion, waivable = self.data["criterion"], self.checker.waivable
+        if not isinstance(criterion, str) or criterion not in waivable:
+            near = did_you_mean(str(criterion), waivable)
+            self._fault("criterion", ("is no criterion of the protocol", near))
+        elif not waivable[criterion]:
+            open_to = ", ".join(name for name, may in waivable.items() if may) or "none"
+            self._fault("criterion", ("cannot be waived", f"waivable: {open_to}"))
+
+
+_MORE: Mapping[EventType, Callable[[_Check], None]] = {
+    EventType.DEMOGRAPHICS: _Check.demographics,
+    EventType.OVERRIDE: _Check.override,
+}
+
+
+def _range(code: Code) -> str:
+    low = "" if code.low is None else f"at least {code.low:g}"
+    high = "" if code.high is None else f"at most {code.high:g}"
+    both = ", ".join(part for part in (low, high) if part)
+    return f"{both} {code.unit}" if code.unit else both

@@ -80,7 +80,7 @@ class Section:
         return value
 
     def boolean(self, key: str) -> bool:
-        """true or false; false where absent."""
+        """True or false; false where absent."""
         value = self.raw(key)
         if value is not None and not isinstance(value, bool):
             self.complain(key, f"`{key}` must be true or false")

@@ -15,8 +15,9 @@ from rules.model import Expected, Scenario
 from rules.terms import Decision, Verdict
 
 _EVENT_KEYS = (
-    "type", "time", "data", "id", "source", "subject", "trial", "timeprecision", "recordedtime", "specversion",
-)  # fmt: skip
+    *("specversion", "id", "source", "type", "time", "subject", "trial", "data"),
+    *("timeprecision", "recordedtime"),
+)
 _WITHOUT = ("code", "document", "type")
 
 
@@ -40,8 +41,8 @@ def _fixtures(top: Section, book: Book) -> Mapping[str, list[Map]]:
     for name, value in node.items():
         if not isinstance(value, Seq) or not all(isinstance(item, Map) for item in value):
             book.complain(node.lines[name], f"the fixture `{name}` must be a list of events")
-            value = []
-        result[name] = list(value)
+        else:
+            result[name] = list(value)
     return result
 
 

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 from rules.errors import ProtocolError
@@ -250,13 +251,13 @@ def _table(item: Section) -> tuple[tuple[int, int], ...]:
     for row, line in zip(items, items.lines, strict=True):
         whole = isinstance(row, Seq) and [type(cell) for cell in row] == [int, int]
         if not whole or not 1 <= row[1] <= row[0]:
-            message = f"{item.what}: a row of `table` is [evaluable, stop_at], stop_at from 1 to evaluable"
-            item.book.complain(line, message, "[3, 2]")
+            message = f"{item.what}: a row of `table` is [evaluable, stop_at]"
+            item.book.complain(line, message, "[3, 2], stop_at from 1 to evaluable")
             return ()
         rows.append((row[0], row[1]))
     if not rows and not item.node.get("table"):
         return ()
-    steps = list(zip(rows, rows[1:], strict=False))
+    steps = list(pairwise(rows))
     if any(after[0] <= before[0] or after[1] < before[1] for before, after in steps):
         item.complain("table", "`evaluable` must rise and `stop_at` must not fall from row to row")
     return tuple(rows)

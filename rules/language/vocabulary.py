@@ -70,9 +70,16 @@ _STOPPING: Mapping[str, FactType] = {
     "crossed": BOOLEAN,
     "margin": INTEGER,
 }
-RESERVED = frozenset(
-    {*_SUBJECT, *_INFUSION, *_ADVERSE_EVENT, *_TRIAL, "facts", "params", "has", "k", "id", "sid"}
-)
+# What a detail may say beyond facts: the criteria against the subject, the data still wanted.
+_CHECKLIST = ("unsatisfied", "missing")
+TOLD: Mapping[Scope, tuple[str, ...]] = {
+    Scope.SUBJECT: _CHECKLIST,
+    Scope.ENROLMENT: _CHECKLIST,
+    Scope.INFUSION: _CHECKLIST,
+    Scope.ADVERSE_EVENT: ("ae",),
+    Scope.DEATH: (),
+    Scope.TRIAL: (),
+}
 
 
 def declared(facts: Mapping[str, FactSpec]) -> dict[str, FactType]:
@@ -84,7 +91,7 @@ def declared(facts: Mapping[str, FactSpec]) -> dict[str, FactType]:
 
 
 def stopping_fact(rule_id: str, what: str) -> str:
-    """The name in the trial's scope of one of a stopping rule's counts: `ST-TOX` -> `st_tox_events`."""
+    """The trial scope's name of a stopping rule's count: `ST-TOX` -> `st_tox_events`."""
     stem = rule_id.replace("-", "_").lower()
     return f"{stem}_{what}"
 
