@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection
@@ -41,105 +42,90 @@ _HIDDEN = "hidden"
 Json = dict[str, Any]
 
 
-class Caller(Protocol):
-    """On whose behalf; keys.Caller is one."""
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """On whose behalf: the key's role, its trials (None: all), and the name on record."""
 
-    @property
-    def key_id(self) -> str:
-        """The key."""
+    role: str
+    trials: tuple[str, ...] | None
+    by: str
 
-    @property
-    def role(self) -> str:
-        """publisher, clinician, ops or admin."""
-
-    @property
-    def trials(self) -> Collection[str] | None:
-        """What the key reaches; None: all."""
-
-    @property
-    def person(self) -> str | None:
-        """Who holds the key, where it names somebody."""
+    def covers(self, trials: list[str] | None) -> bool:
+        """Whether this key reaches all that a subscription of `trials` would show."""
+        return self.trials is None or (trials is not None and set(trials) <= set(self.trials))
 
 
-def create(
-    db: Database, caller: Caller, wish: Mapping[str, Any], now_us: int, *, reach: Reach
-) -> Json:
+def create(db: Database, wish: Mapping[str, Any], owner: Owner, reach: Reach, now_us: int) -> Json:
     """Make a subscription; the answer alone shows its `secret`. Raises Rejected, Forbidden."""
     merged = {"filter": {}, "events": [], "content": "minimal", "digest": None, **wish}
-    _refuse(merged, caller, reach)
+    _refuse(merged, owner, reach)
     values = {
         "id": "su_" + secrets.token_hex(13),
         **{name: _column(name, merged[name]) for name in _CHANGEABLE if name != "status"},
         "secret": new_secret(),
         "status": "active",
-        "trials": _column("trials", _sorted(caller.trials)),
+        "trials": _column("trials", owner.trials and sorted(owner.trials)),
         "created_us": now_us,
-        "created_by": _name(caller),
+        "created_by": owner.by,
     }
 
     def write() -> SubscriptionRow:
         with db.writing() as conn:
             stored.add(conn, values)
-            _audit(conn, caller, "subscription.created", values["id"], [], now_us)
+            _audit(conn, owner, "subscription.created", values["id"], [], now_us)
             return _found(stored.get(conn, values["id"]))
 
     return {**shown(retrying(write)), "secret": values["secret"]}
 
 
-def listed(db: Database, caller: Caller, cursor: str | None, limit: int) -> Json:
-    """One page of those that this key may see, oldest first; `cursor` is the last id seen."""
+def every(db: Database, owner: Owner) -> list[Json]:
+    """All that this key may see, oldest first."""
     with db.reading() as conn:
-        rows = [row for row in stored.every(conn) if _covers(caller, _trials(row))]
-    start = next((at + 1 for at, row in enumerate(rows) if row.id == cursor), 0)
-    page = rows[start : start + limit]
-    more = start + limit < len(rows)
-    return {"items": [shown(row) for row in page], "next": page[-1].id if more else None}
+        return [shown(row) for row in stored.every(conn) if owner.covers(_trials(row))]
 
 
-def get(db: Database, caller: Caller, subscription: str) -> Json:
+def get(db: Database, subscription: str, owner: Owner) -> Json:
     """One of them. Raises NotFound, also for what the key may not see."""
     with db.reading() as conn:
-        return shown(_visible(stored.get(conn, subscription), caller))
+        return shown(_visible(stored.get(conn, subscription), owner))
 
 
 def change(
     db: Database,
-    caller: Caller,
     subscription: str,
     wish: Mapping[str, Any],
-    now_us: int,
-    *,
+    owner: Owner,
     reach: Reach,
+    now_us: int,
 ) -> Json:
     """Change what `wish` names, nothing else; `status` is active or disabled. Raises as create."""
     values = {name: _column(name, wish[name]) for name in _CHANGEABLE if name in wish}
 
     def write() -> SubscriptionRow:
         with db.writing() as conn:
-            row = _visible(stored.get(conn, subscription), caller)
-            _refuse({**_wish(row), **wish}, caller, reach)
+            row = _visible(stored.get(conn, subscription), owner)
+            _refuse({**_wish(row), **wish}, owner, reach)
             # What shows values goes where those who may see them have said, and nowhere else.
-            if row.content == "full" and caller.role not in FULL_ROLES:
+            if row.content == "full" and owner.role not in FULL_ROLES:
                 raise Forbidden("content full is changed by a clinician's or an admin's key")
             stored.change(conn, subscription, values)
-            _audit(conn, caller, "subscription.changed", subscription, sorted(values), now_us)
+            _audit(conn, owner, "subscription.changed", subscription, sorted(values), now_us)
             return _found(stored.get(conn, subscription))
 
     return shown(retrying(write))
 
 
-def remove(db: Database, caller: Caller, subscription: str, now_us: int) -> Json:
+def delete(db: Database, subscription: str, owner: Owner, now_us: int) -> None:
     """End it; what still waited for it is cancelled. Raises NotFound."""
 
-    def write() -> Json:
+    def write() -> None:
         with db.writing() as conn:
-            row = _visible(stored.get(conn, subscription), caller)
+            _visible(stored.get(conn, subscription), owner)
             stored.change(conn, subscription, {"status": "deleted", "secret": None})
             deliveries.cancel_waiting(conn, subscription)
-            _audit(conn, caller, "subscription.removed", subscription, [], now_us)
-            return {**shown(row), "status": "deleted"}
+            _audit(conn, owner, "subscription.removed", subscription, [], now_us)
 
-    return retrying(write)
+    retrying(write)
 
 
 def new_secret() -> str:
@@ -179,24 +165,11 @@ def _column(name: str, value: Any) -> Any:
     return orjson.dumps(value).decode() if as_json else value
 
 
-def _sorted(trials: Collection[str] | None) -> list[str] | None:
-    return None if trials is None else sorted(trials)
-
-
-def _name(caller: Caller) -> str:
-    return caller.person or caller.key_id
-
-
-def _covers(caller: Caller, trials: list[str] | None) -> bool:
-    """Whether the key reaches all that a subscription of `trials` would show."""
-    return caller.trials is None or (trials is not None and set(trials) <= set(caller.trials))
-
-
 def _audit(
-    conn: Connection, caller: Caller, action: str, subscription: str, names: list[str], now_us: int
+    conn: Connection, owner: Owner, action: str, subscription: str, names: list[str], now_us: int
 ) -> None:
     """Who did it, and which parts; never what they now say (a header may hold a password)."""
-    audit.append(conn, audit.ADMIN, now_us, caller.key_id, action, subscription, {"changed": names})
+    audit.append(conn, audit.ADMIN, now_us, owner.by, action, subscription, {"changed": names})
 
 
 def _trials(row: SubscriptionRow) -> list[str] | None:
@@ -210,19 +183,19 @@ def _found(row: SubscriptionRow | None) -> SubscriptionRow:
     return row
 
 
-def _visible(row: SubscriptionRow | None, caller: Caller) -> SubscriptionRow:
+def _visible(row: SubscriptionRow | None, owner: Owner) -> SubscriptionRow:
     found = _found(row)
-    if not _covers(caller, _trials(found)):
+    if not owner.covers(_trials(found)):
         raise NotFound("there is no such subscription")
     return found
 
 
-def _refuse(wish: Mapping[str, Any], caller: Caller, reach: Reach) -> None:
+def _refuse(wish: Mapping[str, Any], owner: Owner, reach: Reach) -> None:
     """Raise Forbidden for what the key may not have, Rejected for what nobody can."""
-    if wish["content"] == "full" and caller.role not in FULL_ROLES:
+    if wish["content"] == "full" and owner.role not in FULL_ROLES:
         raise Forbidden("content full needs a clinician's or an admin's key")
     trials = wish["filter"].get("trials") or []
-    if caller.trials is not None and not set(trials) <= set(caller.trials):
+    if owner.trials is not None and not set(trials) <= set(owner.trials):
         raise Forbidden("the filter names a trial that the key does not reach")
     problems = [*_wrong_channel(wish["channel"], reach), *_wrong_rest(wish)]
     if problems:

@@ -58,14 +58,14 @@ def change(body: dict[str, Any], subscription: str) -> Response:
     """Change what is named; the rest stays."""
     services = parts()
     within = reach(services.settings)
-    return reply(step.change(services.database, subscription, body, _owner(), within))
+    return reply(step.change(services.database, subscription, body, _owner(), within, now_us()))
 
 
 @blueprint.route(f"{BASE}/<id:subscription>", methods=["DELETE"])
 @blueprint.answers(204, None, 404)
 def remove(subscription: str) -> Response:
     """Nobody is told any more; what was sent stays on record."""
-    step.delete(parts().database, subscription, _owner())
+    step.delete(parts().database, subscription, _owner(), now_us())
     return Response(status=204)
 
 
