@@ -12,8 +12,10 @@ from rules.errors import (
     ProtocolError,
     RuleError,
 )
+from rules.events import Contribution, Event, Evidence, FindingChange, Outcome, StepResult
 from rules.protocol import Protocol, load, loads
 from rules.state import ENGINE_VERSION
+from rules.step import Engine
 from rules.terms import (
     Category,
     Change,
@@ -32,17 +34,24 @@ __all__ = [
     "Category",
     "Change",
     "Complaint",
+    "Contribution",
     "CriterionKind",
     "Decision",
+    "Engine",
     "EngineFailure",
     "EvaluationError",
+    "Event",
     "EventType",
+    "Evidence",
+    "FindingChange",
     "LogNeeded",
+    "Outcome",
     "Protocol",
     "ProtocolError",
     "RuleError",
     "Scope",
     "Severity",
+    "StepResult",
     "ValueType",
     "Verdict",
     "load",

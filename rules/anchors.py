@@ -1,0 +1,183 @@
+"""A subject judged: now, or as of an anchor's instant, with its readings, verdicts and missing.
+
+Who comes in: the subject's fold and the views. Who goes out: Judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from rules.facts import entities
+from rules.facts.entities import Override, merge
+from rules.facts.projections import UNKNOWN, Reading
+from rules.facts.timeline import Timeline
+from rules.model import Scalar
+from rules.plan import CHECKLIST, STATUS_FACTS, Plan
+from rules.state import SubjectState
+from rules.terms import CriterionKind, Decision, Verdict
+
+
+class Judged(NamedTuple):
+    """The criteria over one set of readings. `at_us` None: now."""
+
+    at_us: int | None
+    facts: Mapping[str, Scalar]  # the known ones, as the criteria got them
+    readings: Mapping[str, Reading]  # of the criteria's facts; empty for the live judgement
+    verdicts: Mapping[str, Verdict]
+    missing: Mapping[str, tuple[str, ...]]
+    overridden: Mapping[str, Override]
+    decision: Decision
+
+    def satisfied(self, plan: Plan) -> dict[str, bool | None]:
+        """Whether each criterion lets the subject in."""
+        return {
+            item.id: _lets_in(item.kind, self.verdicts[item.id], item.id in self.overridden)
+            for item in plan.definition.criteria
+        }
+
+
+def _lets_in(kind: CriterionKind, verdict: Verdict, overridden: bool) -> bool | None:
+    if overridden or verdict is Verdict.NOT_APPLICABLE:
+        return True
+    if verdict is Verdict.INDETERMINATE:
+        return None
+    return (verdict is Verdict.MET) is (kind is CriterionKind.INCLUSION)
+
+
+def judge(
+    plan: Plan,
+    facts: dict[str, Scalar],
+    readings: Mapping[str, Reading],
+    overridden: Mapping[str, Override],
+    at_us: int | None,
+) -> Judged:
+    """Judge the criteria over these facts."""
+    made = plan.protocol.assess(facts)
+    decision = made.decide(frozenset(overridden))
+    return Judged(
+        at_us, facts, readings, made.verdict_codes, made.criterion_missing, overridden, decision
+    )
+
+
+def judge_at(plan: Plan, state: SubjectState, timeline: Timeline, at_us: int) -> Judged:
+    """The subject as of an instant, with all now known. Raises LogNeeded."""
+    readings = {name: plan.read[name](timeline, at_us, state.at_us) for name in plan.criteria_facts}
+    overridden = entities.overrides_at(state.overrides, plan.calendar, at_us, state.at_us)
+    return judge(plan, known(readings), readings, overridden, at_us)
+
+
+def known(readings: Mapping[str, Reading]) -> dict[str, Scalar]:
+    """The values of what is known."""
+    return {name: reading.value for name, reading in readings.items() if reading.value is not None}
+
+
+def pack(judged: Judged) -> str:
+    """The text under which an enrolment's judgement rests in the state."""
+    return orjson.dumps(
+        [
+            judged.at_us,
+            {name: list(reading) for name, reading in judged.readings.items()},
+            judged.verdicts,
+            judged.missing,
+            {name: list(override) for name, override in judged.overridden.items()},
+            judged.decision,
+        ]
+    ).decode()
+
+
+def unpack(text: str) -> Judged:
+    """The judgement of that text."""
+    at_us, readings, verdicts, missing, overridden, decision = orjson.loads(text)
+    read = {name: Reading(*values) for name, values in readings.items()}
+    return Judged(
+        at_us=at_us,
+        facts=known(read),
+        readings=read,
+        verdicts={name: Verdict(verdict) for name, verdict in verdicts.items()},
+        missing={name: tuple(names) for name, names in missing.items()},
+        overridden={name: Override(*values) for name, values in overridden.items()},
+        decision=Decision(decision),
+    )
+
+
+class Reader:
+    """Any name of a subject's scopes, read now (`at_us` None) or as of an anchor.
+
+    `own` are the facts of the entity itself; they go first.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        state: SubjectState,
+        timeline: Timeline,
+        judged: Callable[[], Judged],
+        at_us: int | None = None,
+        own: Mapping[str, Reading] | None = None,
+    ) -> None:
+        """Nothing is read before it is asked for."""
+        self.plan, self.state, self.timeline = plan, state, timeline
+        self.judged, self.at_us = judged, at_us
+        self.own = own or {}
+
+    def __call__(self, name: str) -> Reading:
+        """The reading of one name. Raises LogNeeded."""
+        if name in self.own:
+            return self.own[name]
+        if name in self.plan.read:
+            return self.plan.read[name](self.timeline, self.at_us, self.state.at_us)
+        if name in STATUS_FACTS:
+            return self.status(name)
+        if name == "decision":
+            return Reading(self.judged().decision.value)
+        if name in CHECKLIST:
+            return Reading(self._checklist(name))
+        verdict = self.judged().verdicts.get(name)
+        return UNKNOWN if verdict is None else Reading(verdict.value)
+
+    def all(self, names: Iterable[str]) -> dict[str, Reading]:
+        """The readings of many names at once."""
+        return {name: self(name) for name in names}
+
+    def status(self, name: str) -> Reading:
+        """What the engine itself knows of the subject's way through the trial."""
+        state, at_us = self.state, self.at_us
+        if name == "screened":
+            return entities.screened_at(state.enrolment, at_us)
+        if name == "enrolled":
+            return entities.enrolled_at(state.enrolment, at_us)
+        if name == "on_study":
+            return entities.on_study_at(state.enrolment, state.deaths, at_us)
+        if name == "dead":
+            return entities.dead_at(state.deaths, at_us)
+        if name == "infusions":
+            return self._infusions()
+        return self._age_at_enrolment()
+
+    def _infusions(self) -> Reading:
+        last: tuple[int, str] | None = None
+        count = 0
+        for parts in self.state.infusions.values():
+            merged = merge(parts)
+            start = entities.infusion_span(merged, self.plan.calendar).start
+            if entities.given(merged) and (self.at_us is None or start <= self.at_us):
+                count += 1
+                last = max(last or (start, parts[-1][entities.EVENT]), (start, parts[-1][3]))
+        return Reading(count, *(last or ()))
+
+    def _age_at_enrolment(self) -> Reading:
+        found = entities.enrolled_part(self.state.enrolment)
+        if found is None or self.plan.age is None:
+            return UNKNOWN
+        at_us: Any = found[entities.END]
+        return self.plan.read[self.plan.age](self.timeline, at_us, self.state.at_us)
+
+    def _checklist(self, name: str) -> str:
+        judged = self.judged()
+        if name == "missing":
+            return ", ".join(dict.fromkeys(n for s in judged.missing.values() for n in s))
+        answers = judged.satisfied(self.plan)
+        return ", ".join(criterion for criterion, answer in answers.items() if answer is False)

@@ -1,0 +1,259 @@
+"""What the rules speak of beyond facts: adverse events, infusions, enrolment, death, overrides.
+
+Who comes in: events of those types. Who goes out: merged entities with their clinical times.
+An entity is a list of parts, each one event's say; parts merge by key in order of (time, n):
+absent means unchanged, null withdraws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from rules.errors import LogNeeded
+from rules.events import Event
+from rules.facts.calendar import Calendar, Span
+from rules.facts.projections import Reading
+
+Part = list[Any]  # [start, end, n, event id, fields, and once collapsed: origins]
+START, END, N, EVENT, FIELDS, ORIGINS = range(6)
+MOST_PARTS = 8
+_KEPT = {
+    "adverse_event": (
+        "grade",
+        "serious",
+        "seriousness",
+        "causality",
+        "expected",
+        "outcome",
+        "onset",
+        "status",
+        "term",
+    ),
+    "administration": ("product", "number", "dose", "unit", "status", "start"),
+    "enrolment": ("status",),
+    "death": ("causality",),
+    "override": ("criterion", "by", "reason", "expires"),
+}
+ENTITY_TYPES = frozenset(_KEPT)
+STOPPED = frozenset({"treatment_stopped", "withdrawn", "completed", "lost"})
+
+
+class Merged(NamedTuple):
+    """One entity as now known: its values, where each is from, and the span of its first part."""
+
+    values: Mapping[str, Any]
+    origins: Mapping[str, tuple[int, str]]
+    first: Span
+
+    def reading(self, name: str) -> Reading:
+        """One field with its provenance."""
+        time_us, event = self.origins.get(name, (None, None))
+        return Reading(self.values.get(name), time_us, event)
+
+
+def unpack(held: str | list[Part]) -> list[Part]:
+    """The parts of an entity; entities nobody asks about stay packed text in the state."""
+    if isinstance(held, str):
+        parts: list[Part] = orjson.loads(held)
+        return parts
+    return held
+
+
+def pack(held: str | list[Part]) -> str:
+    """The text of an entity's parts."""
+    return held if isinstance(held, str) else orjson.dumps(held).decode()
+
+
+def part(event: Event, calendar: Calendar) -> Part:
+    """One event's say."""
+    start, end = calendar.span(event.time_us, event.timeprecision)
+    fields = {name: event.data[name] for name in _KEPT[event.type] if name in event.data}
+    return [start, end, event.n, event.event, fields]
+
+
+def put(parts: list[Part], new: Part) -> None:
+    """Put a part in its place. Raises LogNeeded where older ones were collapsed away."""
+    if parts and len(parts[0]) > ORIGINS and (new[START], new[N]) < (parts[0][START], parts[0][N]):
+        raise LogNeeded
+    parts.append(new)
+    parts.sort(key=lambda item: (item[START], item[N]))
+
+
+def collapse(parts: list[Part]) -> None:
+    """Fold the oldest parts into one, so that an entity told a hundred times stays small."""
+    while len(parts) > MOST_PARTS:
+        merged = merge(parts[:2])
+        origins = {name: list(origin) for name, origin in merged.origins.items()}
+        first, second = parts[0], parts[1]
+        begin = first[ORIGINS]["@"] if len(first) > ORIGINS else [first[START], first[END]]
+        parts[:2] = [[*second[:FIELDS], dict(merged.values), {**origins, "@": begin}]]
+
+
+def merge(parts: list[Part]) -> Merged:
+    """All parts, oldest first, as one."""
+    values: dict[str, Any] = {}
+    origins: dict[str, tuple[int, str]] = {}
+    for item in parts:
+        told = item[ORIGINS] if len(item) > ORIGINS else {}
+        for name, value in item[FIELDS].items():
+            values[name] = value
+            time_us, event = told.get(name, (item[START], item[EVENT]))
+            origins[name] = (time_us, event)
+    head = parts[0]
+    first = head[ORIGINS]["@"] if len(head) > ORIGINS else (head[START], head[END])
+    return Merged(values, origins, Span(*first))
+
+
+# --- infusions --------------------------------------------------------------------------------
+def infusion_name(event: Event) -> str:
+    """The number of the infusion, or the event's own id where none was given."""
+    number = event.data.get("number")
+    return event.id if number is None else str(number)
+
+
+def infusion_span(merged: Merged, calendar: Calendar) -> Span:
+    """When it began: its `start`, else the time of the first event that tells of it."""
+    start = merged.values.get("start")
+    return calendar.parse(str(start)) if start else merged.first
+
+
+def given(merged: Merged) -> bool:
+    """Whether anything of it went into the subject."""
+    return merged.values.get("status") != "not_done"
+
+
+def infusion_readings(merged: Merged) -> dict[str, Reading]:
+    """The facts of one infusion."""
+    return {
+        "infusion_number": merged.reading("number"),
+        "infusion_status": merged.reading("status"),
+        "dose": merged.reading("dose"),
+    }
+
+
+# --- adverse events ---------------------------------------------------------------------------
+def withdrawn(merged: Merged) -> bool:
+    """Whether the reporter took the adverse event back."""
+    return merged.values.get("status") == "withdrawn"
+
+
+def onset(merged: Merged, calendar: Calendar) -> Span:
+    """When it began; else the time of the first event that tells of it."""
+    text = merged.values.get("onset")
+    return calendar.parse(str(text)) if text else merged.first
+
+
+def adverse_event_readings(
+    merged: Merged, began: Span, first_infusion: Span | None
+) -> dict[str, Reading]:
+    """The facts of one adverse event; never infused, nothing of it is after an infusion."""
+    readings = {
+        name: merged.reading(name)
+        for name in ("grade", "serious", "causality", "expected", "outcome", "term")
+    }
+    listed = merged.reading("seriousness")
+    if isinstance(listed.value, list | tuple):
+        readings["seriousness_criteria"] = listed._replace(value=len(listed.value))
+    status = merged.reading("status")
+    readings["ae_status"] = status if status.value else status._replace(value="valid")
+    after: bool | None = False
+    if first_infusion is not None:
+        after = None
+        if began.end < first_infusion.start:
+            after = False
+        elif began.start >= first_infusion.start or began.end >= first_infusion.end:
+            after = True if began.start >= first_infusion.start else None
+    readings["onset_after_infusion"] = merged.reading("onset")._replace(value=after)
+    return readings
+
+
+# --- enrolment --------------------------------------------------------------------------------
+def enrolled_part(parts: list[Part]) -> Part | None:
+    """The first enrolment: what eligibility is anchored to."""
+    for item in parts:
+        if item[FIELDS].get("status") == "enrolled":
+            return item
+    return None
+
+
+def screened_at(parts: list[Part], as_of_us: int | None) -> Reading:
+    """Whether screening has begun; who is enrolled was screened."""
+    for item in parts:
+        if as_of_us is None or item[START] <= as_of_us:
+            return Reading(True, item[START], item[EVENT])
+    return Reading(False)
+
+
+def enrolled_at(parts: list[Part], as_of_us: int | None) -> Reading:
+    """Whether definitely enrolled by then; unknown within the day of a date-only enrolment."""
+    found = enrolled_part(parts)
+    if found is None or (as_of_us is not None and found[START] > as_of_us):
+        return Reading(False)
+    sure = as_of_us is None or found[END] <= as_of_us
+    return Reading(True if sure else None, found[START], found[EVENT])
+
+
+def on_study_at(parts: list[Part], deaths: list[Part], as_of_us: int | None) -> Reading:
+    """Enrolled, and nothing since that ends it."""
+    latest = Reading(False)
+    for item in parts:
+        status = item[FIELDS].get("status")
+        if as_of_us is not None and item[START] > as_of_us:
+            break
+        if status == "enrolled" or status in STOPPED:
+            latest = Reading(status == "enrolled", item[START], item[EVENT])
+    return dead_at(deaths, as_of_us)._replace(value=False) if _died(deaths, as_of_us) else latest
+
+
+def dead_at(deaths: list[Part], as_of_us: int | None) -> Reading:
+    """Whether a death is recorded by then."""
+    if not _died(deaths, as_of_us):
+        return Reading(False)
+    return Reading(True, deaths[0][START], deaths[0][EVENT])
+
+
+def _died(deaths: list[Part], as_of_us: int | None) -> bool:
+    return bool(deaths) and (as_of_us is None or deaths[0][START] <= as_of_us)
+
+
+# --- overrides --------------------------------------------------------------------------------
+class Override(NamedTuple):
+    """An investigator's waiver of one criterion, in force until `expires_us`."""
+
+    by: str | None
+    at_us: int
+    reason: str | None
+    expires_us: int | None
+    event: str
+
+
+def overrides_at(
+    held: Mapping[str, list[Part]], calendar: Calendar, as_of_us: int | None, now_us: int
+) -> dict[str, Override]:
+    """The overrides in force, by criterion."""
+    at_us = now_us if as_of_us is None else as_of_us
+    result: dict[str, Override] = {}
+    for criterion, parts in held.items():
+        known = [item for item in parts if as_of_us is None or item[START] <= as_of_us]
+        if not known:
+            continue
+        last = known[-1]
+        expires = expiry(last, calendar)
+        if expires is None or expires > at_us:
+            fields = last[FIELDS]
+            result[criterion] = Override(
+                fields.get("by"), last[START], fields.get("reason"), expires, last[EVENT]
+            )
+    return result
+
+
+def expiry(item: Part, calendar: Calendar) -> int | None:
+    """The first instant at which the override no longer holds; a bare day is still good."""
+    text = item[FIELDS].get("expires")
+    if not text:
+        return None
+    start, end = calendar.parse(str(text))
+    return end if start == end else end + 1

@@ -1,0 +1,249 @@
+"""Whether a condition or procedure touched a window: points and spans with uncertain ends.
+
+Who comes in: projections, with a source's records. Who goes out: a Kleene answer with its record.
+A definite touch wins over all else; then anything uncertain is unknown; then what is recorded
+is false; nothing recorded is unknown. Days are the site's, the day itself included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rules.facts.calendar import DAY, HOUR_US, Calendar, add_months, last_day_within
+from rules.facts.timeline import (
+    END,
+    FROM_HI,
+    FROM_LO,
+    START,
+    STATUS,
+    TO_HI,
+    TO_LO,
+    Record,
+)
+from rules.model import Window
+
+FOREVER = 1 << 62
+_PRESENT = frozenset({"active", "done"})
+
+
+class Touch(NamedTuple):
+    """One thing that happened, each end somewhere in an interval; `sure` False: may not be so."""
+
+    record: Record
+    from_lo: int
+    from_hi: int
+    to_lo: int
+    to_hi: int
+    sure: bool = True
+
+
+def window_edge(calendar: Calendar, window: Window | None, as_of_us: int) -> int:
+    """The first instant of the window that ends at `as_of_us`."""
+    if window is None:
+        return -FOREVER
+    if window.hours is not None:
+        return as_of_us - int(window.hours * HOUR_US)
+    return calendar.midnight(add_months(calendar.day(as_of_us), -(window.months or 0)))
+
+
+def window_exit(calendar: Calendar, window: Window | None, instant_us: int) -> int:
+    """The first instant at which `instant_us` is no longer in the window up to it."""
+    if window is None or abs(instant_us) >= FOREVER:
+        return FOREVER
+    if window.hours is not None:
+        return instant_us + int(window.hours * HOUR_US) + 1
+    last = last_day_within(calendar.day(instant_us), window.months or 0)
+    return calendar.midnight(last + DAY)
+
+
+def touches(records: list[Record], *, point: bool) -> Iterator[Touch]:
+    """What the records say happened, oldest first; pairing each start with its resolution."""
+    closing: list[Record | None] = []
+    closed: Record | None = None
+    for record in reversed(records):
+        closing.append(closed)
+        if record[STATUS] == "resolved":
+            closed = record
+    open_before = False
+    for record, closer in zip(records, reversed(closing), strict=True):
+        status = record[STATUS]
+        if status in _PRESENT:
+            touch = _began(record, closer, point=point)
+            open_before = status == "active"
+            yield touch
+        elif status == "resolved":
+            if record[FROM_LO] is not None or not open_before:
+                yield _resolved(record, point=point)
+            open_before = False
+        elif status == "suspected" and record is records[-1]:
+            low = -FOREVER if record[FROM_LO] is None else record[FROM_LO]
+            yield Touch(record, low, FOREVER, low, FOREVER, sure=False)
+
+
+def _began(record: Record, closer: Record | None, *, point: bool) -> Touch:
+    """An active condition, or a procedure done; undated it began when it was recorded."""
+    dated = record[FROM_LO] is not None
+    low, high = (record[FROM_LO], record[FROM_HI]) if dated else (record[START], record[END])
+    if record[STATUS] == "done":
+        if point or record[TO_LO] is None:
+            return Touch(record, low, high, low, high)
+        return Touch(record, low, high, max(low, record[TO_LO]), max(high, record[TO_HI]))
+    if point:
+        return _active_point(record, closer, low, high, dated=dated)
+    if record[TO_LO] is not None:
+        return Touch(record, low, high, record[TO_LO], record[TO_HI])
+    if closer is None:
+        return Touch(record, low, high, FOREVER, FOREVER)
+    if closer[TO_LO] is not None:
+        return Touch(record, low, high, max(low, closer[TO_LO]), max(high, closer[TO_HI]))
+    return Touch(record, low, high, max(low, record[START]), max(high, closer[END]))
+
+
+def _active_point(
+    record: Record, closer: Record | None, low: int, high: int, *, dated: bool
+) -> Touch:
+    """Its onset; undated it counts as now while active, and is unknown once resolved."""
+    if dated:
+        return Touch(record, low, high, low, high)
+    if closer is None:
+        return Touch(record, low, high, FOREVER, FOREVER)
+    if closer[FROM_LO] is not None:
+        return Touch(record, closer[FROM_LO], closer[FROM_HI], closer[FROM_LO], closer[FROM_HI])
+    return Touch(record, -FOREVER, FOREVER, -FOREVER, FOREVER, sure=False)
+
+
+def _resolved(record: Record, *, point: bool) -> Touch:
+    """Resolved without a recorded start: only as sure as its own dates."""
+    if record[FROM_LO] is not None:
+        low, high = record[FROM_LO], record[FROM_HI]
+        if point:
+            return Touch(record, low, high, low, high)
+        to_lo = low if record[TO_LO] is None else record[TO_LO]
+        to_hi = max(high, record[END]) if record[TO_HI] is None else record[TO_HI]
+        return Touch(record, low, high, max(low, to_lo), max(high, to_hi))
+    if point or record[TO_LO] is None:
+        return Touch(record, -FOREVER, FOREVER, -FOREVER, FOREVER, sure=False)
+    return Touch(record, -FOREVER, record[TO_HI], record[TO_LO], record[TO_HI])
+
+
+class Answer(NamedTuple):
+    """`value` None with a record: recorded and unknown; `until`: time alone may change it then."""
+
+    value: bool | None
+    record: Record | None
+    until: int
+
+
+def ask(
+    calendar: Calendar, window: Window | None, found: list[Touch], as_of_us: int, now_us: int
+) -> Answer:
+    """Whether anything touches the window up to `as_of_us`; `until` counts from `now_us`."""
+    edge, top = window_edge(calendar, window, as_of_us), as_of_us
+    if window is not None and window.months is not None:
+        top = calendar.end_of_day(calendar.day(as_of_us))
+    definite: Touch | None = None
+    uncertain: Touch | None = None
+    until = FOREVER
+    for touch in found:
+        until = min(until, _until(calendar, window, touch, now_us))
+        if touch.from_lo > top or touch.to_hi < edge or _later(touch, as_of_us):
+            continue
+        if touch.sure and touch.from_hi <= top and touch.to_lo >= edge:
+            if definite is None or touch.to_lo >= definite.to_lo:
+                definite = touch
+        else:
+            uncertain = touch
+    if definite is not None:
+        return Answer(True, definite.record, until)
+    if uncertain is not None:
+        return Answer(None, uncertain.record, until)
+    return Answer(False, None, until)
+
+
+def answer(
+    calendar: Calendar,
+    window: Window | None,
+    records: list[Record],
+    as_of_us: int,
+    now_us: int,
+    *,
+    point: bool,
+) -> Answer:
+    """The windowed fact over a source's records; no record where nothing was recorded by then."""
+    found = list(touches(records, point=point))
+    result = ask(calendar, window, found, as_of_us, now_us)
+    if result.record is not None:
+        return result
+    told = [record for record in records if record[START] <= as_of_us]
+    if not told:
+        later = [record[START] for record in records if record[START] > now_us]
+        return Answer(None, None, min([result.until, *later]))
+    return Answer(False, told[-1], result.until)
+
+
+def _later(touch: Touch, as_of_us: int) -> bool:
+    """A definite instant after the one asked about is after it, also on the same day."""
+    if touch.from_lo == -FOREVER:
+        return bool(touch.record[START] > as_of_us)
+    return touch.from_lo == touch.from_hi and touch.from_lo > as_of_us
+
+
+def _until(calendar: Calendar, window: Window | None, touch: Touch, now_us: int) -> int:
+    """The next instant after `now_us` at which this touch alone could change the answer."""
+    instants = [window_exit(calendar, window, end) for end in {touch.to_lo, touch.to_hi}]
+    for start in {touch.from_lo, touch.from_hi}:
+        if now_us < start < FOREVER:
+            instants += [start, calendar.midnight(calendar.day(start))]
+    return min((instant for instant in instants if instant > now_us), default=FOREVER)
+
+
+def drop_settled(records: list[Record], keep: int) -> int | None:
+    """Drop a prefix that no later question needs; the instant from which that is harmless.
+
+    Harmless: some kept record surely touches whatever the dropped ones could, nothing dropped
+    stays unknown for ever, and no kept resolution was paired with a dropped start.
+    """
+    cut = len(records) - keep
+    while cut < len(records) and records[cut][STATUS] == "resolved":
+        cut += 1
+    if cut >= len(records):
+        return None
+    low = 0
+    for point in (True, False):
+        found = list(touches(records, point=point))
+        places = {id(record): place for place, record in enumerate(records)}
+        old = [touch for touch in found if places[id(touch.record)] < cut]
+        new = [touch for touch in found if places[id(touch.record)] >= cut and touch.sure]
+        best = max(new, key=lambda touch: touch.to_lo, default=None)
+        if not old:
+            continue
+        if best is None or any(not touch.sure or touch.to_hi > best.to_lo for touch in old):
+            return None
+        low = max(low, best.from_hi)
+    low = max(low, records[cut][END])
+    del records[:cut]
+    return low
+
+
+def reach(records: list[Record], record: Record) -> int:
+    """The earliest instant about which `record` says anything, also through its neighbours.
+
+    A resolution ends what began before it; and whatever follows a suspicion settles it.
+    """
+    place = records.index(record)
+    earliest = min(_begins(record), FOREVER)
+    before = records[:place][::-1]
+    if before and before[0][STATUS] == "suspected":
+        earliest = min(earliest, _begins(before[0]))
+    if record[STATUS] == "resolved":
+        for other in before:
+            if other[STATUS] == "resolved":
+                break
+            earliest = min(earliest, _begins(other))
+    return earliest
+
+
+def _begins(record: Record) -> int:
+    ends = [record[START], *(record[at] for at in (FROM_LO, TO_LO) if record[at] is not None)]
+    return min(ends)

@@ -1,0 +1,167 @@
+"""Findings: what fires now against what was open; the difference is what people are told.
+
+Who comes in: step and trial, with what fired. Who goes out: changes, and the open findings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from rules.events import Evidence, FindingChange
+from rules.facts.projections import UNKNOWN, Reading
+from rules.model import AlertRule, Scalar, Source
+from rules.plan import Plan, fill
+from rules.terms import Category, Change, Scope, Severity
+
+OPS_DISAGREE = AlertRule(
+    id="OPS-ENGINES-DISAGREE",
+    scope=Scope.SUBJECT,
+    category=Category.OPERATIONS,
+    severity=Severity.CRITICAL,
+    when=None,  # type: ignore[arg-type]  # raised by the engine itself, not by a condition
+    title="The two engines disagree about a rule",
+    detail="Alerts were raised for what either of them says.",
+    action="Tell the developers; check the subject's alerts by hand until it is understood.",
+    source=Source("engine", "cross-check"),
+)
+Read = Callable[[str], Reading]
+Open = dict[str, list[Any]]  # rule -> [key, content hash, severity, category, occurred, title]
+
+
+@dataclass
+class Step:
+    """One whole step: one event, or one due instant; its findings open under its key."""
+
+    n: int
+    due_us: int
+    at_us: int
+    key: str  # of the episodes of state rules that begin in it
+    time_us: int  # when it clinically happened
+    because_of: str | None
+    late: bool = False  # a correction, discard or late datum: what ends is superseded
+    changes: list[FindingChange] = field(default_factory=list)
+
+
+def text(value: Scalar | None) -> str:
+    """A value as a person reads it."""
+    if value is None:
+        return "not recorded"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def source_text(source: Source) -> str:
+    """Where a rule comes from, on one line."""
+    where = ", ".join(part for part in (source.document, source.section) if part)
+    quote = f": {source.quote}" if source.quote else ""
+    confidence = f" ({source.confidence})" if source.confidence else ""
+    return f"{where}{quote}{confidence}"
+
+
+class Findings:
+    """The open findings of one stream and how a step changes them."""
+
+    def __init__(self, plan: Plan, held: dict[str, Open]) -> None:
+        """`held` is the state's own dict: entity -> Open."""
+        self.plan, self.held = plan, held
+
+    def differ(
+        self,
+        step: Step,
+        entity: str,
+        fired: Collection[str],
+        read: Read,
+        *,
+        key: str | None = None,
+        occurred_us: int | None = None,
+        wrong: bool = False,
+    ) -> None:
+        """Open, update and close the entity's findings. `key` None: a state rule's episode."""
+        held = self.held.get(entity, {})
+        for rule_id in [name for name in held if name not in fired]:
+            self._close(step, held.pop(rule_id), rule_id, wrong=wrong or step.late)
+        for rule_id in sorted(fired):
+            known = held.get(rule_id)
+            rule = self.plan.rules.get(rule_id, OPS_DISAGREE)
+            content, digest = self._content(rule, read)
+            if known is None:
+                known = held[rule_id] = [key or step.key, "", rule.severity, rule.category]
+                known += [step.time_us if occurred_us is None else occurred_us, rule.title]
+                kind = Change.OPENED
+            elif known[1] != digest or known[2] != rule.severity:
+                kind = Change.UPDATED
+            else:
+                continue
+            known[1:4] = [digest, rule.severity.value, rule.category.value]
+            known[5] = content[0]
+            step.changes.append(self._change(step, kind, rule, known, content))
+        if held:
+            self.held[entity] = held
+        else:
+            self.held.pop(entity, None)
+
+    def _content(
+        self, rule: AlertRule, read: Read
+    ) -> tuple[tuple[str, str, tuple[dict[str, object], ...]], str]:
+        """Title, detail and evidence, and a hash of what makes an update worth telling."""
+        plan = self.plan
+        names = plan.evidence.get(rule.id, ())
+        mentioned = plan.mentioned.get(rule.id, ())
+        readings = {name: read(name) for name in dict.fromkeys((*names, *mentioned))}
+        values = {name: text(readings[name].value) for name in mentioned}
+        title, detail = fill(rule.title, values), fill(rule.detail, values)
+        evidence = tuple(
+            Evidence(name, reading.value, plan.unit(name), reading.time_us, reading.event).as_dict()
+            for name, reading in readings.items()
+            if name in names and reading is not UNKNOWN
+        )
+        told = [rule.severity, title, detail, [[e["fact"], e["value"]] for e in evidence]]
+        return (title, detail, evidence), _hash(told)
+
+    def _close(self, step: Step, known: list[Any], rule_id: str, *, wrong: bool) -> None:
+        rule = self.plan.rules.get(rule_id, OPS_DISAGREE)
+        change = Change.SUPERSEDED if wrong else Change.CLEARED
+        step.changes.append(self._change(step, change, rule, known, (known[5], "", ()), rule_id))
+
+    def _change(
+        self,
+        step: Step,
+        change: Change,
+        rule: AlertRule,
+        known: list[Any],
+        content: tuple[str, str, tuple[dict[str, object], ...]],
+        rule_id: str | None = None,
+    ) -> FindingChange:
+        title, detail, evidence = content
+        return FindingChange(
+            change=change,
+            rule=rule_id or rule.id,
+            key=known[0],
+            scope=rule.scope,
+            category=Category(known[3]),
+            severity=Severity(known[2]),
+            title=title,
+            detail=detail,
+            action=rule.action,
+            source_text=source_text(rule.source),
+            evidence=evidence,
+            occurred_us=known[4],
+            because_of=step.because_of,
+            hold=rule.hold,
+        )
+
+
+def digest(decision: str | None, codes: str, held: Mapping[str, Open]) -> str:
+    """A hash of the decision, the verdicts and the open findings."""
+    return _hash([decision, codes, held])
+
+
+def _hash(value: object) -> str:
+    data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(data, digest_size=12).hexdigest()

@@ -1,0 +1,134 @@
+"""One event put into a subject's state, and what it touched; or the whole log put in anew.
+
+Who comes in: the subject's fold. Who goes out: Dirty, which says what must be judged again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rules.errors import LogNeeded
+from rules.events import Event
+from rules.facts import entities
+from rules.facts.log import effective, waiting, waiting_key
+from rules.facts.timeline import START, Record, Source, Timeline
+from rules.facts.touches import FOREVER, drop_settled, reach
+from rules.plan import Plan
+from rules.state import SubjectState
+from rules.terms import EventType
+
+_REFOLDS = frozenset({EventType.CORRECTION.value, EventType.DISCARD.value})
+
+
+@dataclass
+class Dirty:
+    """What an event or an instant touched. `earliest_us`: anchors from there on may see it."""
+
+    everything: bool = False
+    facts: dict[str, None] = field(default_factory=dict)  # live ones
+    sources: list[Source] = field(default_factory=list)
+    earliest_us: int = FOREVER
+    enrolment: bool = False
+    status: bool = False  # enrolment, death or infusions: what rules know beside facts
+    overrides: bool = False
+    death: bool = False
+    infusions: set[str] = field(default_factory=set)
+    adverse_events: set[str] = field(default_factory=set)
+    sums: bool = False
+
+    def since(self, instant_us: int) -> None:
+        """Note that anchors from this instant on may see it."""
+        self.earliest_us = min(self.earliest_us, instant_us)
+
+
+def absorb(plan: Plan, state: SubjectState, timeline: Timeline, event: Event) -> Dirty:
+    """Put one event in. Raises LogNeeded where only the whole log can tell."""
+    kind = event.type
+    if kind in _REFOLDS or (
+        state.waiting and waiting_key((event.source, event.id)) in state.waiting
+    ):
+        raise LogNeeded
+    dirty = Dirty()
+    if kind in entities.ENTITY_TYPES:
+        _absorb_entity(plan, state, event, dirty)
+        return dirty
+    for source, record in plan.reader.records(event):
+        timeline.insert(source, record)
+        dirty.sources.append(source)
+        dirty.facts.update(dict.fromkeys(plan.readers_of.get(source.key, ())))
+        dirty.since(_earliest(timeline, source, record))
+    return dirty
+
+
+def _earliest(timeline: Timeline, source: Source, record: Record) -> int:
+    if source.origin is EventType.DEMOGRAPHICS:
+        return -FOREVER
+    if source.touches:
+        return reach(timeline.records[source.key], record)
+    return record[START]  # type: ignore[no-any-return]
+
+
+def _absorb_entity(plan: Plan, state: SubjectState, event: Event, dirty: Dirty) -> None:
+    part = entities.part(event, plan.calendar)
+    if event.type == EventType.ADVERSE_EVENT.value:
+        name = str(event.data["ae"])
+        parts = entities.unpack(state.adverse_events.get(name, []))
+        entities.put(parts, part)
+        state.adverse_events[name] = parts
+        dirty.adverse_events.add(name)
+        return
+    dirty.since(part[entities.START])
+    if event.type == EventType.OVERRIDE.value:
+        entities.put(state.overrides.setdefault(str(event.data["criterion"]), []), part)
+        dirty.overrides = True
+        return
+    dirty.status = True
+    if event.type == EventType.ADMINISTRATION.value:
+        name = entities.infusion_name(event)
+        before = state.infusions.get(name)
+        if before:
+            dirty.since(_infusion_start(plan, before))
+        entities.put(state.infusions.setdefault(name, []), part)
+        dirty.since(_infusion_start(plan, state.infusions[name]))
+        dirty.infusions.add(name)
+    elif event.type == EventType.DEATH.value:
+        entities.put(state.deaths, part)
+        dirty.death = True
+    else:
+        entities.put(state.enrolment, part)
+        dirty.enrolment = True
+
+
+def _infusion_start(plan: Plan, parts: list[entities.Part]) -> int:
+    return entities.infusion_span(entities.merge(parts), plan.calendar).start
+
+
+def refold(plan: Plan, state: SubjectState, log: Sequence[Event]) -> Timeline:
+    """Put the whole log in anew, keeping what was said before; the timeline keeps everything."""
+    state.version = plan.version
+    state.records, state.low = {}, {}
+    state.enrolment, state.deaths, state.overrides = [], [], {}
+    state.infusions, state.adverse_events = {}, {}
+    state.waiting = {}
+    state.live, state.until, state.fixed, state.fixed_at_us = {}, {}, None, None
+    state.first_infusion, state.endpoints = None, {}
+    timeline = state.timeline()
+    for event in effective(log):
+        absorb(plan, state, timeline, event)
+    state.waiting = waiting(log)
+    return timeline
+
+
+def compact(plan: Plan, state: SubjectState, timeline: Timeline, dirty: Dirty) -> None:
+    """Drop what no later step can need."""
+    touched = plan.reader.sources.values() if dirty.everything else dirty.sources
+    for source in touched:
+        timeline.prune(source, drop_settled, force=dirty.everything)
+    for name in dirty.infusions:
+        if name in state.infusions:
+            entities.collapse(state.infusions[name])
+    for name in state.adverse_events if dirty.everything else dirty.adverse_events:
+        parts = state.adverse_events[name]
+        if isinstance(parts, list):
+            entities.collapse(parts)

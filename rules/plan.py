@@ -1,0 +1,110 @@
+"""A protocol compiled for stepping: which event feeds which facts, and who uses them.
+
+Who comes in: step, once per process and version. Who goes out: Plan, shared and never changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from rules.assessment import compile_condition, names_in
+from rules.facts.calendar import Calendar
+from rules.facts.projections import project
+from rules.facts.timeline import Reader, source_key
+from rules.model import AlertRule, FactSpec
+from rules.protocol import Protocol
+from rules.terms import Scope, Verdict
+
+_BRACES = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
+STATUS_FACTS = (
+    "screened",
+    "enrolled",
+    "on_study",
+    "dead",
+    "infusions",
+    "age_years_at_enrolment",
+)
+# Texts that a title or detail may ask for beside facts.
+CHECKLIST = ("unsatisfied", "missing")
+SUBJECT_SCOPES = (Scope.SUBJECT, Scope.ENROLMENT, Scope.INFUSION)
+LETTERS = {
+    Verdict.MET: "m",
+    Verdict.NOT_MET: "n",
+    Verdict.INDETERMINATE: "i",
+    Verdict.NOT_APPLICABLE: "a",
+}
+
+
+class Plan:
+    """What one version of a protocol asks of a subject's events."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        """Compile projections, routes and dependencies."""
+        self.protocol = protocol
+        self.definition = definition = protocol.definition
+        self.version = f"{definition.version} {definition.digest}"
+        self.calendar = Calendar(definition.time_zone)
+        self.reader = Reader(definition, self.calendar)
+        self.specs = definition.facts
+        self.read = {name: project(spec, self.calendar) for name, spec in self.specs.items()}
+        self.age = next((n for n, s in self.specs.items() if s.take == "completed_years"), None)
+        self.criteria = tuple(item.id for item in definition.criteria)
+        used = names_in(*(part for c in definition.criteria for part in (c.applicable_if, c.when)))
+        self.criteria_facts = tuple(name for name in used if name in self.specs)
+        self.rules = {rule.id: rule for rule in definition.rules}
+        self.by_scope = {
+            scope: tuple(rule for rule in definition.rules if rule.scope is scope)
+            for scope in Scope
+        }
+        self.when = {scope: names_in(*(r.when for r in self.by_scope[scope])) for scope in Scope}
+        self.evidence = {rule.id: names_in(rule.when) for rule in definition.rules}
+        self.mentioned = {rule.id: _mentioned(rule) for rule in definition.rules}
+        self.endpoints = {r.id: compile_condition(r.endpoint) for r in definition.stopping}
+        self.stopping = {rule.id: rule for rule in definition.stopping}
+        self._wire()
+
+    def _wire(self) -> None:
+        """The index from a source to the live facts that read it."""
+        subject = self.names(Scope.SUBJECT)
+        self.subject_facts = tuple(name for name in subject if name in self.specs)
+        self.subject_status = tuple(name for name in subject if name in STATUS_FACTS)
+        live = dict.fromkeys((*self.criteria_facts, *self.subject_facts))
+        self.readers_of: dict[str, tuple[str, ...]] = {}
+        for name in live:
+            key = source_key(self.specs[name])
+            self.readers_of[key] = (*self.readers_of.get(key, ()), name)
+        self.only_criteria = frozenset(self.criteria_facts) - frozenset(self.subject_facts)
+
+    def names(self, scope: Scope) -> tuple[str, ...]:
+        """Every name that the scope's rules use, in their conditions and their texts."""
+        rules = self.by_scope[scope]
+        return tuple(
+            dict.fromkeys(
+                name
+                for rule in rules
+                for name in (*self.evidence[rule.id], *self.mentioned[rule.id])
+            )
+        )
+
+    def spec(self, name: str) -> FactSpec | None:
+        """The declaration of a fact; None for what the engine itself knows."""
+        return self.specs.get(name)
+
+    def unit(self, name: str) -> str | None:
+        """The unit that a fact's values are told in."""
+        spec = self.specs.get(name)
+        return spec.unit if spec is not None else None
+
+    def codes(self, verdicts: Iterable[Verdict]) -> str:
+        """One letter a criterion: small, and easily compared."""
+        return "".join(LETTERS[verdict] for verdict in verdicts)
+
+
+def _mentioned(rule: AlertRule) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_BRACES.findall(f"{rule.title} {rule.detail}")))
+
+
+def fill(text: str, values: dict[str, str]) -> str:
+    """The text with its braces filled; what is unknown reads 'not recorded'."""
+    return _BRACES.sub(lambda found: values.get(found[1], "not recorded"), text)

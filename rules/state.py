@@ -1,0 +1,75 @@
+"""A stream's state between two steps: what it holds, as bytes and back.
+
+Who comes in: step. Who goes out: orjson bytes for the stream's row. Everything in it follows from
+the log; it is kept so that the next event need not read the log again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from rules.facts.entities import Part, pack
+from rules.facts.timeline import Record, Timeline
+from rules.model import Scalar
+
+# Raise it whenever the same log would give other findings: stored states then fold again.
+ENGINE_VERSION: int = 1
+
+
+@dataclass(slots=True)
+class SubjectState:
+    """One subject as last judged."""
+
+    version: str  # of the protocol, with its digest
+    engine: int = ENGINE_VERSION
+    n: int = 0  # last event folded
+    at_us: int = 0  # instant of the last step
+    reached_us: int = 0  # every due instant up to here is done
+    # What was published.
+    records: dict[str, list[Record]] = field(default_factory=dict)
+    low: dict[str, int] = field(default_factory=dict)
+    enrolment: list[Part] = field(default_factory=list)
+    deaths: list[Part] = field(default_factory=list)
+    overrides: dict[str, list[Part]] = field(default_factory=dict)
+    infusions: dict[str, list[Part]] = field(default_factory=dict)
+    adverse_events: dict[str, Any] = field(default_factory=dict)  # parts, packed until asked for
+    waiting: dict[str, int] = field(default_factory=dict)  # targets of corrections not yet here
+    # What follows from it now.
+    live: dict[str, Scalar] = field(default_factory=dict)
+    until: dict[str, int] = field(default_factory=dict)
+    fixed: str | None = None  # the enrolment's assessment, packed
+    fixed_at_us: int | None = None  # the instant it is anchored to
+    last_anchor_us: int = -1  # no later data than this can touch an anchored entity
+    first_infusion: list[int] | None = None  # its span
+    snapshot: dict[str, Scalar] = field(default_factory=dict)  # of the subject's scope
+    decision: str | None = None
+    codes: str = ""  # one letter a criterion
+    endpoints: dict[str, dict[str, int]] = field(default_factory=dict)  # rule -> ae -> since
+    # What was said.
+    findings: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
+    contributions: dict[str, list[Any]] = field(default_factory=dict)
+    digest: str = ""
+
+    def timeline(self) -> Timeline:
+        """The records as the projections read them."""
+        return Timeline(self.records, self.low)
+
+
+_FIELDS = tuple(SubjectState.__dataclass_fields__)
+
+
+def dumps(state: SubjectState) -> bytes:
+    """Bytes of a state; equal states give equal bytes."""
+    state.adverse_events = {name: pack(held) for name, held in state.adverse_events.items()}
+    return orjson.dumps([getattr(state, name) for name in _FIELDS])
+
+
+def loads(data: bytes) -> SubjectState:
+    """The state of these bytes; one of another engine version has only version, engine and n."""
+    values = orjson.loads(data)
+    if values[1] != ENGINE_VERSION:
+        return SubjectState(values[0], values[1], values[2], values[3], values[4])
+    return SubjectState(*values)

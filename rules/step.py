@@ -1,0 +1,104 @@
+"""The engine: a stream's state and events in, results and the new state out. No clock is read.
+
+Who comes in: evaluation, replay, scenarios. Who goes out: Outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from rules import state as states
+from rules import views
+from rules.errors import EvaluationError
+from rules.events import Event, Outcome
+from rules.knowledge import KnowledgeBase
+from rules.plan import Plan
+from rules.protocol import Protocol
+from rules.state import ENGINE_VERSION, SubjectState
+from rules.subject import Knowledge, Log, SubjectFold
+from rules.trial import TrialFold, stopping_view
+
+KnowledgeMaker = Callable[[], Knowledge]
+
+
+class Engine:
+    """One protocol version at work; one per process, for the knowledge base must not be forked."""
+
+    def __init__(self, protocol: Protocol, knowledge: KnowledgeMaker | None = None) -> None:
+        """Compile the protocol; the knowledge base is built when first asked."""
+        self.protocol = protocol
+        self.plan = Plan(protocol)
+        self._make = knowledge or (lambda: KnowledgeBase(protocol.definition))
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """The knowledge base of this process."""
+        return self._make()
+
+    def subject_steps(
+        self,
+        trial: str,
+        subject: str,
+        state: bytes | None,
+        events: Sequence[Event],
+        log: Log,
+        until_us: int | None = None,
+    ) -> Outcome:
+        """Fold `events` in order, each after what was due by its receipt; then up to `until_us`.
+
+        `log(n)` gives the stream's events 1..n; it is asked for only where a re-fold is needed.
+        Raises EvaluationError where a step cannot be made.
+        """
+        fold = SubjectFold(self.plan, self.knowledge, subject, self._subject(state), log)
+        for event in events:
+            fold.fold(event)
+        if until_us is not None:
+            fold.due_until(until_us)
+        held = fold.state
+        held.reached_us = max(held.reached_us, held.at_us)
+        return Outcome(
+            state=states.dumps(held),
+            results=tuple(fold.results),
+            next_due_us=fold.next_due_us(),
+            reached_us=held.reached_us,
+            status=held.enrolment[-1][4].get("status") if held.enrolment else None,
+            decision=held.decision,
+        )
+
+    def trial_steps(
+        self,
+        trial: str,
+        state: bytes | None,
+        events: Sequence[Event],
+        log: Log,
+        until_us: int | None = None,
+    ) -> Outcome:
+        """Fold the trial's own stream: events of type `contribution`, data as Contribution's."""
+        fold = TrialFold(self.plan, self.knowledge, state, log)
+        for event in events:
+            fold.fold(event)
+        return fold.outcome(until_us)
+
+    def view(self, state: bytes | None) -> dict[str, Any]:
+        """The eligibility checklist of a state: contract section 3, without the stream's keys."""
+        return views.eligibility(self.plan, self._subject(state))
+
+    def stopping_view(self, state: bytes | None) -> list[dict[str, Any]]:
+        """Every stopping rule of a trial's state: contract section 3."""
+        return stopping_view(self.plan, state)
+
+    def eligibility(self, events: Sequence[Event], as_of_us: int | None = None) -> dict[str, Any]:
+        """The checklist as known at `as_of_us`: the events received by then, judged then."""
+        known = [event for event in events if as_of_us is None or event.received_us <= as_of_us]
+        outcome = self.subject_steps("", "", None, known, lambda n: known[:n], as_of_us)
+        return self.view(outcome.state)
+
+    def _subject(self, data: bytes | None) -> SubjectState:
+        if data is None:
+            return SubjectState(self.plan.version)
+        held = states.loads(data)
+        if held.engine > ENGINE_VERSION:
+            raise EvaluationError("the state was written by a newer engine")
+        return held

@@ -1,0 +1,54 @@
+"""A stopping table on a trial's path: where it is, whether it was reached, how far it still is.
+
+Who comes in: the trial's fold. Who goes out: crossing, next_stop_at, stop_if. Pure arithmetic.
+A row (evaluable, stop_at) says: stop when so many evaluable have at least that many events. Between
+rows the next ones hold: who reaches a later row's count early is certain to reach that row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Table = Sequence[tuple[int, int]]
+
+
+def stop_at(table: Table, evaluable: int) -> int | None:
+    """The least number of events at which to stop with so many evaluable; None beyond the table."""
+    ahead = [events for size, events in table if size >= evaluable]
+    return min(ahead, default=None)
+
+
+def crossing(table: Table, happened: Sequence[bool]) -> int | None:
+    """The number of evaluable units at which the path first reached the table.
+
+    `happened`: one entry for each evaluable unit in order, whether it had the event.
+    """
+    events = 0
+    for evaluable, event in enumerate(happened, start=1):
+        events += event
+        limit = stop_at(table, evaluable)
+        if limit is not None and events >= limit:
+            return evaluable
+    return None
+
+
+def margin(table: Table, evaluable: int, events: int) -> int | None:
+    """Events less the limit at this point; 0 and more is reached; None without a limit there."""
+    limit = stop_at(table, evaluable) if evaluable else None
+    return None if limit is None else events - limit
+
+
+def stop_if(table: Table, evaluable: int, events: int) -> list[dict[str, int]]:
+    """The shortest ways to the table from here: so many events among the next so many units."""
+    result: list[dict[str, int]] = []
+    seen: set[int] = set()
+    last = max((size for size, _ in table), default=0)
+    for ahead in range(1, last - evaluable + 1):
+        limit = stop_at(table, evaluable + ahead)
+        if limit is None:
+            continue
+        needed = max(1, limit - events)
+        if needed <= ahead and needed not in seen:
+            seen.add(needed)
+            result.append({"of_next": ahead, "events": needed})
+    return result
