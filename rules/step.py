@@ -18,7 +18,7 @@ from rules.plan import Plan
 from rules.protocol import Protocol
 from rules.state import ENGINE_VERSION, SubjectState
 from rules.subject import Knowledge, Log, SubjectFold
-from rules.trial import TrialFold, stopping_view
+from rules.trial import TrialFold, counts_view, stopping_view
 
 KnowledgeMaker = Callable[[], Knowledge]
 
@@ -88,6 +88,10 @@ class Engine:
     def stopping_view(self, state: bytes | None) -> list[dict[str, Any]]:
         """Every stopping rule of a trial's state: contract section 3."""
         return stopping_view(self.plan, state)
+
+    def counts_view(self, state: bytes | None) -> dict[str, int]:
+        """How many subjects of a trial's state are enrolled, and how many were infused."""
+        return counts_view(self.plan, state)
 
     def eligibility(self, events: Sequence[Event], as_of_us: int | None = None) -> dict[str, Any]:
         """The checklist as known at `as_of_us`: the events received by then, judged then."""

@@ -226,6 +226,16 @@ class TrialFold:
         )
 
 
+def counts_view(plan: Plan, data: bytes | None) -> dict[str, int]:
+    """How many subjects are enrolled and infused: contributions that were not withdrawn."""
+    sums = _loads(plan, data).sums
+    return {
+        rule: len({name.split("|", 1)[0] for name, one in held.items() if not one[WITHDRAWN]})
+        for rule in (ENROLLED, INFUSED)
+        for held in (sums.get(rule, {}),)
+    }
+
+
 def stopping_view(plan: Plan, data: bytes | None) -> list[dict[str, Any]]:
     """Every stopping rule as contract section 3 shows it; `hold` since the path reached it.
 
