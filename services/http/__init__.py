@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import structlog
 from flask import Flask, Response, g, request
@@ -15,6 +16,7 @@ from flask import Flask, Response, g, request
 from services import logs
 from services.bootstrap import Services
 from services.errors import ServiceError
+from services.groupcommit import GroupCommit
 from services.http import (
     alerts,
     auth,
@@ -29,11 +31,12 @@ from services.http import (
     subscriptions,
     trials,
 )
-from services.http.context import EXTENSION
+from services.http.context import EXTENSION, WRITER
+from services.validation import MAX_BYTES
 
 RESOURCES = (events, trials, protocols, subjects, alerts, subscriptions, ops, health, docs)
-# Contract §2: more is 413.
-MOST_BYTES = 10 * 1024 * 1024
+# Of a body that is too large: so much is read and thrown away before the answer.
+SPARE_BYTES = 16 * 1024 * 1024
 
 log = logs.get("http")
 
@@ -41,7 +44,8 @@ log = logs.get("http")
 def install(app: Flask, services: Services, statuses: Mapping[type[ServiceError], int]) -> None:
     """Put every resource on `app`."""
     app.extensions[EXTENSION] = services
-    app.config.update(MAX_CONTENT_LENGTH=MOST_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.extensions[WRITER] = GroupCommit(services.database)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.strict_slashes = False
     app.before_request(_begin)
     auth.install(app)
@@ -62,6 +66,9 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     """Say what happened, by the route and never by the path, which may name a subject."""
+    if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        _let_it_finish()
+        response.headers["Connection"] = "close"
     response.headers["X-Request-Id"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")
@@ -76,6 +83,15 @@ def _end(response: Response) -> Response:
         by=who.key_id if who else None,
     )
     return response
+
+
+def _let_it_finish() -> None:
+    """Throw away what still comes, within bounds: who is reset while sending sees no 413."""
+    announced = request.content_length
+    left = SPARE_BYTES if announced is None else min(announced, SPARE_BYTES)
+    body = request.environ["wsgi.input"]
+    while left > 0 and (piece := body.read(min(left, 65_536))):
+        left -= len(piece)
 
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"})

@@ -16,8 +16,6 @@ from services.errors import Forbidden, Unauthenticated
 from services.http.context import parts
 from services.keys import ADMIN, CLINICIAN, OPS, PUBLISHER, Caller
 
-
-
 PUBLIC: frozenset[str] = frozenset()
 EVERY_ROLE = frozenset({PUBLISHER, CLINICIAN, OPS, ADMIN})
 ADMINS = frozenset({ADMIN})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import orjson
 from flask import Request
@@ -21,9 +21,12 @@ from services.errors import Malformed, Problem, Rejected, UnsupportedContent
 class StrictParser(FlaskParser):
     """webargs' parser with strict JSON, unknown query parameters refused, and our errors."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": RAISE}
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar = {
+        **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
+        "query": RAISE,
+    }
 
-    def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ANN401 - webargs' own
+    def load_json(self, req: Request, schema: Schema) -> Any:
         """The body as a JSON object; an empty body is an empty object."""
         raw = req.get_data(cache=True)
         if not raw:
@@ -76,7 +79,7 @@ def _holds_nul(value: object) -> bool:
     return isinstance(value, list) and any(_holds_nul(part) for part in value)
 
 
-def complaints(messages: Any, pointer: str = "") -> Iterator[Problem]:  # noqa: ANN401
+def complaints(messages: Any, pointer: str = "") -> Iterator[Problem]:
     """Marshmallow's nested messages, flattened; the outermost level is the location."""
     if isinstance(messages, dict):
         for name, inner in messages.items():

@@ -11,15 +11,24 @@ from typing import cast
 import orjson
 from flask import Response, current_app, g
 
+from services import intake
 from services.bootstrap import Services
+from services.groupcommit import GroupCommit
 from services.keys import Caller
 
 EXTENSION = "vigil"
+WRITER = "vigil-writer"
 
 
 def parts() -> Services:
     """The parts that create_app was given."""
     return cast(Services, current_app.extensions[EXTENSION])
+
+
+def transact() -> intake.Transact[intake.Receipt]:
+    """How events are stored: concurrent requests of this process share a commit."""
+    writer: GroupCommit = current_app.extensions[WRITER]
+    return writer.transact
 
 
 def caller() -> Caller:

@@ -10,8 +10,8 @@ from flask import Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from services import database
-from services.clock import SECOND_US, now_us
 from services.bootstrap import Services
+from services.clock import SECOND_US, now_us
 from services.http.context import parts, reply
 from services.http.openapi import Blueprint
 from services.http.schemas import Health, Ready

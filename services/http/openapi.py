@@ -18,7 +18,7 @@ from werkzeug.routing import BaseConverter
 
 from services.http import auth, problems
 from services.http.bodies import StrictParser
-from services.http.schemas import ProblemSchema
+from services.http.schemas import CloudEvent, ProblemSchema
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,6 +89,7 @@ def install(app: Flask) -> Api:
     )
     app.url_map.converters.update(name=NameConverter, id=IdConverter)
     api = Api(app)
+    api.spec.components.schema("CloudEvent", schema=CloudEvent)
     api.spec.components.security_scheme("key", auth.describe())
     for converter in (NameConverter, IdConverter):
         api.register_converter(converter, _pattern)

@@ -88,4 +88,3 @@ def _yaml() -> str:
         return request.get_data(cache=False).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Malformed("The body is not UTF-8 text.") from None
-

@@ -7,11 +7,11 @@ built by services/reading in these shapes and not dumped again; a test holds the
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate
 
-from rules import Category, Decision, Severity, Verdict
+from rules import Category, Decision, EventType, Severity, Verdict
 from services.clock import to_us
 
 NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -20,6 +20,12 @@ SEVERITIES = [severity.value for severity in Severity]
 DECISIONS = [decision.value for decision in Decision]
 STATUSES = ["open", "acknowledged", "resolved"]
 ENROLMENT = ["screened", "enrolled", "treatment_stopped", "withdrawn", "completed", "lost"]
+# What the service itself appends to the log is never published.
+PUBLISHED = [
+    kind.value
+    for kind in EventType
+    if kind not in {EventType.CONTRIBUTION, EventType.DISCARD, EventType.ACTIVATION}
+]
 MOST_ITEMS = 1000
 LARGEST = 2**53
 
@@ -27,9 +33,11 @@ LARGEST = 2**53
 class Instant(fields.Field[int]):
     """A time with an offset, as integer microseconds since 1970."""
 
-    default_error_messages = {"invalid": "must be a time with an offset, e.g. 2026-03-02T08:15:00+09:00"}
+    default_error_messages: ClassVar[dict[str, str]] = {
+        "invalid": "must be a time with an offset, e.g. 2026-03-02T08:15:00+09:00"
+    }
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ANN401
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not isinstance(value, str) or len(value) > 40:
             raise self.make_error("invalid")
         # In a query string an unescaped "+" arrives as a space.
@@ -46,7 +54,7 @@ class Instant(fields.Field[int]):
 class Text(fields.String):
     """A text that a database can store."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
         if "\x00" in value:
@@ -54,22 +62,22 @@ class Text(fields.String):
         return value
 
 
-def name(**kwargs: Any) -> fields.String:  # noqa: ANN401 - handed on to marshmallow
+def name(**kwargs: Any) -> fields.String:
     """A trial's, subject's or version's name."""
     return Text(validate=validate.Regexp(f"^{NAME}\\Z", error=f"must match {NAME}"), **kwargs)
 
 
-def one_of(choices: list[str], **kwargs: Any) -> fields.String:  # noqa: ANN401
+def one_of(choices: list[str], **kwargs: Any) -> fields.String:
     """One word out of a list."""
     return Text(validate=validate.OneOf(choices), **kwargs)
 
 
-def short(most: int = 200, least: int = 1, **kwargs: Any) -> fields.String:  # noqa: ANN401
+def short(most: int = 200, least: int = 1, **kwargs: Any) -> fields.String:
     """A text of bounded length."""
     return Text(validate=validate.Length(min=least, max=most), **kwargs)
 
 
-def time_out(**kwargs: Any) -> fields.String:  # noqa: ANN401
+def time_out(**kwargs: Any) -> fields.String:
     """RFC 3339 in UTC."""
     return fields.String(metadata={"format": "date-time"}, **kwargs)
 
@@ -257,9 +265,9 @@ class CloudEvent(Schema):
     """One CloudEvents 1.0 event with the extension attributes of this service."""
 
     specversion = fields.String(required=True, validate=validate.Equal("1.0"))
-    id = short(required=True)
-    source = short(2000, required=True)
-    type = short(required=True)
+    id = short(256, required=True)
+    source = short(1024, required=True, metadata={"format": "uri-reference"})
+    type = one_of(PUBLISHED, required=True)
     trial = name(required=True)
     subject = name(required=True)
     time = time_out(required=True)
@@ -560,7 +568,9 @@ class Alert(Schema):
     snoozed_until = maybe(time_out(required=True))
     sequence = fields.Integer(required=True)
     key = fields.String(required=True)
-    position = fields.Integer(allow_none=True, metadata={"description": "of the last change, with ?since="})
+    position = fields.Integer(
+        allow_none=True, metadata={"description": "of the last change, with ?since="}
+    )
 
 
 class HistoryItem(Schema):

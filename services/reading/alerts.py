@@ -65,7 +65,7 @@ def changed_since(
     """What changed after position `since` of the alert log, as it is now, by last position."""
     after = unpack(cursor, int)
     start = after[0] if after else since
-    query = _with_position().where(*wanted.where()).having(_LAST > start)
+    query = _with_position().where(*wanted.where()).having(start < _LAST)
     rows = conn.execute(query.order_by(_LAST).limit(limit + 1)).all()
     return page(
         rows,

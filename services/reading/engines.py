@@ -5,14 +5,17 @@ Who comes in: the other modules of reading. Who goes out: services.protocols and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlalchemy import Connection
+import orjson
+from sqlalchemy import Connection, select
 
 import rules
 from services import protocols
+from services.models import events, protocol_versions
 from services.repositories import protocols as versions
-from services.repositories.protocols import VersionRow
 
 
 def active(conn: Connection, trial: str) -> rules.Protocol | None:
@@ -27,18 +30,66 @@ def version(conn: Connection, trial: str, wanted: str) -> rules.Protocol | None:
     return None if row is None else protocols.compiled(row)
 
 
-def of_state(conn: Connection, trial: str, state_version: str | None) -> rules.Engine | None:
-    """The engine of a stored state's version, else of the version in force."""
-    row = versions.get(conn, trial, state_version) if state_version else None
-    chosen = row or versions.active(conn, trial)
-    return None if chosen is None else engine(chosen)
+def of_version(conn: Connection, trial: str, wanted: str | None) -> rules.Engine | None:
+    """The engine of one version, or of the one in force where none is named."""
+    protocol = active(conn, trial) if wanted is None else version(conn, trial, wanted)
+    return None if protocol is None else engine(protocol)
 
 
-def engine(row: VersionRow) -> rules.Engine:
-    """The engine of a stored version."""
-    return _engine(protocols.compiled(row))
+def at(conn: Connection, trial: str, stream_id: int, at_us: int) -> rules.Engine | None:
+    """The engine of the version that this stream had been told of by `at_us`."""
+    told = conn.scalar(
+        select(events.c.data)
+        .where(
+            events.c.stream_id == stream_id,
+            events.c.type == rules.EventType.ACTIVATION.value,
+            events.c.received_us <= at_us,
+        )
+        .order_by(events.c.n.desc())
+        .limit(1)
+    )
+    if told is not None:
+        return of_version(conn, trial, orjson.loads(told)["version"])
+    return of_version(conn, trial, _first(conn, trial))
+
+
+def _first(conn: Connection, trial: str) -> str | None:
+    """The version that was the first in force: no stream is told of that one."""
+    return conn.scalar(
+        select(protocol_versions.c.version)
+        .where(
+            protocol_versions.c.trial == trial,
+            protocol_versions.c.status.in_(("active", "retired")),
+        )
+        .order_by(protocol_versions.c.effective_from_us)
+        .limit(1)
+    )
+
+
+@dataclass(frozen=True)
+class _Nothing:
+    """No rule fired, and nobody disagreed."""
+
+    rules: frozenset[str] = frozenset()
+    disagreement: frozenset[str] = frozenset()
+
+
+class _Silent:
+    """In place of the knowledge base: reading asks for verdicts, which it does not make.
+
+    Alerts were fired when the events were evaluated, by the worker, whose knowledge base it is.
+    """
+
+    def fire(self, _scope: rules.Scope, _snapshot: Mapping[str, object]) -> _Nothing:
+        return _Nothing()
+
+    def confirm(
+        self, _snapshot: Mapping[str, object], _verdicts: Mapping[str, rules.Verdict]
+    ) -> frozenset[str]:
+        return frozenset()
 
 
 @lru_cache(maxsize=32)
-def _engine(protocol: rules.Protocol) -> rules.Engine:
-    return rules.Engine(protocol)
+def engine(protocol: rules.Protocol) -> rules.Engine:
+    """The engine of a compiled version; several threads may use it, for it fires nothing."""
+    return rules.Engine(protocol, _Silent)

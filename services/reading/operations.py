@@ -91,9 +91,7 @@ def letters(
         same = and_(dead_letters.c.created_us == before[0], dead_letters.c.id > before[1])
         query = query.where((dead_letters.c.created_us < before[0]) | same)
     rows = conn.execute(query.limit(limit + 1)).all()
-    return page(
-        rows, limit, lambda row: _letter(row, now_us), lambda row: (row.created_us, row.id)
-    )
+    return page(rows, limit, lambda row: _letter(row, now_us), lambda row: (row.created_us, row.id))
 
 
 def letter(conn: Connection, dead_letter: str, now_us: int) -> Json | None:
@@ -104,9 +102,7 @@ def letter(conn: Connection, dead_letter: str, now_us: int) -> Json | None:
 
 def _letters() -> Select[Any]:
     """Dead letters with the subject and the id of the event that they are about."""
-    about = and_(
-        events.c.stream_id == dead_letters.c.stream_id, events.c.n == dead_letters.c.n
-    )
+    about = and_(events.c.stream_id == dead_letters.c.stream_id, events.c.n == dead_letters.c.n)
     return select(dead_letters, events.c.subject, events.c.event).outerjoin(events, about)
 
 
@@ -129,5 +125,6 @@ def _letter(row: Row[Any], now_us: int) -> Json:
 
 def last_seen(conn: Connection) -> Mapping[str, int]:
     """Kind of process -> when one of its kind was last seen, in microseconds."""
-    query = select(heartbeats.c.kind, func.max(heartbeats.c.seen_us)).group_by(heartbeats.c.kind)
-    return {kind: seen_us for kind, seen_us in conn.execute(query)}
+    latest = func.max(heartbeats.c.seen_us).label("seen_us")
+    query = select(heartbeats.c.kind, latest).group_by(heartbeats.c.kind)
+    return {row.kind: row.seen_us for row in conn.execute(query)}

@@ -20,7 +20,9 @@ Json = dict[str, Any]
 Key = Sequence[str | int]
 
 
-def page(rows: Sequence[Any], limit: int, shape: Callable[[Any], Json], key: Callable[[Any], Key]) -> Json:
+def page(
+    rows: Sequence[Any], limit: int, shape: Callable[[Any], Json], key: Callable[[Any], Key]
+) -> Json:
     """The contract's list; ask for `limit + 1` rows, so that the last page is known as such."""
     shown = rows[:limit]
     more = len(rows) > limit
@@ -49,16 +51,20 @@ def unpack(cursor: str | None, *kinds: type) -> list[Any] | None:
         key = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):
         key = None
-    if not isinstance(key, list) or [type(part) for part in key] != list(kinds) or not _storable(key):
-        raise Rejected([Problem("/query/cursor", "is not a cursor of this list", "use `next` as it came")])
+    if (
+        not isinstance(key, list)
+        or [type(part) for part in key] != list(kinds)
+        or not _storable(key)
+    ):
+        raise Rejected(
+            [Problem("/query/cursor", "is not a cursor of this list", "use `next` as it came")]
+        )
     return key
 
 
 def _storable(key: list[Any]) -> bool:
     """Whether a database can compare with it."""
-    return all(
-        abs(part) < 2**63 if isinstance(part, int) else "\x00" not in part for part in key
-    )
+    return all(abs(part) < 2**63 if isinstance(part, int) else "\x00" not in part for part in key)
 
 
 def iso_or_none(instant_us: int | None) -> str | None:

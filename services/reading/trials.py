@@ -1,6 +1,6 @@
 """Trials and their protocol versions at a glance.
 
-Who comes in: GET /v1/trials..., GET .../protocols. Who goes out: trials, streams, alerts, protocols.
+Who comes in: GET /v1/trials and below. Who goes out: trials, streams, alerts, protocols.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import orjson
 from sqlalchemy import Connection, Row, func, select
 
 from services.clock import iso
-from services.models import alerts, protocol_versions, streams, trials
+from services.models import alerts, protocol_versions, trials
 from services.reading import engines
 from services.reading.pages import Json, everything, iso_or_none, page, unpack
+from services.repositories import streams as repository
 
 # How long a first person's wish waits for a second person (contract §3).
 SECOND_PERSON_WITHIN_US = 24 * 3600 * 1_000_000
@@ -67,13 +68,10 @@ def _shape(conn: Connection, row: Row[Any], now_us: int) -> Json:
 
 
 def _enrolled(conn: Connection, trial: str) -> int:
-    """How many subjects are enrolled, by the trial's own stream."""
-    row = conn.execute(
-        select(streams.c.state, streams.c.protocol_version).where(
-            streams.c.trial == trial, streams.c.subject == "*"
-        )
-    ).first()
-    return engines.enrolled(conn, trial, row) if row is not None else 0
+    """How many subjects were ever enrolled, by the trial's own stream."""
+    stream = repository.find(conn, trial, repository.TRIAL_SUBJECT)
+    engine = engines.of_version(conn, trial, stream.protocol_version) if stream else None
+    return engine.counts_view(stream.state)["enrolled"] if engine and stream else 0
 
 
 def _open_alerts(conn: Connection, trial: str) -> int:
@@ -90,16 +88,19 @@ def _with_time(text: str | None, name: str) -> Json | None:
     if text is None:
         return None
     found: Json = orjson.loads(text)
-    return {**{key: found[key] for key in found if key != f"{name}_us"}, name: iso(found[f"{name}_us"])}
+    return {
+        **{key: found[key] for key in found if key != f"{name}_us"},
+        name: iso(found[f"{name}_us"]),
+    }
 
 
 def waiting(text: str | None, now_us: int) -> Json | None:
-    """The first person's wish, while it still counts."""
+    """The first person's wish, while it still counts; a dead letter's names no action."""
     wish = _with_time(text, "at")
     if text is None or wish is None:
         return None
     until_us = orjson.loads(text)["at_us"] + SECOND_PERSON_WITHIN_US
-    return {**wish, "until": iso(until_us)} if now_us < until_us else None
+    return {"action": "discard", **wish, "until": iso(until_us)} if now_us < until_us else None
 
 
 def versions(conn: Connection, trial: str) -> Json:
