@@ -39,15 +39,17 @@ def subject_events(
     for number, (kind, data) in zip(range(1, count + 1), _story(chance), strict=False):
         moment += timedelta(minutes=chance.randint(20, 400))
         own_id = f"{subject}-{number}"
-        events.append(_envelope(trial, subject, own_id, kind, moment, data))
+        events.append(envelope(trial, subject, own_id, moment.isoformat(), (kind, data)))
     return events
 
 
-def _envelope(
-    trial: str, subject: str, own_id: str, kind: str, moment: datetime, data: Data
+def envelope(
+    trial: str, subject: str, own_id: str, moment: str, content: tuple[str, Data]
 ) -> dict[str, Any]:
+    """A CloudEvent of `content` = (type, data) that happened at `moment` (RFC 3339)."""
+    kind, data = content
     if data.get("start") == "now":
-        data = {**data, "start": moment.isoformat()}
+        data = {**data, "start": moment}
     return {
         "specversion": "1.0",
         "id": own_id,
@@ -55,7 +57,7 @@ def _envelope(
         "type": kind,
         "trial": trial,
         "subject": subject,
-        "time": moment.isoformat(),
+        "time": moment,
         "data": data,
     }
 

@@ -1,0 +1,252 @@
+"""The whole service as its users meet it: intake, evaluation and webhooks of a running `vigil up`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Iterator
+
+import urllib3
+
+from services import clock, stories
+from services.bench.limits import posts_per_second
+from services.bench.ports import free_port
+from services.bench.single import FLAGSHIP
+
+SUBJECTS, EVENTS_EACH, BATCH = 200, 50, 1000
+RATE_PER_S, RATE_SECONDS = 50, 10
+READY_S, SETTLE_S = 30, 120
+
+
+class Running:
+    """A started service: its address, its administrator's key, its processes."""
+
+    def __init__(self, data: Path, process: subprocess.Popen[bytes]) -> None:
+        """`data` holds run.json once it is up."""
+        self.process = process
+        self.run = self._wait(data / "run.json")
+        self.pool = urllib3.PoolManager(maxsize=8, retries=False, timeout=30)
+        self.headers = {
+            "Authorization": f"Bearer {self.run['keys']['admin']}",
+            "Content-Type": "application/json",
+        }
+
+    def _wait(self, file: Path) -> dict[str, Any]:
+        end = time.monotonic() + READY_S
+        while not file.exists():
+            if self.process.poll() is not None or time.monotonic() > end:
+                message = "vigil up did not start; run it by hand to see why"
+                raise RuntimeError(message)
+            time.sleep(0.05)
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return found
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer's JSON; a refusal raises with its status."""
+        raw = None if body is None else json.dumps(body).encode()
+        answer = self.pool.request(method, self.run["url"] + path, body=raw, headers=self.headers)
+        if answer.status >= 300:
+            message = f"{method} {path}: {answer.status} {answer.data[:300]!r}"
+            raise RuntimeError(message)
+        return json.loads(answer.data)
+
+    def dirty(self, trial: str) -> int:
+        """How many streams of `trial` have something left to evaluate."""
+        answer = self.call("GET", "/v1/ops/streams?state=dirty")
+        return sum(item["trial"] == trial for item in answer["items"])
+
+    def settle(self, trial: str) -> None:
+        """Return when every event of `trial` is evaluated."""
+        end = time.monotonic() + SETTLE_S
+        while self.dirty(trial):
+            if time.monotonic() > end:
+                message = f"streams are still dirty after {SETTLE_S} s"
+                raise RuntimeError(message)
+            time.sleep(0.02)
+
+    def rss_mb(self) -> float:
+        """Resident memory of the supervisor and all below it, in MB; shared pages count each time."""
+        return round(sum(_rss_kb(pid) for pid in _family(self.process.pid)) / 1024, 1)
+
+
+@contextmanager
+def running(data: Path) -> Iterator[Running]:
+    """`vigil up` on a free port, stopped as Ctrl-C does."""
+    port = str(free_port())
+    command = [sys.executable, "-m", "services.cli", "up", "--data", str(data), "--port", port]
+    with (data.parent / "up.log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        yield Running(data, process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+
+
+class Receiver(ThreadingHTTPServer):
+    """A webhook receiver that notes when each subject's first alert arrived."""
+
+    def __init__(self) -> None:
+        """Listens on a free loopback port."""
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.arrived: dict[str, float] = {}
+
+    @property
+    def url(self) -> str:
+        """Where to send."""
+        return f"http://127.0.0.1:{self.server_address[1]}/"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        """Note the subject and the moment; answer 204."""
+        now = time.perf_counter()
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert isinstance(self.server, Receiver)
+        self.server.arrived.setdefault(body["data"]["subject"], now)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet."""
+
+
+def measure(place: Path) -> dict[str, Any]:
+    """Intake, evaluation and webhook figures of one running service."""
+    with ExitStack() as stack:
+        service = stack.enter_context(running(place / "data"))
+        for trial in ("ingest", "evaluated", "alerts"):
+            body = {"id": trial, "mode": "live", "protocol": FLAGSHIP.read_text(encoding="utf-8")}
+            service.call("POST", "/v1/trials", body)
+        figures: dict[str, Any] = {
+            "ingest_single_per_s": round(_single(service)),
+            **_batches(service),
+            **_latency(service, stack.enter_context(_receiver())),
+        }
+        figures["rss_mb"] = service.rss_mb()
+    return figures
+
+
+def _published(trial: str) -> list[dict[str, Any]]:
+    start = datetime.fromtimestamp(clock.now_us() / 1e6, UTC) - timedelta(days=60)
+    return [
+        event
+        for number in range(SUBJECTS)
+        for event in stories.subject_events(trial, f"S-{number:04}", EVENTS_EACH, 3, start)
+    ]
+
+
+def _single(service: Running) -> float:
+    """Distinct events one by one, from four clients."""
+    moment = clock.iso(clock.now_us() - 3_600_000_000)
+    counter = iter(range(10**9))
+
+    def body() -> bytes:
+        number = next(counter)
+        return json.dumps(
+            stories.envelope(
+                "ingest", f"S-{number % 50}", f"one-{number}", moment,
+                ("observation", {"code": "diastolic_bp", "value": 80, "unit": "mm[Hg]"}),
+            )
+        ).encode()
+
+    return posts_per_second(service.run["url"] + "/v1/events", body, service.headers)
+
+
+def _batches(service: Running) -> dict[str, float]:
+    """How fast batches are accepted, and how fast all of it is evaluated, from the first post on."""
+    service.settle("ingest")
+    events = _published("evaluated")
+    bodies = [events[at : at + BATCH] for at in range(0, len(events), BATCH)]
+    raw = [json.dumps(body).encode() for body in bodies]
+    began = time.perf_counter()
+    for one in raw:
+        answer = service.pool.request(
+            "POST", service.run["url"] + "/v1/events", body=one, headers=service.headers
+        )
+        if answer.status != 202:
+            raise RuntimeError(answer.data[:300])
+    accepted = time.perf_counter()
+    service.settle("evaluated")
+    return {
+        "ingest_batch_per_s": round(len(events) / (accepted - began)),
+        "evaluated_per_s": round(len(events) / (time.perf_counter() - began)),
+    }
+
+
+@contextmanager
+def _receiver() -> Iterator[Receiver]:
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _latency(service: Running, receiver: Receiver) -> dict[str, Any]:
+    """From the post of a serious adverse event to its webhook, at a steady rate."""
+    service.call("POST", "/v1/subscriptions", _subscription(receiver.url))
+    sent: dict[str, float] = {}
+    began = time.perf_counter()
+    for number in range(RATE_PER_S * RATE_SECONDS):
+        time.sleep(max(0.0, began + number / RATE_PER_S - time.perf_counter()))
+        subject = f"S-{number:04}"
+        sent[subject] = time.perf_counter()
+        service.call("POST", "/v1/events", _serious(subject))
+    _wait_for(receiver, len(sent))
+    webhook_ms = [(receiver.arrived[one] - at) * 1e3 for one, at in sent.items()]
+    return {"event_to_webhook_ms": percentiles(webhook_ms)}
+
+
+def _subscription(url: str) -> dict[str, Any]:
+    channel = {"kind": "webhook", "url": url}
+    return {"name": "bench", "channel": channel, "filter": {"trials": ["alerts"]}}
+
+
+def _serious(subject: str) -> dict[str, Any]:
+    moment = clock.iso(clock.now_us() - 60_000_000)
+    data = {"ae": "AE-1", "term": "Pneumonia", "grade": 2, "causality": "unrelated", "serious": True}
+    return stories.envelope("alerts", subject, f"{subject}-ae", moment, ("adverse_event", data))
+
+
+def _wait_for(receiver: Receiver, count: int) -> None:
+    end = time.monotonic() + SETTLE_S
+    while len(receiver.arrived) < count:
+        if time.monotonic() > end:
+            message = f"{len(receiver.arrived)} of {count} webhooks arrived"
+            raise RuntimeError(message)
+        time.sleep(0.05)
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """p50, p95 and p99, rounded to a tenth."""
+    cuts = statistics.quantiles(values, n=100)
+    return {f"p{p}": round(cuts[p - 1], 1) for p in (50, 95, 99)}
+
+
+def _family(pid: int) -> list[int]:
+    """`pid` and all below it, by /proc."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [pid, *(found for child in children for found in _family(int(child)))]
+
+
+def _rss_kb(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0

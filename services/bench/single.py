@@ -1,0 +1,79 @@
+"""The rules alone: decisions a core can make, and the same events with nothing around them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import rules
+from services import clock, ids, stories
+
+FLAGSHIP = Path(rules.__file__).parent / "protocols" / "msc-cgvhd.yaml"
+START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+SUBJECTS = 40
+EVENTS_PER_SUBJECT = 50
+
+
+def measure() -> dict[str, float]:
+    """`decisions_per_core_s` and `raw_engine_per_s`, each over about two seconds."""
+    protocol = rules.load(FLAGSHIP)
+    return {
+        "decisions_per_core_s": round(_decisions(protocol)),
+        "raw_engine_per_s": round(_raw_engine(protocol)),
+    }
+
+
+def _decisions(protocol: rules.Protocol) -> float:
+    facts = [_fact_set(protocol, Random(seed)) for seed in range(500)]  # noqa: S311
+    began, made = time.perf_counter(), 0
+    while time.perf_counter() - began < 1.0:
+        for one in facts:
+            protocol.assess(one)
+        made += len(facts)
+    return made / (time.perf_counter() - began)
+
+
+def _fact_set(protocol: rules.Protocol, chance: Random) -> dict[str, Any]:
+    values: dict[str, Any] = {"age_years": chance.randint(0, 85), "sex": "female"}
+    for name, spec in protocol.definition.facts.items():
+        if spec.value == "boolean" and chance.random() < 0.9:
+            values[name] = chance.random() < 0.1
+    return values
+
+
+def stream_events(protocol: rules.Protocol, published: Sequence[dict[str, Any]]) -> list[rules.Event]:
+    """Published CloudEvents as the engine sees them: checked, numbered, received in order."""
+    events = []
+    for n, one in enumerate(published, start=1):
+        time_us = clock.to_us(datetime.fromisoformat(one["time"]))
+        data, problems = protocol.checker.check(one["type"], one["data"], time_us)
+        if problems:
+            message = f"the synthetic event {one['type']} is refused: {problems}"
+            raise ValueError(message)
+        server_id = ids.event_id(one["trial"], one["source"], one["id"])
+        events.append(
+            rules.Event(
+                n, server_id, one["source"], one["id"], one["type"], time_us, "second", time_us, data
+            )
+        )
+    return events
+
+
+def _raw_engine(protocol: rules.Protocol) -> float:
+    engine = rules.Engine(protocol)
+    streams = [_published(subject) for subject in range(SUBJECTS)]
+    began = time.perf_counter()
+    for subject, published in enumerate(streams):
+        events = stream_events(protocol, published)
+        engine.subject_steps(
+            "bench", f"S-{subject}", None, events, lambda n, e=events: e[:n], until_us=None
+        )
+    return SUBJECTS * EVENTS_PER_SUBJECT / (time.perf_counter() - began)
+
+
+def _published(subject: int) -> list[dict[str, Any]]:
+    return stories.subject_events("bench", f"S-{subject}", EVENTS_PER_SUBJECT, 1, START)
