@@ -40,7 +40,6 @@ class SweepReport:
     sweeps: int = 0
     streams: int = 0  # dirty or due, and evaluated by the sweep
     events: int = 0
-    deliveries: int = 0
     released: int = 0  # times that contributions of a replay trial could go on
     reminded: int = 0
     unnumbered: int = 0  # changes of alerts that had no position yet
@@ -54,7 +53,6 @@ class Steps:
     evaluate: Callable[[Sequence[int], int], int] | None = None  # streams, now: events done
     release: Callable[[str, int], list[int]] | None = None  # replay trial, now: streams to do
     remind: Callable[[int], int] | None = None
-    deliver: Callable[[int], int] | None = None  # now: deliveries tried
 
 
 @dataclass(slots=True)
@@ -77,8 +75,6 @@ class Sweep:
         self._number()
         if self.steps.remind is not None:
             self.report.reminded += self.steps.remind(now_us)
-        if self.steps.deliver is not None:
-            self.report.deliveries += self.steps.deliver(now_us)
         self._beat(now_us)
         return self.report
 

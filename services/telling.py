@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 
 from rules import Category
 from services import ids
+from services.clock import iso
 from services.matching import About, Wish, wish
-from services.repositories import alerts
+from services.repositories import alerts, streams
 from services.repositories.alerts import AlertRow
 
 # About these operations alerts the people of safety are told too: a held stream watches nobody.
@@ -121,3 +122,20 @@ def _about(row: AlertRow, kind: str, mode: str, site: str | None) -> About:
         severity_rank=row["severity_rank"],
         event=f"alert.{kind}",
     )
+
+
+def release_stream(conn: Connection, letter: str, *, stream_id: int, by: str, now_us: int) -> None:
+    """Let the held and locked stream of a dead letter go on, and say so."""
+    stream = streams.get(conn, stream_id)
+    if stream is None or not streams.release(conn, stream_id):
+        return
+    alert = ids.alert_id(stream.trial, stream.subject, HELD_RULE, letter)
+    ledger = Ledger(conn, [alert], now_us)
+    row = ledger.rows.get(alert)
+    if row is not None and row["status"] != "resolved":
+        resolution = {"reason": "cleared", "at": iso(now_us), "by": by}
+        resolution |= {"note": None, "because_of": None}
+        row |= {"status": "resolved", "still_true": False}
+        row["resolution"] = orjson.dumps(resolution).decode()
+        ledger.say(row, "resolved", now_us, by=by)
+        ledger.write()

@@ -1,22 +1,21 @@
 """What happens to an event that cannot be evaluated: three attempts, then its stream is held.
 
-Who comes in: the loop (failures), the sweep (reminders), services.deadletters (release). Who goes
-out: streams, dead letters, an operations alert. Hold, never skip: later events stay pending.
+Who comes in: the loop (failures), the sweep (reminders). Who goes out: streams, dead letters, an
+operations alert. Hold, never skip: later events stay pending until somebody releases the stream.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection
 
 from rules import Category, Severity
 from services import audit, ids, logs
-from services.clock import SECOND_US, iso
+from services.clock import SECOND_US
 from services.database import Database, retrying
 from services.evaluation.work import Work
-from services.repositories import alerts, deadletters, steps, streams
+from services.repositories import alerts, deadletters, steps
 from services.repositories.alerts import AlertRow
 from services.telling import HELD_RULE, Ledger
 
@@ -55,25 +54,6 @@ def hold(db: Database, work: Work, reason: str, now_us: int) -> bool:
     return held
 
 
-def release(conn: Connection, letter: str, *, stream_id: int, by: str, now_us: int) -> None:
-    """Let the stream of a dead letter go on, and say so; locks the stream first."""
-    streams.lock(conn, [stream_id])
-    if not streams.release(conn, stream_id):
-        return
-    trial, alert = _alert_of(conn, stream_id, letter)
-    ledger = Ledger(conn, [alert], now_us)
-    row = ledger.rows.get(alert)
-    if row is not None and row["status"] != "resolved":
-        resolution = {"reason": "cleared", "at": iso(now_us), "by": by}
-        resolution |= {"note": None, "because_of": None}
-        row |= {"status": "resolved", "still_true": False}
-        row["resolution"] = orjson.dumps(resolution).decode()
-        ledger.say(row, "resolved", now_us, by=by)
-        ledger.write()
-    chain = audit.stream_chain(stream_id)
-    audit.append(conn, chain, now_us, by, "stream.released", letter, {"trial": trial})
-
-
 def remind(db: Database, now_us: int) -> int:
     """Tell again about streams that are still held; how many."""
     with db.reading() as conn:
@@ -89,13 +69,6 @@ def remind(db: Database, now_us: int) -> int:
             return ledger.write()
 
     return retrying(once)
-
-
-def _alert_of(conn: Connection, stream_id: int, letter: str) -> tuple[str, str]:
-    """The trial of a stream, and the id of the alert about a letter of its."""
-    stream = streams.get(conn, stream_id)
-    assert stream is not None
-    return stream.trial, ids.alert_id(stream.trial, stream.subject, HELD_RULE, letter)
 
 
 def _tell(conn: Connection, work: Work, letter: str, now_us: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 
 import rules
@@ -64,16 +65,12 @@ def think(db: Database, work: Work) -> Thought:
     head = work.head
     engine = ENGINES.get(db, head.trial, work.version)
     with ENGINES.lock:
+        log = partial(_log, db, work)
         if work.is_trial:
-            outcome = engine.trial_steps(head.trial, head.state, work.events)
+            outcome = engine.trial_steps(head.trial, head.state, work.events, log, work.until_us)
         else:
             outcome = engine.subject_steps(
-                head.trial,
-                head.subject,
-                head.state,
-                work.events,
-                lambda n: _log(db, work, n),
-                work.until_us,
+                head.trial, head.subject, head.state, work.events, log, work.until_us
             )
     return Thought(work, outcome)
 

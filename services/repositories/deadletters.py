@@ -47,6 +47,12 @@ def put(conn: Connection, *, trial: str, stream_id: int, n: int, reason: str, no
     return letter
 
 
+def get(conn: Connection, letter: str) -> LetterRow | None:
+    """The letter."""
+    query = select(dead_letters).where(dead_letters.c.id == letter)
+    return conn.execute(query).one_or_none()
+
+
 def locked(conn: Connection, letter: str) -> LetterRow | None:
     """The letter, locked until the transaction ends."""
     query = select(dead_letters).where(dead_letters.c.id == letter)

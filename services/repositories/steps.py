@@ -238,3 +238,18 @@ def first_version(conn: Connection, trial: str, stream_id: int) -> str | None:
     )
     version: str | None = conn.scalar(query)
     return version
+
+
+def event_at(conn: Connection, stream_id: int, n: int) -> str | None:
+    """The server id of one event of a stream."""
+    event: str | None = conn.scalar(
+        select(events.c.event).where(events.c.stream_id == stream_id, events.c.n == n)
+    )
+    return event
+
+
+def count_discard(conn: Connection, stream_id: int) -> None:
+    """Say that a locked stream has one more discarded event; then its discards are looked up."""
+    conn.execute(
+        update(streams).where(streams.c.id == stream_id).values(discards=streams.c.discards + 1)
+    )

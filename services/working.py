@@ -1,0 +1,85 @@
+"""One worker process: its steps, and the sweep that runs beside them.
+
+Who comes in: worker.py, after the fork. Who goes out: evaluation or delivery, by its kind.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Sequence
+
+from services import clock, evaluation
+from services.bootstrap import Services
+from services.broker import DELIVER, EVALUATE
+from services.config import Settings
+from services.delivery import Crew
+from services.repositories import heartbeats
+from services.sweep import BROKERLESS_S, EVERY_S, Steps, Sweep
+
+KINDS = (EVALUATE, DELIVER)
+SCHEDULER = "scheduler"
+_PATIENCE_S = 20.0
+
+
+class Worker:
+    """What a worker process holds; make it after the fork, for it has connections and engines."""
+
+    def __init__(self, settings: Settings, kind: str) -> None:
+        """Nothing runs before `start`."""
+        self.kind = kind
+        self.services = Services.build(settings)
+        self._crew: Crew | None = None
+        if kind == DELIVER:
+            self._crew = Crew(self.services.database, self.services.channels)
+        process = f"{kind}:{socket.gethostname()}:{os.getpid()}"
+        broker = self.services.broker
+        self._sweep = Sweep(self.services.database, broker, self._steps(), kind, process)
+        self._stop = threading.Event()
+        every_s = EVERY_S if broker.url else BROKERLESS_S
+        self._thread = threading.Thread(
+            target=self._sweep.run, args=(self._stop, every_s), name="sweep", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to sweep, and to deliver."""
+        if self._crew is not None:
+            self._crew.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after what is under way; what is not finished in time the rows remember."""
+        self._stop.set()
+        if self._crew is not None:
+            self._crew.stop(_PATIENCE_S)
+        self._thread.join(_PATIENCE_S)
+
+    def evaluate(self, stream_ids: Sequence[int]) -> int:
+        """Evaluate these streams; how many events were done."""
+        return self._evaluate(stream_ids, clock.now_us())
+
+    def deliver(self) -> None:
+        """Something is due: wake who delivers."""
+        if self._crew is not None:
+            self._crew.wake()
+
+    def seen_scheduler(self) -> None:
+        """The scheduler's message came through the broker: both live."""
+        with self.services.database.writing() as conn:
+            heartbeats.beat(conn, SCHEDULER, SCHEDULER, now_us=clock.now_us(), detail={})
+
+    def _steps(self) -> Steps:
+        db = self.services.database
+        if self.kind != EVALUATE:
+            return Steps()
+        return Steps(
+            evaluate=self._evaluate,
+            release=lambda trial, now_us: evaluation.release(db, trial, now_us),
+            remind=lambda now_us: evaluation.remind(db, now_us),
+        )
+
+    def _evaluate(self, stream_ids: Sequence[int], now_us: int) -> int:
+        services = self.services
+        done = evaluation.evaluate(services.database, services.broker, stream_ids, now_us)
+        return done.events
