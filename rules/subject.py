@@ -301,7 +301,7 @@ class SubjectFold:
 
     def _after_screening(self, fired: frozenset[str]) -> frozenset[str]:
         """Eligibility is told from screening on."""
-        if self.state.enrolment:
+        if entities.screened_at(self.state.enrolment, None).value:
             return fired
         rules = self.plan.rules
         return frozenset(n for n in fired if rules[n].category is not Category.ELIGIBILITY)
