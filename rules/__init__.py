@@ -1,6 +1,7 @@
 """The front door of the knowledge: what services may use; nothing else is public.
 
-Who comes in: services, notebooks, benchmarks. Who goes out: Protocol, Assessment, errors, terms.
+Who comes in: services, notebooks, benchmarks. Who goes out: protocols, the engine, what goes in
+and comes out of it, errors, terms.
 """
 
 from rules.assessment import Assessment
@@ -14,6 +15,8 @@ from rules.errors import (
 )
 from rules.events import Contribution, Event, Evidence, FindingChange, Outcome, StepResult
 from rules.protocol import Protocol, load, loads
+from rules.scenarios import check_scenarios
+from rules.show import show
 from rules.state import ENGINE_VERSION
 from rules.step import Engine
 from rules.terms import (
@@ -54,6 +57,8 @@ __all__ = [
     "StepResult",
     "ValueType",
     "Verdict",
+    "check_scenarios",
     "load",
     "loads",
+    "show",
 ]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from rules.language.conditions import did_you_mean
 from rules.language.normal import MAX_CLAUSES, TooLarge, clauses
 from rules.language.reading import Book
+from rules.language.syntax import did_you_mean
 from rules.language.vocabulary import FactType, scopes
 from rules.model import AlertRule, Condition, Const, Definition, StoppingRule
 from rules.terms import Scope

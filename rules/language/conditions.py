@@ -8,22 +8,25 @@ compiled functions, to durable-rules and to CEL.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, cast
 
-from celpy.celparser import CELParseError, CELParser
-from lark import Token, Tree
-
+from rules.language.syntax import (
+    WORDS,
+    ConditionError,
+    descend,
+    did_you_mean,
+    line_of,
+    literal,
+    operands,
+    outside,
+    parse,
+)
 from rules.language.vocabulary import FactType
 from rules.model import And, Compare, Condition, Const, Has, In, Not, Or, Scalar
 from rules.terms import ValueType
 
-MAX_LENGTH = 4000
 MAX_DEPTH = 60
-MAX_STRING = 250  # at most 1 kB of UTF-8
-STAND_IN = "\N{REPLACEMENT CHARACTER}"  # never a constant: may stand for any odd text
 # What durable-rules reads and compares exactly; a constant outside is a slip of the pen anyway.
 SMALLEST, GREATEST, GREATEST_INTEGER = 1e-4, 1e15, 2**53
 _RELATIONS = {
@@ -41,49 +44,10 @@ _NUMERIC = (ValueType.INTEGER, ValueType.NUMBER)
 Constants = Mapping[str, Scalar]
 
 
-class ConditionError(ValueError):
-    """A fault of one condition; `line` counts within its text, from 0."""
-
-    def __init__(self, message: str, hint: str = "", line: int = 0) -> None:
-        """Keep the parts for the complaint."""
-        super().__init__(message)
-        self.message, self.hint, self.line = message, hint, line
-
-
 def compile_condition(text: str, names: Mapping[str, FactType], params: Constants) -> Condition:
     """The typed tree of one expression, its parameters folded. Raises ConditionError."""
-    tree = _parse(text)
+    tree = parse(text)
     return simplify(_Reader(names, params).condition(tree, 0))
-
-
-@lru_cache(maxsize=512)
-def _parse(text: str) -> Tree[Token]:
-    if not text.strip():
-        raise ConditionError("an empty condition", "write `true` for what always holds")
-    if len(text) > MAX_LENGTH:
-        raise ConditionError(f"a condition longer than {MAX_LENGTH} characters", "divide it")
-    try:
-        return cast("Tree[Token]", CELParser().parse(text))
-    except CELParseError as error:
-        where = f" at column {error.column}" if error.column and error.column > 0 else " at its end"
-        line = (error.line or 1) - 1
-        raise ConditionError(
-            f"not an expression: stuck{where}", _syntax_hint(text), max(line, 0)
-        ) from None
-
-
-def _syntax_hint(text: str) -> str:
-    padded = f" {text} "
-    for wrong, right in (
-        (" and ", "&&"),
-        (" or ", "||"),
-        (" not ", "!"),
-        (" AND ", "&&"),
-        (" OR ", "||"),
-    ):
-        if wrong in padded:
-            return f"write {right} for{wrong.rstrip()}"
-    return "write == to compare, not =" if " = " in padded else "&& || ! == != < <= > >= in [..]"
 
 
 class _Reader:
@@ -95,15 +59,15 @@ class _Reader:
     def condition(self, tree: Any, depth: int) -> Condition:
         if depth > MAX_DEPTH:
             raise ConditionError(f"nested deeper than {MAX_DEPTH}", "divide it")
-        node = _descend(tree)
+        node = descend(tree)
         if node.data in ("conditionalor", "conditionaland"):
             kind = Or if node.data == "conditionalor" else And
-            return kind(tuple(self.condition(part, depth + 1) for part in _operands(node)))
+            return kind(tuple(self.condition(part, depth + 1) for part in operands(node)))
         if node.data == "relation":
             return self._relation(node)
         if node.data == "unary":
             if node.children[0].data == "unary_neg":
-                raise _outside("arithmetic", node)
+                raise outside("arithmetic", node)
             return Not(self.condition(node.children[1], depth + 1))
         return self._bare(node)
 
@@ -120,28 +84,28 @@ class _Reader:
         if isinstance(operand, bool):
             return Const(operand)
         raise ConditionError(
-            "a constant alone is not a condition", "compare a fact with it", _line(node)
+            "a constant alone is not a condition", "compare a fact with it", line_of(node)
         )
 
     def _has(self, node: Any) -> Condition:
         name = str(node.children[0])
         arguments = node.children[1].children if len(node.children) > 1 else []
-        inner = _descend(arguments[0]) if len(arguments) == 1 else None
+        inner = descend(arguments[0]) if len(arguments) == 1 else None
         if name != "has" or inner is None or inner.data != "member_dot":
-            raise _outside(f"the function {name}()", node)
-        owner, field = _descend(inner.children[0]), str(inner.children[1])
+            raise outside(f"the function {name}()", node)
+        owner, field = descend(inner.children[0]), str(inner.children[1])
         if owner.data != "ident" or str(owner.children[0]) != "facts":
-            raise _outside("has() of anything but facts.<name>", node)
-        self._type(_Fact(field, _line(node)))
+            raise outside("has() of anything but facts.<name>", node)
+        self._type(_Fact(field, line_of(node)))
         return Has(field)
 
     def _relation(self, node: Any) -> Condition:
         head, right = node.children
         op = _RELATIONS[head.data]
-        left = self._operand(_descend(head.children[0]))
+        left = self._operand(descend(head.children[0]))
         if op == "in":
-            return self._in(left, _descend(right))
-        other = self._operand(_descend(right))
+            return self._in(left, descend(right))
+        other = self._operand(descend(right))
         if isinstance(left, _Fact) and isinstance(other, _Fact):
             message = f"`{left.name}` is compared with another fact, `{other.name}`"
             raise ConditionError(message, "compare with a literal or with params.<name>", left.line)
@@ -150,7 +114,7 @@ class _Reader:
         if isinstance(other, _Fact) and not isinstance(left, _Fact):
             return self._compare(other, _MIRROR[op], left)
         return Const(
-            _constant_compare(cast("Scalar", left), op, cast("Scalar", other), _line(node))
+            _constant_compare(cast("Scalar", left), op, cast("Scalar", other), line_of(node))
         )
 
     def _compare(self, fact: _Fact, op: str, value: Scalar) -> Condition:
@@ -167,17 +131,19 @@ class _Reader:
 
     def _in(self, left: Any, node: Any) -> Condition:
         if not isinstance(left, _Fact):
-            raise ConditionError("only a fact may stand left of `in`", "fact in [..]", _line(node))
+            raise ConditionError(
+                "only a fact may stand left of `in`", "fact in [..]", line_of(node)
+            )
         if node.data != "list_lit":
-            raise ConditionError("`in` needs a list", f"{left.name} in [..]", _line(node))
+            raise ConditionError("`in` needs a list", f"{left.name} in [..]", line_of(node))
         kind = self._type(left)
         if kind.value is ValueType.BOOLEAN:
             raise ConditionError(
                 f"`{left.name}` is a boolean", f"write {left.name} or !{left.name}", left.line
             )
-        items = [self._operand(_descend(item)) for part in node.children for item in part.children]
+        items = [self._operand(descend(item)) for part in node.children for item in part.children]
         if not items:
-            raise ConditionError("`in` an empty list never holds", "", _line(node))
+            raise ConditionError("`in` an empty list never holds", "", line_of(node))
         parts = [self._compare(left, "==", self._constant(item)) for item in items]
         values = tuple(dict.fromkeys(cast("Compare", part).value for part in parts))
         return In(left.name, values)
@@ -191,33 +157,33 @@ class _Reader:
 
     def _operand(self, node: Any) -> _Fact | Scalar:
         if node.data == "literal":
-            return _literal(node.children[0])
+            return literal(node.children[0])
         if node.data == "unary" and node.children[0].data == "unary_neg":
-            value = self._operand(_descend(node.children[1]))
+            value = self._operand(descend(node.children[1]))
             if isinstance(value, int | float) and not isinstance(value, bool):
                 return -value
-            raise _outside("arithmetic", node)
+            raise outside("arithmetic", node)
         if node.data == "member_dot":
             return self._param(node)
         if node.data != "ident":
-            raise _outside(_WORDS.get(node.data, "this"), node)
+            raise outside(WORDS.get(node.data, "this"), node)
         name = str(node.children[0])
         if name not in self.names and name == "target" and name in self.params:
             return self.params[name]
-        return _Fact(name, _line(node))
+        return _Fact(name, line_of(node))
 
     def _param(self, node: Any) -> Scalar:
-        owner, name = _descend(node.children[0]), str(node.children[1])
+        owner, name = descend(node.children[0]), str(node.children[1])
         if owner.data != "ident" or str(owner.children[0]) != "params":
             hint = (
                 f"write {name}"
                 if owner.data == "ident" and str(owner.children[0]) == "facts"
                 else ""
             )
-            raise ConditionError("only params.<name> may hold a dot", hint, _line(node))
+            raise ConditionError("only params.<name> may hold a dot", hint, line_of(node))
         if name not in self.params:
             raise ConditionError(
-                f"unknown parameter `{name}`", did_you_mean(name, self.params), _line(node)
+                f"unknown parameter `{name}`", did_you_mean(name, self.params), line_of(node)
             )
         return self.params[name]
 
@@ -237,84 +203,8 @@ class _Fact:
         self.name, self.line = name, line
 
 
-_PASS = {
-    *("expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication"),
-    *("unary", "member", "primary", "paren_expr"),
-}
-_WORDS = {
-    "addition": "arithmetic",
-    "multiplication": "arithmetic",
-    "expr": "the ternary ? :",
-    "ident_arg": "a function",
-    "member_dot_arg": "a method",
-    "member_index": "an index",
-    "list_lit": "a list outside `in`",
-    "map_lit": "a map",
-    "relation": "a comparison inside a comparison",
-    "conditionalor": "|| inside a comparison",
-    "conditionaland": "&& inside a comparison",
-    "unary": "! inside a comparison",
-}
-
-
-def _descend(tree: Any) -> Any:
-    """Skip the grammar's levels that hold a single child."""
-    while len(tree.children) == 1 and tree.data in _PASS and isinstance(tree.children[0], Tree):
-        tree = tree.children[0]
-    if tree.data in ("expr", "addition", "multiplication"):
-        raise _outside(_WORDS[tree.data], tree)
-    return tree
-
-
-def _operands(node: Any) -> list[Any]:
-    """`a && b && c` parses to the left; give [a, b, c] without recursion."""
-    parts: list[Any] = []
-    kind = node.data
-    while node.data == kind and len(node.children) == 2:
-        parts.append(node.children[1])
-        node = node.children[0]
-    return [node, *reversed(parts)]
-
-
-def _outside(what: str, node: Any) -> ConditionError:
-    return ConditionError(
-        f"{what} is not part of the language", "declare a fact or a parameter for it", _line(node)
-    )
-
-
-def _line(node: Any) -> int:
-    line = getattr(getattr(node, "meta", None), "line", None)
-    return int(line) - 1 if line else 0
-
-
 def _article(kind: ValueType) -> str:
     return f"an {kind}" if kind is ValueType.INTEGER else f"a {kind}"
-
-
-def _literal(token: Token) -> Scalar:
-    text = str(token)
-    if token.type == "BOOL_LIT":
-        return text == "true"
-    if token.type == "INT_LIT":
-        return int(text, 16) if "x" in text else int(text)
-    if token.type == "FLOAT_LIT":
-        return float(text)
-    if token.type == "STRING_LIT" and text[0] in "\"'":
-        inner = text[1:-1]
-        if not plain_text(inner):
-            message = f'a text with \\, ", a control character or over {MAX_STRING} characters'
-            raise ConditionError(message, "codes are plain words", (token.line or 1) - 1)
-        return inner
-    words = {"NULL_LIT": "null", "UINT_LIT": "an unsigned number", "BYTES_LIT": "a bytes literal"}
-    hint = "use has(facts.<name>)" if token.type == "NULL_LIT" else ""
-    what = words.get(token.type or "", "a raw or triple-quoted text")
-    raise ConditionError(f"{what} is not part of the language", hint, (token.line or 1) - 1)
-
-
-def plain_text(text: str) -> bool:
-    """Whether durable-rules reads and compares a text exactly."""
-    odd = "\\" in text or '"' in text or STAND_IN in text
-    return len(text) <= MAX_STRING and text.isprintable() and not odd
 
 
 def _typed(fact: _Fact, kind: FactType, value: Scalar) -> Scalar:
@@ -411,9 +301,3 @@ def simplify(condition: Condition) -> Condition:
     if not parts:
         return Const(neutral)
     return parts[0] if len(parts) == 1 else kind(tuple(parts))
-
-
-def did_you_mean(word: str, known: Any) -> str:
-    """`did you mean x?`, or nothing when nothing is near."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else ""

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from rules.language.conditions import did_you_mean
 from rules.language.loader import Map
 from rules.language.reading import Book, Section
+from rules.language.syntax import did_you_mean
 from rules.language.vocabulary import SEXES
 from rules.model import Code, Coding, FactSpec, Parameter, Scalar, Window
 from rules.terms import EventType, ValueType

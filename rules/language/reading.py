@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 from rules.errors import Complaint
-from rules.language.conditions import did_you_mean
 from rules.language.loader import Map, Seq, Tree
+from rules.language.syntax import did_you_mean
 
 E = TypeVar("E", bound=StrEnum)
 MAX_TEXT = 20_000

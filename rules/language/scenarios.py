@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rules.language.conditions import did_you_mean
+from rules.language.events import EventChecker
 from rules.language.loader import Map, Seq
 from rules.language.reading import Book, Section
-from rules.model import Expected, Scenario
-from rules.terms import Decision, Verdict
+from rules.language.syntax import did_you_mean
+from rules.model import Definition, Expected, Scenario
+from rules.terms import Decision, EventType, Verdict
 
 _EVENT_KEYS = (
     *("specversion", "id", "source", "type", "time", "subject", "trial", "data"),
@@ -141,3 +142,42 @@ def _expected(part: Section, item: Section) -> Expected:
     part.asked |= {"alerts", "opened"}
     part.close()
     return result
+
+
+PRECISIONS = ("second", "day", "month", "year")
+
+
+def judge(definition: Definition, book: Book) -> None:
+    """Every event of every scenario must pass the door; a fixture's faults are told once."""
+    checker = EventChecker(definition)
+    told: set[tuple[int, str]] = set()
+    for scenario in definition.scenarios:
+        types = {str(event.get("id")): str(event.get("type")) for event in scenario.events}
+        for event in scenario.events:
+            line = event.line if isinstance(event, EventMap) else scenario.line
+            for pointer, detail, hint in _problems(checker, event, types):
+                message = f"an event of the scenario `{scenario.name}`: {pointer} {detail}"
+                if (line, pointer + detail) not in told:
+                    told.add((line, pointer + detail))
+                    book.complain(line, message, hint)
+
+
+def _problems(
+    checker: EventChecker, event: Mapping[str, Any], types: Mapping[str, str]
+) -> list[tuple[str, str, str]]:
+    problems = []
+    if event.get("timeprecision", "second") not in PRECISIONS:
+        problems.append(("/timeprecision", f"must be one of {', '.join(PRECISIONS)}", ""))
+    for key in ("time", "recordedtime"):
+        if key in event and (fault := checker.dates.instant(event[key])):
+            problems.append((f"/{key}", *fault))
+    if problems:
+        return problems
+    time_us = checker.dates.calendar.parse(event["time"]).start
+    kind, data = str(event["type"]), event["data"]
+    found = checker.check(kind, data, time_us)[1]
+    if kind == EventType.CORRECTION and not found and "data" in data:
+        target = types.get(data["corrects"]["id"])
+        if target is not None:
+            found = checker.check(target, data["data"], time_us)[1]
+    return found

@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from rules.errors import ProtocolError
 from rules.language import checks, declarations
-from rules.language.conditions import ConditionError, compile_condition, did_you_mean
+from rules.language.conditions import compile_condition
 from rules.language.loader import Map, Seq, parse
 from rules.language.reading import Book, Section
-from rules.language.scenarios import scenarios
+from rules.language.scenarios import judge, scenarios
+from rules.language.syntax import ConditionError, did_you_mean
 from rules.language.vocabulary import FactType, declared, scopes
 from rules.model import (
     AlertRule,
@@ -48,6 +49,8 @@ def read(text: str, file: str) -> Definition:
     definition = _Reader(book, Section(book, tree, "")).definition(text)
     if not book.complaints:
         checks.check(definition, book)
+    if not book.complaints:
+        judge(definition, book)
     if book.complaints:
         raise ProtocolError(book.complaints)
     return definition

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rules.facts.calendar import Calendar, Span
-from rules.language.conditions import did_you_mean
+from rules.language.syntax import did_you_mean
 
 Fault = tuple[str, str] | None
 Check = Callable[[Any], Fault]
