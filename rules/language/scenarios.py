@@ -168,9 +168,11 @@ def _problems(
     problems = []
     if event.get("timeprecision", "second") not in PRECISIONS:
         problems.append(("/timeprecision", f"must be one of {', '.join(PRECISIONS)}", ""))
-    for key in ("time", "recordedtime"):
-        if key in event and (fault := checker.dates.instant(event[key])):
-            problems.append((f"/{key}", *fault))
+    problems += [
+        (f"/{key}", *fault)
+        for key in ("time", "recordedtime")
+        if key in event and (fault := checker.dates.instant(event[key]))
+    ]
     if problems:
         return problems
     time_us = checker.dates.calendar.parse(event["time"]).start
