@@ -18,7 +18,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from services.cli.service import Answer, Service, running
+from services.client import Answer, Service, running
 from services.errors import ServiceError
 
 BATCH = 1000

@@ -13,7 +13,8 @@ from pathlib import Path
 import click
 
 from services.config import Settings
-from services.supervisor import DirectoryTaken, PortTaken, up
+from services.supervisor.premises import DirectoryTaken, PortTaken
+from services.supervisor.watch import up
 
 PORT_TAKEN, DIRECTORY_TAKEN = 3, 4
 

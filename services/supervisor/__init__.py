@@ -3,8 +3,3 @@
 Who comes in: the command line. Who goes out: processes. It has one thread and knows neither rules
 nor tables; whatever kills it, `kill -9` included, everything it started is gone with it.
 """
-
-from services.supervisor.premises import DirectoryTaken, PortTaken
-from services.supervisor.watch import Listener, up
-
-__all__ = ["DirectoryTaken", "Listener", "PortTaken", "up"]

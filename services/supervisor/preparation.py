@@ -7,6 +7,7 @@ out: rows, keys.json, and complaints on standard error. Nothing here is done twi
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ def main(arguments: list[str]) -> int:
     """Prepare everything; the exit status of the process."""
     settings = Settings.from_env(os.environ)
     logs.configure(settings.log_level)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     db = Database(settings.database_url)
     try:
         database.upgrade(db)

@@ -1,6 +1,6 @@
-"""How commands speak to a running service: its address, a key, patience.
+"""How our own programs speak to a running service: its address, a key, patience.
 
-Who comes in: commands that publish. Who goes out: HTTP.
+Who comes in: commands and the demo. Who goes out: HTTP.
 """
 
 from __future__ import annotations
