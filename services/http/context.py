@@ -13,6 +13,7 @@ from flask import Response, current_app, g
 
 from services import intake
 from services.bootstrap import Services
+from services.errors import Forbidden
 from services.groupcommit import GroupCommit
 from services.keys import Caller
 
@@ -39,6 +40,13 @@ def caller() -> Caller:
 def actor(who: Caller) -> str:
     """The person of the key, else the key: what the audit and an action's `by` show."""
     return who.person or who.key_id
+
+
+def person(who: Caller) -> str:
+    """The person of the key: where two different persons are needed, two keys are not enough."""
+    if who.person is None:
+        raise Forbidden("This needs a key that names a person.")
+    return who.person
 
 
 def reply(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -13,9 +13,8 @@ from services.http.context import reply
 from services.http.openapi import Blueprint
 from services.http.schemas import Document
 
-blueprint = Blueprint(
-    "docs", __name__, description="This description", template_folder="templates"
-)
+blueprint = Blueprint("docs", __name__, description="This description", template_folder="templates")
+
 
 @blueprint.route("/openapi.json")
 @blueprint.answers(200, Document)

@@ -14,7 +14,7 @@ from services import deadletters
 from services.clock import iso, now_us
 from services.errors import NotFound
 from services.http import auth
-from services.http.context import actor, caller, parts, reply
+from services.http.context import actor, caller, parts, person, reply
 from services.http.openapi import Blueprint
 from services.http.schemas import (
     Awaiting,
@@ -78,7 +78,7 @@ def discard(body: dict[str, Any], letter: str) -> Response:
     _visible(letter)
     services = parts()
     until_us = deadletters.discard(
-        services.database, services.broker, letter, actor(caller()), body["reason"], now_us()
+        services.database, services.broker, letter, person(caller()), body["reason"], now_us()
     )
     if until_us is not None:
         return reply({"status": "awaiting_second", "until": iso(until_us)}, 202)

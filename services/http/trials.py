@@ -15,7 +15,7 @@ from services import trials as step
 from services.clock import iso, now_us
 from services.errors import NotFound
 from services.http import auth
-from services.http.context import actor, caller, parts, reply
+from services.http.context import actor, caller, parts, person, reply
 from services.http.openapi import Blueprint
 from services.http.schemas import (
     Advance,
@@ -109,7 +109,7 @@ def stopping(trial: str) -> Response:
 def _by_two(wish: step.Wish, trial: str, reason: str) -> Response:
     """The first person's wish waits; the second one's makes it happen."""
     who = caller()
-    until_us = step.by_two(parts().database, trial, wish, actor(who), reason, now_us())
+    until_us = step.by_two(parts().database, trial, wish, person(who), reason, now_us())
     if until_us is not None:
         return reply({"status": "awaiting_second", "until": iso(until_us)}, 202)
     return reply(_one(trial))

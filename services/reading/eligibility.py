@@ -81,9 +81,7 @@ def _blank(event: rules.Event) -> rules.Event:
     return replace(event, type=rules.EventType.DISCARD, data={"discards": event.event})
 
 
-def _folded(
-    engine: rules.Engine, stream: StreamRow, log: list[rules.Event], at_us: int
-) -> Json:
+def _folded(engine: rules.Engine, stream: StreamRow, log: list[rules.Event], at_us: int) -> Json:
     """The view of a state that is folded from the log up to `at_us`, and then forgotten."""
     outcome = engine.subject_steps(
         stream.trial,

@@ -21,6 +21,8 @@ from services.database import Database
 from services.repositories import streams
 
 FLAGSHIP = Path(__file__).parents[3] / "rules" / "protocols" / "msc-cgvhd.yaml"
+# Without its scenarios, which tests/protocols runs: they would be run again for every test here.
+YAML = FLAGSHIP.read_text().partition("\nscenarios:")[0]
 ADMIN_KEY = "admin-key-for-tests-only"
 TRIAL = "msc-cgvhd"
 SOURCE = "https://lis.example/"
@@ -112,7 +114,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def house(settings: Settings, database: Database) -> Iterator[House]:
     services = Services.build(settings)
-    protocols.create_trial(services.database, TRIAL, "live", FLAGSHIP.read_text(), "test", now_us())
+    protocols.create_trial(services.database, TRIAL, "live", YAML, "test", now_us())
     built = House(api.create_app(settings, services), services)
     for role, person in {"publisher": None, "clinician": "dr-lee", "ops": None}.items():
         _, built.keys[role] = keys.create(

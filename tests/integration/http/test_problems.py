@@ -41,7 +41,12 @@ def clinician(house):
         ("GET", "/v1/trials?cursor=%00", None, 422),
         ("GET", "/v1/trials/msc-cgvhd/subjects?q=%00", None, 422),
         ("GET", "/v1/trials/msc-cgvhd/subjects/S-1/eligibility?as_of=yesterday", None, 422),
-        ("GET", "/v1/trials/msc-cgvhd/subjects/S-1/eligibility?as_of=2026-03-02T08:15:00", None, 422),
+        (
+            "GET",
+            "/v1/trials/msc-cgvhd/subjects/S-1/eligibility?as_of=2026-03-02T08:15:00",
+            None,
+            422,
+        ),
         ("POST", "/v1/alerts/al_x/comment", b"{}", 422),
         ("POST", "/v1/alerts/al_x/comment", b'{"note": 5}', 422),
         ("POST", "/v1/alerts/al_x/comment", b'{"note": "a", "note": "b"}', 400),
@@ -60,7 +65,9 @@ def test_an_error_is_a_problem_document(clinician, method, path, body, status):
     assert {"type", "title", "request_id"} <= problem.keys()
     assert problem["request_id"] == answer.headers["X-Request-Id"]
     if status == 422:
-        assert all({"index", "pointer", "detail", "hint"} == error.keys() for error in problem["errors"])
+        assert all(
+            {"index", "pointer", "detail", "hint"} == error.keys() for error in problem["errors"]
+        )
     if status == 405:
         assert answer.headers["Allow"]
 

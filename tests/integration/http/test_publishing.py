@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from sqlalchemy import func, select
 
 from services.models import events as table
-from sqlalchemy import func, select
 
 BATCH = "application/cloudevents-batch+json"
 TEMPERATURE = {"code": "body_temperature", "value": 36.9, "unit": "Cel"}
@@ -21,9 +21,13 @@ def publisher(house):
     return house.door("publisher")
 
 
-@pytest.mark.parametrize("kind", ["application/json", "application/cloudevents+json", "application/json; charset=utf-8"])
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/cloudevents+json", "application/json; charset=utf-8"]
+)
 def test_one_event_is_accepted_and_its_status_can_be_read(house, publisher, make_event, kind):
-    answer = publisher.post("/v1/events", data=json.dumps(make_event(1, "observation", TEMPERATURE)), content_type=kind)
+    answer = publisher.post(
+        "/v1/events", data=json.dumps(make_event(1, "observation", TEMPERATURE)), content_type=kind
+    )
     assert answer.status_code == 202
     body = answer.json
     assert (body["accepted"], body["duplicates"]) == (1, 0)
@@ -43,7 +47,9 @@ def test_one_event_is_accepted_and_its_status_can_be_read(house, publisher, make
 
 def test_many_events_come_as_array_batch_or_lines(house, publisher, make_event):
     several = [make_event(number, "observation", TEMPERATURE) for number in range(6)]
-    as_array = publisher.post("/v1/events", data=json.dumps(several[:2]), content_type="application/json")
+    as_array = publisher.post(
+        "/v1/events", data=json.dumps(several[:2]), content_type="application/json"
+    )
     as_batch = publisher.post("/v1/events", data=json.dumps(several[2:4]), content_type=BATCH)
     lines = "\n".join(json.dumps(one) for one in several[4:]) + "\n\n"
     as_lines = publisher.post("/v1/events", data=lines, content_type="application/x-ndjson")
@@ -54,7 +60,9 @@ def test_many_events_come_as_array_batch_or_lines(house, publisher, make_event):
 def test_lines_of_unknown_length_are_read_as_they_come(house, publisher, make_event):
     import io
 
-    lines = "".join(json.dumps(make_event(number, "observation", TEMPERATURE)) + "\n" for number in range(500))
+    lines = "".join(
+        json.dumps(make_event(number, "observation", TEMPERATURE)) + "\n" for number in range(500)
+    )
     answer = publisher.post(
         "/v1/events",
         input_stream=io.BytesIO(lines.encode()),
@@ -94,7 +102,9 @@ def test_the_same_id_with_other_content_is_409_and_nothing_is_stored(house, publ
 WRONG = {
     "an unknown type": {"type": "horoscope"},
     "an undeclared code": {"data": {"code": "horoscope", "value": 1}},
-    "a unit that cannot be converted": {"data": {"code": "body_temperature", "value": 37, "unit": "kg"}},
+    "a unit that cannot be converted": {
+        "data": {"code": "body_temperature", "value": 37, "unit": "kg"}
+    },
     "a text for a number": {"data": {"code": "body_temperature", "value": "37", "unit": "Cel"}},
     "an impossible value": {"data": {"code": "body_temperature", "value": 370, "unit": "Cel"}},
     "a naive time": {"time": "2026-03-02T08:15:00"},
@@ -103,13 +113,17 @@ WRONG = {
     "a subject with a name": {"subject": "Kim Min-ji"},
     "no data": {"data": None},
     "an unknown key": {"data": {**TEMPERATURE, "colour": "red"}},
-    "a U+0000": {"data": {"code": "body_temperature", "value": 37, "unit": "Cel", "method": "\x00"}},
+    "a U+0000": {
+        "data": {"code": "body_temperature", "value": 37, "unit": "Cel", "method": "\x00"}
+    },
     "a U+0000 in the id": {"id": "\x00"},
 }
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_is_wrong_is_422_with_its_place_and_nothing_is_stored(house, publisher, make_event, wrong):
+def test_what_is_wrong_is_422_with_its_place_and_nothing_is_stored(
+    house, publisher, make_event, wrong
+):
     good = make_event(1, "observation", TEMPERATURE)
     bad = {**make_event(2, "observation", TEMPERATURE), **WRONG[wrong]}
     answer = publisher.post("/v1/events", json=[good, bad])
@@ -123,12 +137,20 @@ def test_what_is_wrong_is_422_with_its_place_and_nothing_is_stored(house, publis
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_leniently_the_good_ones_are_stored_and_each_has_its_status(house, publisher, make_event, wrong):
+def test_leniently_the_good_ones_are_stored_and_each_has_its_status(
+    house, publisher, make_event, wrong
+):
     good = make_event(1, "observation", TEMPERATURE)
     bad = {**make_event(2, "observation", TEMPERATURE), **WRONG[wrong]}
-    answer = publisher.post("/v1/events", json=[good, bad, good], headers={"Prefer": "handling=lenient"})
+    answer = publisher.post(
+        "/v1/events", json=[good, bad, good], headers={"Prefer": "handling=lenient"}
+    )
     assert answer.status_code == 207
-    assert [item["status"] for item in answer.json["events"]] == ["accepted", "refused", "duplicate"]
+    assert [item["status"] for item in answer.json["events"]] == [
+        "accepted",
+        "refused",
+        "duplicate",
+    ]
     assert answer.json["events"][1]["errors"]
     assert stored(house) == 1
 
@@ -149,19 +171,26 @@ MALFORMED = {
 @pytest.mark.parametrize("lenient", [False, True])
 def test_what_cannot_be_read_is_400_and_nothing_is_stored(house, publisher, how, lenient):
     headers = {"Prefer": "handling=lenient"} if lenient else {}
-    answer = publisher.post("/v1/events", data=MALFORMED[how], content_type="application/json", headers=headers)
+    answer = publisher.post(
+        "/v1/events", data=MALFORMED[how], content_type="application/json", headers=headers
+    )
     assert answer.status_code == 400
     assert stored(house) == 0
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "", "application/json; charset=utf-16"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/xml", "", "application/json; charset=utf-16"]
+)
 def test_a_content_type_that_is_not_read_is_415(publisher, kind):
     assert publisher.post("/v1/events", data=b"{}", content_type=kind).status_code == 415
 
 
 def test_a_compressed_body_is_415(publisher):
     answer = publisher.post(
-        "/v1/events", data=b"x", content_type="application/json", headers={"Content-Encoding": "gzip"}
+        "/v1/events",
+        data=b"x",
+        content_type="application/json",
+        headers={"Content-Encoding": "gzip"},
     )
     assert answer.status_code == 415
 
@@ -183,7 +212,9 @@ def test_an_unknown_trial_is_404_and_one_outside_the_keys_403(house, publisher, 
 
 
 def test_a_publisher_reads_back_its_own_events_only(house, publisher, make_event):
-    href = publisher.post("/v1/events", json=make_event(1, "observation", TEMPERATURE)).json["events"][0]["href"]
+    href = publisher.post("/v1/events", json=make_event(1, "observation", TEMPERATURE)).json[
+        "events"
+    ][0]["href"]
     assert publisher.get(href).status_code == 200
     assert house.key("publisher").get(href).status_code == 404
     assert house.door("clinician").get(href).status_code == 200
@@ -194,6 +225,14 @@ def test_an_override_needs_a_clinicians_key_and_a_waivable_criterion(house, publ
     data = {"criterion": "E7", "by": "dr-lee", "reason": "washed out"}
     assert publisher.post("/v1/events", json=make_event(1, "override", data)).status_code == 422
     clinician = house.door("clinician")
-    assert clinician.post("/v1/events", json=make_event(2, "override", {**data, "criterion": "E1"})).status_code == 422
+    assert (
+        clinician.post(
+            "/v1/events", json=make_event(2, "override", {**data, "criterion": "E1"})
+        ).status_code
+        == 422
+    )
     assert clinician.post("/v1/events", json=make_event(3, "override", data)).status_code == 202
-    assert clinician.post("/v1/events", json=make_event(4, "observation", TEMPERATURE)).status_code == 403
+    assert (
+        clinician.post("/v1/events", json=make_event(4, "observation", TEMPERATURE)).status_code
+        == 403
+    )

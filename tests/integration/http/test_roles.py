@@ -62,7 +62,9 @@ def database_url(sqlite_url):
 def test_a_role_comes_in_where_the_contract_says_and_nowhere_else(house, role):
     door = house.door(role)
     refused = {at for at in MATRIX if door.call(*at).status_code == 403}
-    assert refused == {at for at, roles in MATRIX.items() if role not in roles and roles != NOBODY_NEEDED}
+    assert refused == {
+        at for at, roles in MATRIX.items() if role not in roles and roles != NOBODY_NEEDED
+    }
 
 
 def test_without_a_key_only_the_two_probes_answer(house):
@@ -89,7 +91,9 @@ def test_an_endpoint_without_an_entry_is_refused_to_everybody(house):
         assert b"secret" not in answer.data
 
 
-@pytest.mark.parametrize("key", ["", "Bearer", "Bearer ", "Basic abc", "Bearer nonsense", "bearer \xff"])
+@pytest.mark.parametrize(
+    "key", ["", "Bearer", "Bearer ", "Basic abc", "Bearer nonsense", "bearer \xff"]
+)
 def test_what_is_no_key_is_401(house, key):
     answer = house.app.test_client().get("/v1/trials", headers={"Authorization": key})
     assert answer.status_code == 401
@@ -116,5 +120,12 @@ def test_a_trial_outside_the_keys_is_403_whether_or_not_it_exists(house):
 
 
 def test_an_unknown_trial_is_404_for_a_key_of_all_trials(house):
-    for path in ("", "/protocols", "/subjects", "/subjects/S-1", "/subjects/S-1/eligibility", "/stopping"):
+    for path in (
+        "",
+        "/protocols",
+        "/subjects",
+        "/subjects/S-1",
+        "/subjects/S-1/eligibility",
+        "/stopping",
+    ):
         assert house.door("clinician").get(f"/v1/trials/nowhere{path}").status_code == 404

@@ -16,7 +16,18 @@ def test_no_cursor_is_no_key():
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "x", "ä", "!!!!", pack(("a",)), pack((1, 2)), pack((2**63,)), pack((True,)), "bnVsbA", "e30"],
+    [
+        "",
+        "x",
+        "ä",
+        "!!!!",
+        pack(("a",)),
+        pack((1, 2)),
+        pack((2**63,)),
+        pack((True,)),
+        "bnVsbA",
+        "e30",
+    ],
 )
 def test_what_is_not_a_cursor_of_the_list_is_refused(cursor):
     with pytest.raises(Rejected):
@@ -30,4 +41,6 @@ def test_a_cursor_with_a_character_that_no_database_stores_is_refused():
 
 def test_the_last_page_has_no_next():
     assert page([1, 2], 2, lambda row: {"n": row}, lambda row: (row,))["next"] is None
-    assert unpack(page([1, 2, 3], 2, lambda row: {"n": row}, lambda row: (row,))["next"], int) == [2]
+    assert unpack(page([1, 2, 3], 2, lambda row: {"n": row}, lambda row: (row,))["next"], int) == [
+        2
+    ]
