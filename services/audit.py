@@ -91,13 +91,13 @@ def verify(db: Database, chain: str | None = None) -> list[Broken]:
 def _first_break(conn: Connection, chain: str, head: tuple[int, str] | None) -> Broken | None:
     """The first row that does not follow from the one before, or a head that is not the last."""
     n, last = 0, FIRST_HASH
-    for row in stored.chain_rows(conn, chain):
-        if row.n != n + 1:
-            return Broken(chain, n + 1, "a row is missing")
-        n, expected = row.n, chained(last, row._asdict())
-        if row.hash != expected:
-            return Broken(chain, n, "the row or one before it was changed")
-        last = expected
+    with stored.chain_rows(conn, chain) as rows:
+        for row in rows:
+            if row.n != n + 1:
+                return Broken(chain, n + 1, "a row is missing")
+            n, last = row.n, chained(last, row._asdict())
+            if row.hash != last:
+                return Broken(chain, n, "the row or one before it was changed")
     if head != (n, last):
         return Broken(chain, n, "rows at the end are missing, or the head was changed")
     return None

@@ -6,6 +6,7 @@ Who comes in: services.audit. Who goes out: the store.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -44,10 +45,12 @@ def heads(conn: Connection) -> dict[str, tuple[int, str]]:
     return {row.chain: (row.n, row.hash) for row in conn.execute(select(audit_heads))}
 
 
-def chain_rows(conn: Connection, chain: str) -> Iterator[AuditRow]:
-    """A chain's rows in order, a thousand in memory at a time."""
+@contextmanager
+def chain_rows(conn: Connection, chain: str) -> Iterator[Iterator[AuditRow]]:
+    """A chain's rows in order, a thousand in memory at a time; the cursor ends with the block."""
     query = select(audit).where(audit.c.chain == chain).order_by(audit.c.n)
-    yield from conn.execute(query.execution_options(yield_per=1000))
+    with conn.execute(query.execution_options(yield_per=1000)) as rows:
+        yield iter(rows)
 
 
 def chains(conn: Connection) -> set[str]:

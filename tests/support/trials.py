@@ -50,6 +50,11 @@ def make_trial(
     return trial
 
 
+def replace_version(version: str) -> str:
+    """The small protocol as another version."""
+    return SMALL_PROTOCOL.replace('version: "1.0"', f'version: "{version}"')
+
+
 def event(**changes: Any) -> dict[str, Any]:
     """A temperature of subject S-001, with an id of its own unless given; None leaves one out."""
     whole: dict[str, Any] = {
