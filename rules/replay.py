@@ -5,13 +5,14 @@ Who comes in: scenarios, `vigil evaluate`, `vigil replay`, `?as_of`. Who goes ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rules.events import Contribution, Event, FindingChange, Outcome, StepResult
 from rules.step import Engine
 from rules.terms import Change, EventType
 
+CONTRIBUTION_SOURCE = "vigil:contribution"
 ENDED = frozenset({Change.CLEARED, Change.SUPERSEDED})
 
 
@@ -62,12 +63,8 @@ def replay_trial(
     trial: str,
     logs: Mapping[str, Sequence[Event]],
     until_us: int | None = None,
-    contribution_id: Callable[[str, int, int, str, str], str] | None = None,
 ) -> Replayed:
-    """Every subject, then the trial's stream over their contributions in order of `at`.
-
-    `contribution_id(subject, n, due_us, rule, unit)` names a contribution's event.
-    """
+    """Every subject, then the trial's stream over their contributions in order of `at`."""
     subjects = {
         subject: replay_subject(engine, trial, subject, log, until_us)
         for subject, log in sorted(logs.items())
@@ -79,17 +76,10 @@ def replay_trial(
             for result in outcome.results
             for contribution in result.contributions
         ),
-        key=lambda item: (item[1].at_us, item[1].subject, item[0].n, item[0].due_us),
+        key=lambda item: (item[1].at_us, contribution_name(*item)),
     )
-    name = contribution_id or (lambda *parts: ":".join(str(part) for part in parts))
     events = [
-        contribution_event(
-            n,
-            contribution,
-            name(
-                contribution.subject, result.n, result.due_us, contribution.rule, contribution.unit
-            ),
-        )
+        contribution_event(n, contribution, contribution_name(result, contribution))
         for n, (result, contribution) in enumerate(told, start=1)
     ]
     return Replayed(
@@ -97,12 +87,18 @@ def replay_trial(
     )
 
 
+def contribution_name(result: StepResult, contribution: Contribution) -> str:
+    """The id of a contribution's event within its trial; sorts by subject, number, due instant."""
+    parts = f"{result.n:010d}:{result.due_us:020d}:{contribution.rule}:{contribution.unit}"
+    return f"{contribution.subject}:{parts}"
+
+
 def contribution_event(n: int, contribution: Contribution, name: str) -> Event:
     """A contribution as an event of the trial's stream."""
     return Event(
         n=n,
         event=name,
-        source="vigil",
+        source=CONTRIBUTION_SOURCE,
         id=name,
         type=EventType.CONTRIBUTION.value,
         time_us=contribution.since_us,

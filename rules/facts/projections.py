@@ -41,13 +41,17 @@ class Reading(NamedTuple):
 
 UNKNOWN = Reading(None)
 Projection = Callable[[Timeline, int | None, int], Reading]
+Alike = Callable[[int, int], bool]  # whether no condition tells the whole numbers from..to apart
 
 
-def project(spec: FactSpec, calendar: Calendar) -> Projection:
-    """Compile one fact: (timeline, as_of_us, now_us) -> reading. Raises LogNeeded when called."""
+def project(spec: FactSpec, calendar: Calendar, alike: Alike | None = None) -> Projection:
+    """Compile one fact: (timeline, as_of_us, now_us) -> reading. Raises LogNeeded when called.
+
+    With `alike` an uncertain age counts as known where no condition could tell the difference.
+    """
     key = source_key(spec)
     if spec.take == "completed_years":
-        return _age(key, calendar)
+        return _age(key, calendar, alike)
     if asks_for_spans(spec):
         return _touching(key, spec, calendar)
     if spec.take in {"min", "max", "any"}:
@@ -112,7 +116,7 @@ def _valid(record: Record, at_us: int, *, live: bool) -> Reading:
     return _read(record, expires if live else FOREVER)
 
 
-def _age(key: str, calendar: Calendar) -> Projection:
+def _age(key: str, calendar: Calendar, alike: Alike | None) -> Projection:
     def read(timeline: Timeline, as_of_us: int | None, now_us: int) -> Reading:
         held = timeline.records.get(key)
         if not held or held[-1][VALUE] is None:
@@ -123,9 +127,11 @@ def _age(key: str, calendar: Calendar) -> Projection:
         until = FOREVER
         if as_of_us is None:
             until = calendar.midnight(min(next_birthday(born, on) for born in _born(record[VALUE])))
-        if youngest != oldest or youngest < 0:
-            return _unsure(record, "birth date is partial", until)
-        return Reading(youngest, record[START], record[EVENT], None, until)
+        if youngest == oldest >= 0:
+            return Reading(youngest, record[START], record[EVENT], None, until)
+        if youngest >= 0 and alike is not None and alike(youngest, oldest):
+            return Reading(youngest, record[START], record[EVENT], "birth date is partial", until)
+        return _unsure(record, "birth date is partial", until)
 
     return read
 
@@ -170,17 +176,19 @@ def _extreme(key: str, spec: FactSpec, calendar: Calendar) -> Projection:
                 break
             if record[END] < edge:
                 continue
-            if as_of_us is None:
-                until = min(until, _leaves(calendar, spec, record, now_us))
             if record[START] < edge or (as_of_us is not None and record[END] > as_of_us):
                 doubtful.append(record)
             elif spec.take == "any" or record[VALUE] is not None:
                 best = record if best is None or _beats(spec.take, record, best) else best
-        for record in doubtful:
-            if record[VALUE] is not None or spec.take == "any":
-                if best is None or _rank(record) != _rank(best) and _beats(spec.take, record, best):
-                    return _unsure(record, "date only", until)
-        return UNKNOWN._replace(until_us=until) if best is None else _read(best, until)
+        if as_of_us is None and best is not None:
+            until = window_exit(calendar, spec.window, best[START])
+        doubt = [record for record in doubtful if _overturns(spec.take, record, best)]
+        if as_of_us is None:
+            leaving = [window_exit(calendar, spec.window, record[END]) for record in doubt]
+            until = min([until, *leaving])
+        if doubt:
+            return _unsure(doubt[-1], "date only", until)
+        return UNKNOWN if best is None else _read(best, until)
 
     return read
 
@@ -192,9 +200,11 @@ def _held(timeline: Timeline, key: str, as_of_us: int | None) -> list[Record]:
     return timeline.complete(key, as_of_us)
 
 
-def _leaves(calendar: Calendar, spec: FactSpec, record: Record, now_us: int) -> int:
-    exits = (window_exit(calendar, spec.window, record[end]) for end in (START, END))
-    return min((instant for instant in exits if instant > now_us), default=FOREVER)
+def _overturns(take: str, record: Record, best: Record | None) -> bool:
+    """Whether a record that may lie outside would change the answer if it lay inside."""
+    if record[VALUE] is None and take != "any":
+        return False
+    return best is None or (_rank(record) != _rank(best) and _beats(take, record, best))
 
 
 def _beats(take: str, record: Record, best: Record) -> bool:

@@ -141,7 +141,7 @@ class Reader:
         if event.type == EventType.DEMOGRAPHICS.value:
             codes: tuple[Any, ...] = tuple(code for code in self._fields if data.get(code))
         else:
-            codes = (data.get("document" if event.type == "consent" else "code"),)
+            codes = _documents(data) if event.type == "consent" else (data.get("code"),)
         for code in codes:
             for source in self._routes.get((event.type, code), ()):
                 if source.given_by is None or source.given_by == data.get("given_by"):
@@ -173,6 +173,14 @@ class Reader:
                 high = max(low, min(high, known_us))
             result += [low, high]
         return result
+
+
+def _documents(data: Mapping[str, object]) -> tuple[Any, ...]:
+    """The consents an event tells of: a guardian's, whichever of its two names it is given."""
+    document = data.get("document")
+    if document == "informed_consent" and data.get("given_by") == "guardian":
+        return document, "guardian_consent"
+    return (document,)
 
 
 def _value(source: Source, data: Mapping[str, object]) -> tuple[Scalar | None, str | None]:

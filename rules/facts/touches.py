@@ -145,8 +145,9 @@ def ask(
     definite: Touch | None = None
     uncertain: Touch | None = None
     until = FOREVER
+    doubtful = FOREVER
     for touch in found:
-        until = min(until, _until(calendar, window, touch, now_us))
+        until = min(until, _enters(calendar, touch, now_us))
         if touch.from_lo > top or touch.to_hi < edge or _later(touch, as_of_us):
             continue
         if touch.sure and touch.from_hi <= top and touch.to_lo >= edge:
@@ -154,10 +155,12 @@ def ask(
                 definite = touch
         else:
             uncertain = touch
+            doubtful = min(doubtful, _settles(calendar, window, touch, now_us))
     if definite is not None:
-        return Answer(True, definite.record, until)
+        leaves = window_exit(calendar, window, definite.to_lo)
+        return Answer(True, definite.record, min(until, leaves))
     if uncertain is not None:
-        return Answer(None, uncertain.record, until)
+        return Answer(None, uncertain.record, min(until, doubtful))
     return Answer(False, None, until)
 
 
@@ -189,10 +192,16 @@ def _later(touch: Touch, as_of_us: int) -> bool:
     return touch.from_lo == touch.from_hi and touch.from_lo > as_of_us
 
 
-def _until(calendar: Calendar, window: Window | None, touch: Touch, now_us: int) -> int:
-    """The next instant after `now_us` at which this touch alone could change the answer."""
-    instants = [window_exit(calendar, window, end) for end in {touch.to_lo, touch.to_hi}]
-    for start in {touch.from_lo, touch.from_hi}:
+def _settles(calendar: Calendar, window: Window | None, touch: Touch, now_us: int) -> int:
+    """The next instant at which an uncertain touch is out of the window, or less uncertain."""
+    exits = (window_exit(calendar, window, end) for end in (touch.to_lo, touch.to_hi))
+    return min((instant for instant in exits if instant > now_us), default=FOREVER)
+
+
+def _enters(calendar: Calendar, touch: Touch, now_us: int) -> int:
+    """The next instant at which the present reaches one of its beginnings."""
+    instants: list[int] = []
+    for start in (touch.from_lo, touch.from_hi):
         if now_us < start < FOREVER:
             instants += [start, calendar.midnight(calendar.day(start))]
     return min((instant for instant in instants if instant > now_us), default=FOREVER)
