@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from services.supervisor.lifeline import bound_to
 
@@ -33,6 +34,8 @@ class Plan:
     cwd: Path
     descriptors: tuple[int, ...] = ()
     keep: bool = True
+    chatty: bool = False  # its standard output is for the person; others' is dropped
+    log: Path | None = None  # where its standard error goes; None: to ours
 
 
 @dataclass
@@ -50,11 +53,18 @@ class Child:
     def start(self) -> None:
         """Start it now. Raises OSError where there is no such program."""
         self._started = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            log = None if self.plan.log is None else stack.enter_context(self.plan.log.open("ab"))
+            self._start(log)
+
+    def _start(self, log: IO[bytes] | None) -> None:
         self.process = subprocess.Popen(
             list(self.plan.command),
             env=dict(self.plan.env),
             cwd=self.plan.cwd,
             stdin=subprocess.DEVNULL,
+            stdout=None if self.plan.chatty else subprocess.DEVNULL,
+            stderr=log,
             pass_fds=self.plan.descriptors,
             process_group=0,
             umask=0o077,  # subjects' data and keys are nobody else's to read

@@ -6,18 +6,26 @@ did, handed on as variables, and run in the data directory, where no file can sh
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from services.config import Settings
 from services.supervisor.children import Plan
 
+_OWN = {
+    # No file of the directory we stand in can pose as a module.
+    "PYTHONSAFEPATH": "1",
+    # Celery warns root at every start; who runs us as root has been told so by others.
+    "PYTHONWARNINGS": "ignore::RuntimeWarning:celery.platforms",
+}
 
-def environment(settings: Settings, more: Mapping[str, str] | None = None) -> dict[str, str]:
+
+def environment(settings: Settings) -> dict[str, str]:
     """Ours without its VIGIL_*, then the settings as they were read."""
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("VIGIL_")}
-    return {**inherited, "PYTHONSAFEPATH": "1", **settings.as_env(), **(more or {})}
+    return {**inherited, **_OWN, **settings.as_env()}
 
 
 def python(name: str, settings: Settings, *arguments: str) -> Plan:
@@ -37,7 +45,7 @@ def api(settings: Settings, descriptor: int) -> Plan:
     configuration = "python:services.supervisor.gunicorn_settings"
     arguments = ("-m", "gunicorn", "-c", configuration, "--bind", f"fd://{descriptor}")
     plan = python("api", settings, *arguments, "api:create_app()")
-    return Plan(plan.name, plan.command, plan.env, plan.cwd, descriptors=(descriptor,))
+    return dataclasses.replace(plan, descriptors=(descriptor,))
 
 
 def workers(settings: Settings) -> Iterator[Plan]:
@@ -53,4 +61,4 @@ def demo(settings: Settings, url: str, descriptor: int) -> Plan:
     """The story and its receiver; it is told once, so nobody starts it again."""
     arguments = ("-m", "services.demo", url, str(descriptor))
     plan = python("demo", settings, *arguments)
-    return Plan(plan.name, plan.command, plan.env, plan.cwd, (descriptor,), keep=False)
+    return dataclasses.replace(plan, descriptors=(descriptor,), keep=False, chatty=True)

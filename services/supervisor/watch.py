@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from services.config import Settings
 from services.errors import ServiceError
 from services.supervisor import premises, roles
-from services.supervisor.children import Child, stop
+from services.supervisor.children import Child, Plan, stop
 from services.supervisor.embedded import EmbeddedBroker
 
 TICK_S = 0.1
@@ -150,9 +150,15 @@ class _Supervisor:
             url = premises.url_of(self.server)
             plans.append(roles.demo(self.settings, url, receiver.fileno()))
         for plan in plans:
-            child = Child(plan)
+            child = Child(self._logged(plan))
             self.children.append(child)
             child.start()
+
+    def _logged(self, plan: Plan) -> Plan:
+        """During a show the machines' log goes to a file, so that a person can follow the show."""
+        if not self.demo or plan.chatty:
+            return plan
+        return dataclasses.replace(plan, log=self.settings.data / "vigil.log")
 
     def _prepare(self) -> bool:
         """Migrations, trials, keys, in a process of their own; False if we are to stop."""
