@@ -18,7 +18,7 @@ from services import ids
 from services.clock import iso
 from services.repositories.alerts import AlertRow
 from services.repositories.streams import TRIAL_SUBJECT
-from services.telling import Ledger
+from services.telling import Ledger, Rows
 
 _RESOLVED = "resolved"
 
@@ -52,9 +52,14 @@ def apply(conn: Connection, places: Iterable[Place], now_us: int) -> Applied:
         return Applied()
     ledger, applied = Ledger(conn, wanted, now_us), Applied()
     for place in telling:
-        _Stream(ledger, place, applied).walk()
+        walk(ledger, place, applied)
     applied.changes = ledger.write()
     return applied
+
+
+def walk(rows: Rows, place: Place, applied: Applied) -> None:
+    """Put one stream's changes into `rows`; replay does it without a store."""
+    _Stream(rows, place, applied).walk()
 
 
 def alert_of(trial: str, subject: str, change: FindingChange) -> str:
@@ -71,7 +76,7 @@ def _named(place: Place) -> Iterable[str]:
 class _Stream:
     """One stream's changes on their way into the ledger."""
 
-    def __init__(self, ledger: Ledger, place: Place, applied: Applied) -> None:
+    def __init__(self, ledger: Rows, place: Place, applied: Applied) -> None:
         self.ledger, self.place, self.applied = ledger, place, applied
 
     def walk(self) -> None:

@@ -25,13 +25,34 @@ _ALSO_SAFETY = frozenset({HELD_RULE})
 _SUPERSEDED = "superseded"
 
 
-class Ledger:
+class Rows:
+    """Alerts while they change, in memory."""
+
+    def __init__(self, rows: dict[str, AlertRow]) -> None:
+        """`rows` are those that exist, by id."""
+        self.rows = rows
+
+    def say(
+        self,
+        row: AlertRow,
+        kind: str,
+        at_us: int,
+        *,
+        by: str | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Note that `row`, as it is now, was `kind` (opened, updated, ...)."""
+        self.rows[row["id"]] = row
+        row["changes"] += 1
+
+
+class Ledger(Rows):
     """Collects the changes of one transaction, then writes them in five statements or fewer."""
 
     def __init__(self, conn: Connection, wanted: Collection[str], now_us: int) -> None:
         """Lock those of the alerts `wanted` that exist; `now_us` is the wall clock."""
+        super().__init__(alerts.locked(conn, wanted) if wanted else {})
         self.conn, self.now_us = conn, now_us
-        self.rows = alerts.locked(conn, wanted) if wanted else {}
         self._stored = frozenset(self.rows)
         self._log: list[dict[str, Any]] = []
         self._abouts: list[tuple[AlertRow, str, int]] = []  # as it was then, kind, change
@@ -45,9 +66,8 @@ class Ledger:
         by: str | None = None,
         note: str | None = None,
     ) -> None:
-        """Write down that `row`, as it is now, was `kind` (opened, updated, ...)."""
-        self.rows[row["id"]] = row
-        row["changes"] += 1
+        """Freeze `row` as it is now, for the log and for those who are told."""
+        super().say(row, kind, at_us, by=by, note=note)
         entry = {"alert": row["id"], "change": row["changes"], "kind": kind, "at_us": at_us}
         body = orjson.dumps(alerts.as_contract(row)).decode()
         self._log.append({**entry, "by": by, "note": note, "body": body})

@@ -61,9 +61,10 @@ def _commit(db: Database, thoughts: Sequence[Thought], now_us: int) -> Committed
 
 def _advance(conn: Connection, thought: Thought, done: Committed) -> bool:
     work, outcome = thought.work, thought.outcome
+    # An event that came in meanwhile may belong before an instant that was passed.
+    alone = thought.passed_us is not None and work.complete
     values = {"done_n": work.last_n} | _site(work.events)
-    values |= _state(work.head, work.version, outcome, thought.passed_us)
-    alone = thought.passed_us is not None
+    values |= _state(work.head, work.version, outcome, thought.passed_us if alone else None)
     next_n = steps.advance(conn, work.head, values, alone=alone)
     if next_n is None:
         done.again.append(work.head.id)

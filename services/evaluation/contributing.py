@@ -134,6 +134,6 @@ def _reached(conn: Connection, trial: trials.TrialRow) -> int:
 
     At the clock's own instant more may come, unless the clock was advanced there.
     """
-    reached_us = max(trial.clock_us - 1, trial.advanced_us)
+    reached_us: int = max(trial.clock_us - 1, trial.advanced_us)
     behind_us = waiting.behind(conn, trial.id)
     return reached_us if behind_us is None else min(reached_us, behind_us - 1)

@@ -5,7 +5,7 @@ Who comes in: the loop. Who goes out: the store, read in one snapshot with nothi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -39,6 +39,11 @@ class Work:
     until_us: int | None  # how far time may pass after the last event; None: not at all
     suspect: bool  # attempts must be counted before they are made
     careful: bool  # after a failure: alone, and one event at a time
+
+    @property
+    def complete(self) -> bool:
+        """Whether no more events were there when it was read."""
+        return bool(self.last_n == self.head.next_n)
 
     @property
     def is_trial(self) -> bool:
@@ -111,25 +116,44 @@ def _affordable(heads: list[Head]) -> list[Head]:
 
 
 def _work(conn: Connection, head: Head, waiting: steps.Waiting | None, now_us: int) -> Work | None:
-    some = waiting.events if waiting else ()
-    version = None if _is_newer(head) else _version(conn, head, some)
+    pending = waiting.events if waiting else ()
+    version = None if _is_newer(head) else version_of(conn, head, pending)
     if version is None:
         return None
-    some = _same_version(some)
-    last_n = some[-1].n if some else head.done_n
+    some, until_us = _span(head, pending, _clock(head, now_us))
+    if not some and head.state is not None:
+        version = head.protocol_version
     excluded = steps.discarded(conn, head.id) if head.discards else frozenset()
-    complete = last_n == head.next_n
     since_us = waiting.stored_us if waiting else now_us - GRACE_US
     return Work(
         head=head,
         version=version,
         events=tuple(without(some, excluded)),
         excluded=excluded,
-        last_n=last_n,
-        until_us=_clock(head, now_us) if complete else None,
+        last_n=some[-1].n if some else head.done_n,
+        until_us=until_us,
         suspect=not 0 <= now_us - since_us < GRACE_US or head.attempts > 0,
         careful=_is_careful(head),
     )
+
+
+def _span(
+    head: Head, pending: tuple[rules.Event, ...], clock_us: int
+) -> tuple[tuple[rules.Event, ...], int | None]:
+    """The events that one protocol version folds, and how far time passes under it after them.
+
+    What falls due before an activation is judged by the version before it, whoever looks when.
+    """
+    if not pending:
+        return (), clock_us
+    first = pending[0]
+    passed = head.next_due_us is not None and head.next_due_us <= first.received_us
+    if first.type == rules.EventType.ACTIVATION and passed and head.state is not None:
+        return (), first.received_us
+    for place, event in enumerate(pending[1:], 1):
+        if event.type == rules.EventType.ACTIVATION:
+            return pending[:place], event.received_us
+    return pending, clock_us if pending[-1].n == head.next_n else None
 
 
 def _is_newer(head: Head) -> bool:
@@ -140,7 +164,7 @@ def _is_newer(head: Head) -> bool:
     return newer
 
 
-def _version(conn: Connection, head: Head, some: tuple[rules.Event, ...]) -> str | None:
+def version_of(conn: Connection, head: Head, some: Sequence[rules.Event]) -> str | None:
     """The protocol version for these events: it changes only at an activation in the log.
 
     A stream begins with what was in force when its first event was stored. None: there was none.
@@ -150,14 +174,6 @@ def _version(conn: Connection, head: Head, some: tuple[rules.Event, ...]) -> str
     if head.protocol_version is not None:
         return str(head.protocol_version)
     return steps.first_version(conn, head.trial, head.id)
-
-
-def _same_version(some: tuple[rules.Event, ...]) -> tuple[rules.Event, ...]:
-    """The events up to the next activation."""
-    for place, event in enumerate(some[1:], 1):
-        if event.type == rules.EventType.ACTIVATION:
-            return some[:place]
-    return some
 
 
 def without(some: Iterable[rules.Event], excluded: frozenset[str]) -> list[rules.Event]:

@@ -232,7 +232,11 @@ def first_version(conn: Connection, trial: str, stream_id: int) -> str | None:
     since = protocol_versions.c.effective_from_us
     query = (
         select(protocol_versions.c.version)
-        .where(protocol_versions.c.trial == trial, since.is_not(None))
+        .where(
+            protocol_versions.c.trial == trial,
+            protocol_versions.c.status.in_(("active", "retired")),
+            since.is_not(None),
+        )
         .order_by(since > stored.scalar_subquery(), since.desc())
         .limit(1)
     )

@@ -51,3 +51,8 @@ def take(conn: Connection, trial: str, until_us: int) -> list[Row[*tuple[Any, ..
     if rows:
         conn.execute(delete(waiting).where(wanted))
     return rows
+
+
+def of_trial(conn: Connection, trial: str) -> list[Row[*tuple[Any, ...]]]:
+    """Everything that waits in a trial."""
+    return list(conn.execute(select(waiting).where(waiting.c.trial == trial)))
