@@ -7,12 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from rules.assessment import compile_condition, names_in
 from rules.facts.calendar import Calendar
-from rules.facts.projections import project
+from rules.facts.projections import Alike, project
 from rules.facts.timeline import Reader, source_key
-from rules.model import AlertRule, FactSpec
+from rules.model import (
+    AlertRule,
+    And,
+    Compare,
+    Condition,
+    Const,
+    Definition,
+    FactSpec,
+    Has,
+    In,
+    Not,
+    Or,
+)
 from rules.protocol import Protocol
 from rules.terms import Scope, Verdict
 
@@ -47,7 +60,10 @@ class Plan:
         self.calendar = Calendar(definition.time_zone)
         self.reader = Reader(definition, self.calendar)
         self.specs = definition.facts
-        self.read = {name: project(spec, self.calendar) for name, spec in self.specs.items()}
+        self.read = {
+            name: project(spec, self.calendar, _alike(definition, name))
+            for name, spec in self.specs.items()
+        }
         self.age = next((n for n, s in self.specs.items() if s.take == "completed_years"), None)
         self.criteria = tuple(item.id for item in definition.criteria)
         used = names_in(*(part for c in definition.criteria for part in (c.applicable_if, c.when)))
@@ -99,6 +115,39 @@ class Plan:
     def codes(self, verdicts: Iterable[Verdict]) -> str:
         """One letter a criterion: small, and easily compared."""
         return "".join(LETTERS[verdict] for verdict in verdicts)
+
+
+def _alike(definition: Definition, name: str) -> Alike:
+    """Whether no condition of the protocol tells these ages apart.
+
+    Born in 1980, somebody is 45 or 46; where every limit lies elsewhere, that is known enough.
+    """
+    conditions = [part for item in definition.criteria for part in (item.when, item.applicable_if)]
+    conditions += [rule.when for rule in definition.rules]
+    asked = [
+        (leaf.fact, compile_condition(leaf))
+        for condition in conditions
+        for leaf in _comparisons(condition)
+        if leaf.fact in (name, "age_years_at_enrolment")
+    ]
+
+    @lru_cache(maxsize=512)
+    def alike(low: int, high: int) -> bool:
+        ages = range(low, high + 1)
+        return all(len({answer({fact: age}) for age in ages}) == 1 for fact, answer in asked)
+
+    return alike
+
+
+def _comparisons(condition: Condition) -> Iterable[Compare | In]:
+    """Every comparison with a constant that stands in a condition."""
+    if isinstance(condition, And | Or):
+        for part in condition.parts:
+            yield from _comparisons(part)
+    elif isinstance(condition, Not):
+        yield from _comparisons(condition.part)
+    elif not isinstance(condition, Const | Has):
+        yield condition
 
 
 def _mentioned(rule: AlertRule) -> tuple[str, ...]:

@@ -26,11 +26,12 @@ def check_scenarios(protocol: Protocol, engine: Engine | None = None) -> list[Co
     engine = engine or Engine(protocol)
     complaints: list[Complaint] = []
     for scenario in protocol.definition.scenarios:
-        complaints += _check(engine, scenario)
+        complaints += check_scenario(engine, scenario)
     return complaints
 
 
-def _check(engine: Engine, scenario: Scenario) -> list[Complaint]:
+def check_scenario(engine: Engine, scenario: Scenario) -> list[Complaint]:
+    """Run one scenario; a complaint for each expectation that does not hold."""
     file = engine.protocol.definition.file
     what = f"the scenario `{scenario.name}`"
     logs, complaints = _logs(engine.protocol, scenario, file, what)
@@ -103,7 +104,10 @@ def _received(row: Mapping[str, Any]) -> int:
 
 def _differences(engine: Engine, logs: Logs, expected: Expected) -> list[str]:
     """What is otherwise than expected, once everything received by `at` is judged at `at`."""
-    at_us = None if expected.at is None else to_us(datetime.fromisoformat(expected.at))
+    received = [event.received_us for log in logs.values() for event in log]
+    at_us = max(received, default=None)
+    if expected.at is not None:
+        at_us = to_us(datetime.fromisoformat(expected.at))
     known = {
         subject: [event for event in log if at_us is None or event.received_us <= at_us]
         for subject, log in logs.items()

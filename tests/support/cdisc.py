@@ -44,6 +44,7 @@ CAUSALITY = {
 OUTCOME = {
     "FATAL": "fatal", "RECOVERED/RESOLVED": "resolved", "NOT RECOVERED/NOT RESOLVED": "not_resolved",
 }  # fmt: skip
+HALFWAY = 150
 SEX = {"F": "female", "M": "male"}
 
 Row = dict[str, str]
@@ -192,6 +193,12 @@ def expected(folder: Path = REALDATA) -> Counts:
         _count_adverse_event(counts[row["USUBJID"]], row)
     _count_vital_signs(counts, table("vs", folder))
     return {subject: dict(rules) for subject, rules in counts.items() if rules}
+
+
+def expected_of_the_trial(folder: Path = REALDATA) -> dict[str, Count]:
+    """The alerts that are about no single subject."""
+    enrolled = sum(bool(row["RFSTDTC"]) for row in table("dm", folder))
+    return {"ACC-HALFWAY": Count(opened=1, open=1)} if enrolled >= HALFWAY else {}
 
 
 def _add(count: Count, *, stays: bool = True) -> None:
