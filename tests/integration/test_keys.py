@@ -11,6 +11,7 @@ from sqlalchemy import text
 from services import audit, ids, keys, protocols
 from services.database import Database
 from services.errors import Conflict, NotFound, Rejected, Unauthenticated
+from services.repositories import audit as audit_rows
 from services.repositories import events, streams, trials
 from services.repositories import protocols as versions
 from tests.support.trials import NOW_US, SMALL_PROTOCOL, event, make_trial, replace_version
@@ -151,7 +152,7 @@ def test_writers_at_once_make_one_chain(database: Database) -> None:
         thread.join()
     assert audit.verify(database) == []
     with database.reading() as conn:
-        assert len(audit.stored.latest(conn, audit.ADMIN, None, 100)) == 40
+        assert len(audit_rows.latest(conn, audit.ADMIN, None, 100)) == 40
 
 
 # --- protocols ----------------------------------------------------------------------------------
@@ -249,7 +250,7 @@ def test_what_changes_a_trial_is_audited(database: Database) -> None:
     protocols.add_version(database, "small", replace_version("2.0"), "t", NOW_US)
     activate(database, "2.0")
     with database.reading() as conn:
-        actions = [row.action for row in audit.stored.latest(conn, audit.ADMIN, None, 9)]
+        actions = [row.action for row in audit_rows.latest(conn, audit.ADMIN, None, 9)]
     assert sorted(actions) == [
         "protocol.activated", "protocol.drafted", "protocol.drafted", "trial.created",
     ]  # fmt: skip
