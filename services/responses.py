@@ -96,4 +96,4 @@ def _changes(
 def _said_last(conn: Connection, alert: str, by: str, note: str | None) -> bool:
     """Whether the last entry of the history is this very note: a request that came twice."""
     last = alerts.history(conn, alert)[-1]
-    return last.by == by and last.note == note
+    return bool(last.by == by and last.note == note)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import orjson
 from flask import Request
@@ -21,7 +21,8 @@ from services.errors import Malformed, Problem, Rejected, UnsupportedContent
 class StrictParser(FlaskParser):
     """webargs' parser with strict JSON, unknown query parameters refused, and our errors."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar = {
+    # webargs declares it so, though it is a constant.
+    DEFAULT_UNKNOWN_BY_LOCATION = {  # noqa: RUF012
         **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
         "query": RAISE,
     }

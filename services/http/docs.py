@@ -24,8 +24,7 @@ def openapi() -> Response:
 
 
 @blueprint.route("/docs")
-@blueprint.answers(200, None)
-@blueprint.doc(responses={"200": {"content": {"text/html": {"schema": {"type": "string"}}}}})
+@blueprint.answers(200, {"type": "string"}, content_type="text/html")
 def page() -> Response:
     """The same for people; works without internet access and without scripts."""
     return Response(

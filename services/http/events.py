@@ -57,7 +57,7 @@ def publish() -> Response:
     """
     services = parts()
     lenient = "handling=lenient" in request.headers.get("Prefer", "").replace(" ", "").lower()
-    parsed = validation.read_events(_body(), request.content_type or "", request.headers)
+    parsed = validation.read_events(_body(), request.content_type or "", dict(request.headers))
     receipt = intake.publish(
         services.database, parsed, caller(), now_us(), lenient=lenient, transact=transact()
     )

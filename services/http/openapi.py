@@ -45,7 +45,12 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # the package h
     ARGUMENTS_PARSER = StrictParser()
 
     def answers(
-        self, status: int, schema: type[Schema] | Schema | None, *errors: int, public: bool = False
+        self,
+        status: int,
+        schema: type[Schema] | dict[str, str] | None,
+        *errors: int,
+        public: bool = False,
+        content_type: str = "application/json",
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Declare the good answer and the errors; what is declared is checked by a test."""
 
@@ -54,7 +59,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # the package h
                 view = self.alt_response(code, HTTPStatus(code).name)(view)
             if public:
                 view = self.doc(security=[])(view)
-            answered: Callable[P, R] = self.response(status, schema)(view)
+            shown = self.response(status, schema, content_type=content_type)
+            answered: Callable[P, R] = shown(view)
             return answered
 
         return decorate

@@ -7,7 +7,7 @@ built by services/reading in these shapes and not dumped again; a test holds the
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate
 
@@ -33,7 +33,7 @@ LARGEST = 2**53
 class Instant(fields.Field[int]):
     """A time with an offset, as integer microseconds since 1970."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
+    default_error_messages = {  # noqa: RUF012 - marshmallow declares it so
         "invalid": "must be a time with an offset, e.g. 2026-03-02T08:15:00+09:00"
     }
 
@@ -202,7 +202,7 @@ class Reason(Schema):
 class OptionalReason(Schema):
     """Why, if there is something to say."""
 
-    reason = short(2000, load_default="")
+    reason = short(2000, least=0, load_default="")
 
 
 class Note(Schema):

@@ -3,7 +3,9 @@
 import pytest
 from sqlalchemy import select
 
+from services import audit
 from services.models import alert_log
+from services.models import audit as trail
 
 GRADE_3 = {
     "ae": "AE-1",
@@ -153,9 +155,6 @@ def test_an_alert_of_another_trial_does_not_exist_for_the_key(house, alert):
 
 
 def test_every_change_by_a_person_is_in_the_audit(house, clinician, alert):
-    from services import audit
-    from services.models import audit as trail
-
     clinician.post(f"/v1/alerts/{alert['id']}/acknowledge", json={"note": "seen"})
     with house.services.database.reading() as conn:
         actions = {(row.actor, row.action) for row in conn.execute(select(trail))}

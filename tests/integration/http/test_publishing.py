@@ -1,5 +1,6 @@
 """Publishing over HTTP: contract §2, on both stores."""
 
+import io
 import json
 
 import pytest
@@ -58,8 +59,6 @@ def test_many_events_come_as_array_batch_or_lines(house, publisher, make_event):
 
 
 def test_lines_of_unknown_length_are_read_as_they_come(house, publisher, make_event):
-    import io
-
     lines = "".join(
         json.dumps(make_event(number, "observation", TEMPERATURE)) + "\n" for number in range(500)
     )

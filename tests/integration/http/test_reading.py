@@ -156,10 +156,13 @@ def test_subjects_are_found_by_status_and_part_of_the_name(house, clinician, mak
         make_event(2, "observation", TEMPERATURE, subject="KR-B_2"),
     )
     house.evaluate()
-    found = lambda **query: [
-        item["subject"]
-        for item in clinician.get(f"{TRIAL}/subjects", query_string=query).json["items"]
-    ]
+
+    def found(**query):
+        return [
+            item["subject"]
+            for item in clinician.get(f"{TRIAL}/subjects", query_string=query).json["items"]
+        ]
+
     assert found(status="screened") == ["KR-A.1"]
     assert found(q="r-b") == ["KR-B_2"]
     assert found(q="_") == ["KR-B_2"]

@@ -2,6 +2,8 @@
 
 import pytest
 
+from services import keys
+from services.clock import now_us
 from services.http import auth
 
 NOBODY_NEEDED = "public"
@@ -100,9 +102,6 @@ def test_what_is_no_key_is_401(house, key):
 
 
 def test_a_revoked_key_is_401_at_once(house):
-    from services import keys
-    from services.clock import now_us
-
     made, secret = keys.create(house.services.database, role="ops", by="test", now_us=now_us())
     headers = {"Authorization": f"Bearer {secret}"}
     assert house.app.test_client().get("/v1/trials", headers=headers).status_code == 200
