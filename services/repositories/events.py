@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 import rules
 from services.models import events
 from services.repositories import streams
-from services.repositories.among import among
+from services.repositories.among import by_dialect, wanted
 
 # Events that the service makes itself come from here; publishers may not use such a source.
 SERVICE_SOURCE = "vigil:service"
@@ -54,6 +54,11 @@ _ARRAYS = ", ".join(
 )
 _INSERT_POSTGRESQL = f"INSERT INTO events ({_NAMES}) SELECT * FROM unnest({_ARRAYS})"  # noqa: S608 - names of our own
 
+_CONTENTS = by_dialect(
+    lambda among: select(events.c.event, events.c.content).where(among(events.c.event))
+)
+_BY_EVENT = by_dialect(lambda among: select(events).where(among(events.c.event)))
+
 # What a step reads of an event.
 _STEP_COLUMNS = (
     events.c.n,
@@ -83,13 +88,14 @@ def append(conn: Connection, rows: Sequence[NewEvent]) -> None:
 
 def contents(conn: Connection, event_ids: Collection[str]) -> dict[str, str]:
     """The content hash of each of `event_ids` that is stored."""
-    columns = (events.c.event, events.c.content)
-    return {row.event: row.content for row in _by_event(conn, columns, event_ids)}
+    found = conn.execute(_CONTENTS[conn.dialect.name], wanted(conn, event_ids))
+    return {row.event: row.content for row in found}
 
 
 def by_event(conn: Connection, event_ids: Collection[str]) -> dict[str, EventRow]:
     """The rows of `event_ids`."""
-    return {row.event: row for row in _by_event(conn, tuple(events.c), event_ids)}
+    found = conn.execute(_BY_EVENT[conn.dialect.name], wanted(conn, event_ids))
+    return {row.event: row for row in found}
 
 
 def get(conn: Connection, event: str) -> EventRow | None:
@@ -186,10 +192,6 @@ def _own_row(
 
 def _as_event(row: EventRow) -> rules.Event:
     """A row as the step reads it."""
-    return rules.Event(*row[:-1], orjson.loads(row.data))
-
-
-def _by_event(conn: Connection, columns: Any, event_ids: Collection[str]) -> list[EventRow]:
-    """`columns` of the events of these ids."""
-    query = select(*columns).where(among(conn, events.c.event, event_ids))
-    return list(conn.execute(query))
+    n, event, source, own_id, kind, time_us, precision, received_us, data = row
+    read = orjson.loads(data)
+    return rules.Event(n, event, source, own_id, kind, time_us, precision, received_us, read)

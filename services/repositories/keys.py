@@ -9,11 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from services.models import api_keys
 
 KeyRow = Row[*tuple[Any, ...]]
+
+# Asked with every request: built once.
+_BY_DIGEST = select(api_keys).where(
+    api_keys.c.hash == bindparam("digest"), api_keys.c.revoked_us.is_(None)
+)
 
 
 def add(
@@ -43,8 +48,7 @@ def add(
 
 def by_digest(conn: Connection, digest: str) -> KeyRow | None:
     """The key that is not revoked and has this sha256."""
-    query = select(api_keys).where(api_keys.c.hash == digest, api_keys.c.revoked_us.is_(None))
-    return conn.execute(query).one_or_none()
+    return conn.execute(_BY_DIGEST, {"digest": digest}).one_or_none()
 
 
 def get(conn: Connection, key_id: str) -> KeyRow | None:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, insert, select, update
 
 from services.models import protocol_versions, trials
-from services.repositories.among import among
+from services.repositories.among import by_dialect, wanted
 
 DRAFT = "draft"
 SCHEDULED = "scheduled"  # approved, to be in force from `effective_from_us` on
@@ -19,6 +19,17 @@ ACTIVE = "active"
 RETIRED = "retired"
 
 VersionRow = Row[*tuple[Any, ...]]
+
+_IS_ACTIVE = (trials.c.id == protocol_versions.c.trial) & (
+    trials.c.active_version == protocol_versions.c.version
+)
+_DIGESTS = by_dialect(
+    lambda among: (
+        select(trials.c.id, trials.c.mode, trials.c.active_version, protocol_versions.c.digest)
+        .select_from(trials.outerjoin(protocol_versions, _IS_ACTIVE))
+        .where(among(trials.c.id))
+    )
+)
 
 
 def add(
@@ -60,15 +71,9 @@ def active(conn: Connection, trial: str) -> VersionRow | None:
     return conn.execute(query).one_or_none()
 
 
-def digests(conn: Connection, wanted: Collection[str]) -> list[VersionRow]:
+def digests(conn: Connection, ids: Collection[str]) -> list[VersionRow]:
     """`id`, `mode`, `active_version` and its `digest` of trials; null before an activation."""
-    is_active = (trials.c.id == protocol_versions.c.trial) & (
-        trials.c.active_version == protocol_versions.c.version
-    )
-    columns = (trials.c.id, trials.c.mode, trials.c.active_version, protocol_versions.c.digest)
-    joined = trials.outerjoin(protocol_versions, is_active)
-    query = select(*columns).select_from(joined).where(among(conn, trials.c.id, wanted))
-    return list(conn.execute(query))
+    return list(conn.execute(_DIGESTS[conn.dialect.name], wanted(conn, ids)))
 
 
 def schedule(

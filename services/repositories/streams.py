@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, up
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.models import streams
-from services.repositories.among import among
+from services.repositories.among import by_dialect, wanted
 
 TRIAL_SUBJECT = "*"  # no subject is called so: the contract's pattern forbids it
 
@@ -21,6 +21,25 @@ StreamRow = Row[*tuple[Any, ...]]
 
 # Everything but `state`, which may be large and only evaluation opens.
 _HEAD = [column for column in streams.c if column.name != "state"]
+
+_IDS = by_dialect(
+    lambda among: select(streams.c.subject, streams.c.id).where(
+        streams.c.trial == bindparam("trial"), among(streams.c.subject)
+    )
+)
+_LOCK = by_dialect(
+    lambda among: (
+        select(*_HEAD)
+        .where(among(streams.c.id))
+        .order_by(streams.c.id)
+        .with_for_update(key_share=True)
+    )
+)
+_NUMBER = (
+    update(streams)
+    .where(streams.c.id == bindparam("stream"))
+    .values(next_n=bindparam("n"), last_received_us=bindparam("received"))
+)
 
 
 def get(conn: Connection, stream_id: int) -> StreamRow | None:
@@ -42,10 +61,8 @@ def of_trial(conn: Connection, trial: str) -> list[StreamRow]:
 
 def ids(conn: Connection, trial: str, subjects: Collection[str]) -> dict[str, int]:
     """The stream of each of `subjects` that has one."""
-    query = select(streams.c.subject, streams.c.id).where(
-        streams.c.trial == trial, among(conn, streams.c.subject, subjects)
-    )
-    return {row.subject: row.id for row in conn.execute(query)}
+    found = conn.execute(_IDS[conn.dialect.name], {"trial": trial, **wanted(conn, subjects)})
+    return {row.subject: row.id for row in found}
 
 
 def ensure(conn: Connection, trial: str, subjects: Collection[str]) -> dict[str, int]:
@@ -69,19 +86,12 @@ def lock(conn: Connection, stream_ids: Collection[int]) -> list[StreamRow]:
     On SQLite the writing transaction itself is the lock. NO KEY UPDATE on PostgreSQL, so that
     the foreign keys of rows inserted elsewhere do not wait.
     """
-    wanted = among(conn, streams.c.id, stream_ids)
-    query = select(*_HEAD).where(wanted).order_by(streams.c.id)
-    return list(conn.execute(query.with_for_update(key_share=True)))
+    return list(conn.execute(_LOCK[conn.dialect.name], wanted(conn, stream_ids)))
 
 
 def number(conn: Connection, given: Sequence[Mapping[str, int]]) -> None:
     """Write new `next_n` and `last_received_us` of locked streams: {"stream", "n", "received"}."""
-    conn.execute(
-        update(streams)
-        .where(streams.c.id == bindparam("stream"))
-        .values(next_n=bindparam("n"), last_received_us=bindparam("received")),
-        list(given),
-    )
+    conn.execute(_NUMBER, list(given))
 
 
 def commit_step(

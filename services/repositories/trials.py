@@ -11,13 +11,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from services.models import trials
-from services.repositories.among import among
+from services.repositories.among import by_dialect, wanted
 
 LIVE = "live"
 REPLAY = "replay"
 OPEN = "open"
 
 TrialRow = Row[*tuple[Any, ...]]
+
+_SOME = by_dialect(lambda among: select(trials).where(among(trials.c.id)))
 
 
 def get(conn: Connection, trial: str) -> TrialRow | None:
@@ -27,7 +29,7 @@ def get(conn: Connection, trial: str) -> TrialRow | None:
 
 def some(conn: Connection, ids: Collection[str]) -> dict[str, TrialRow]:
     """The rows of those of `ids` that exist."""
-    found = conn.execute(select(trials).where(among(conn, trials.c.id, ids)))
+    found = conn.execute(_SOME[conn.dialect.name], wanted(conn, ids))
     return {row.id: row for row in found}
 
 
