@@ -11,9 +11,9 @@ from rules import state as states
 from rules.facts import entities, timeline
 from rules.findings import Step
 from rules.subject import SubjectFold
-from tests.support.small import HOUR, START, engine, event, logs, run
+from tests.support.step_logs import HOUR, START, engine, event, logs, run
 
-FEW = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(params=["roomy", "tight"], autouse=True)
@@ -97,7 +97,7 @@ def test_the_same_correction_sent_again_changes_nothing(log):
     last = [one for one in log if one.type == "correction"]
     assume(last)
     n = len(log) + 1
-    again = event(n, "correction", log[-1].received_us, data=dict(last[-1].data))
+    again = event(n, "correction", log[-1].received_us, **last[-1].data)
     targets = [one.data["corrects"] for one in last]
     assume(targets.count(last[-1].data["corrects"]) == 1)
     assume({"source": last[-1].source, "id": last[-1].id} not in targets)
@@ -142,7 +142,7 @@ def test_the_trial_does_not_depend_on_the_order_in_which_contributions_arrive(ro
         )
 
     def folded(some):
-        log = [event(n, "contribution", START, data=c.as_data()) for n, c in enumerate(some, 1)]
+        log = [event(n, "contribution", START, **c.as_data()) for n, c in enumerate(some, 1)]
         outcome = engine().trial_steps("t", None, log, lambda n: log[:n])
         held = {
             change.rule: change.change in {"opened", "updated"}
