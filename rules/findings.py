@@ -56,9 +56,10 @@ def text(value: Scalar | None) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def source_text(source: Source) -> str:
-    """Where a rule comes from, on one line."""
-    where = ", ".join(part for part in (source.document, source.section) if part)
+def source_text(source: Source, names: Mapping[str, str]) -> str:
+    """Where a rule comes from, on one line; `names`: how the protocol calls documents."""
+    document = names.get(source.document, source.document)
+    where = ", ".join(part for part in (document, source.section) if part)
     quote = f": {source.quote}" if source.quote else ""
     confidence = f" ({source.confidence})" if source.confidence else ""
     return f"{where}{quote}{confidence}"
@@ -149,7 +150,7 @@ class Findings:
             title=title,
             detail=detail,
             action=rule.action,
-            source_text=source_text(rule.source),
+            source_text=source_text(rule.source, self.plan.definition.sources),
             evidence=evidence,
             occurred_us=known[4],
             because_of=step.because_of,

@@ -15,7 +15,7 @@ from rules.anchors import Judged, Reader, judge, judge_at, known
 from rules.errors import EvaluationError, LogNeeded
 from rules.events import Event, StepResult
 from rules.facts import entities
-from rules.facts.calendar import Span, iso
+from rules.facts.calendar import DAY_US, Span, iso
 from rules.facts.entities import Merged, merge, unpack
 from rules.facts.projections import UNKNOWN, Reading
 from rules.findings import OPS_DISAGREE, Findings, Step, digest
@@ -445,10 +445,15 @@ class SubjectFold:
         counts = first is not None and began.end >= first.start and not gone
         for rule_id, endpoint in self.plan.endpoints.items():
             held = self.state.endpoints.setdefault(rule_id, {})
-            if counts and first is not None and endpoint(facts) is True:
+            last_us = 0 if first is None else first.start + self._window_us(rule_id)
+            if counts and first is not None and began.start <= last_us and endpoint(facts) is True:
                 held[name] = max(began.start, first.start)
             else:
                 held.pop(name, None)
+
+    def _window_us(self, rule_id: str) -> int:
+        """How long after the first infusion an adverse event counts for a stopping rule."""
+        return self.plan.stopping[rule_id].window_days * DAY_US
 
     def _death(self, step: Step) -> None:
         state, plan = self.state, self.plan

@@ -24,7 +24,9 @@ def plan() -> Plan:
 def age_on(plan: Plan, birth_date: str, day: date) -> object:
     """The flagship's `age_years` at noon of a day, of somebody born then."""
     noon = plan.calendar.midnight(day) + 12 * 3_600_000_000
-    told = rules.Event(1, "e", "s", "i", "demographics", noon, "second", noon, {"birth_date": birth_date})
+    told = rules.Event(
+        1, "e", "s", "i", "demographics", noon, "second", noon, {"birth_date": birth_date}
+    )
     timeline = Timeline({}, {})
     for source, record in plan.reader.records(told):
         timeline.insert(source, record)
