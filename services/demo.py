@@ -134,7 +134,6 @@ def screening(
     """What the criteria ask of an adult, all in the subject's favour, less what is `without`."""
     born = f"{chance.randint(1950, 2000)}-{chance.randint(1, 12):02}-{chance.randint(1, 28):02}"
     data: list[tuple[str, Data]] = [
-        ("enrolment", {"status": "screened"}),
         ("demographics", {"birth_date": born, "sex": "male"}),
         (
             "consent",
@@ -162,6 +161,7 @@ def screening(
         ),
         *(("condition", {"code": code, "status": "absent"}) for code in _ABSENT),
         *(("assessment", {"code": code, "value": False}) for code in _NO),
+        ("enrolment", {"status": "screened"}),
     ]
     return [Fact(who, kind, each, ago) for kind, each in data if each.get("code") not in without]
 

@@ -11,6 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 
 from sqlalchemy import Connection
@@ -198,6 +199,7 @@ def activate_due(db: Database, now_us: int) -> tuple[int, ...]:
     return tuple(dirty)
 
 
+@lru_cache(maxsize=4)  # the demo's trial has the flagship's text: its scenarios are played once
 def checked(yaml: str) -> rules.Protocol:
     """The protocol of `yaml`, if it and the scenarios inside hold; else Rejected."""
     try:

@@ -67,7 +67,6 @@ class Child:
             stderr=log,
             pass_fds=self.plan.descriptors,
             process_group=0,
-            umask=0o077,  # subjects' data and keys are nobody else's to read
             preexec_fn=bound_to(os.getpid()),  # noqa: PLW1509 - the supervisor has one thread
         )
         self.groups.add(self.process.pid)

@@ -18,7 +18,7 @@ _OWN = {
     # No file of the directory we stand in can pose as a module.
     "PYTHONSAFEPATH": "1",
     # Celery warns root at every start; who runs us as root has been told so by others.
-    "PYTHONWARNINGS": "ignore::RuntimeWarning:celery.platforms",
+    "PYTHONWARNINGS": "ignore::UserWarning:celery.platforms",
 }
 
 
