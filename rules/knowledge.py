@@ -16,7 +16,7 @@ import copy
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ import durable_rules_engine  # type: ignore[import-not-found]  # C, without stub
 from durable import engine as durable
 
 from rules.assessment import compile_firing, compile_rules
-from rules.errors import EngineFailure, EvaluationError
+from rules.errors import EngineFailure
 from rules.language.rulesets import (
     CRITERIA,
     SID,
@@ -41,6 +41,7 @@ from rules.terms import Scope, Verdict
 
 CANARY = "canary"
 ENGINE_FAILED = "*"  # stands in `disagreement` where the engine gave no answer at all
+Messages = Sequence[tuple[str, dict[str, Any]]]  # (ruleset, flat fact)
 _REBUILDS_MAX = 100  # a failed engine cannot be freed safely and keeps about 2 MB
 
 
@@ -65,17 +66,12 @@ class _Engine:
     """One host with every ruleset of one protocol version; lives in one process."""
 
     groups: Mapping[str, tuple[Shard, ...]]
-    names: Mapping[str, Names]
     sink: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     asked: int = 0
 
     def __post_init__(self) -> None:
         self.host = _QuietHost()
-        self.cleaners = {
-            group: [(shard.name, Sanitiser(shard, self.names[group])) for shard in made]
-            for group, made in self.groups.items()
-        }
         for made in self.groups.values():
             for shard in made:
                 self._register(shard)
@@ -95,12 +91,12 @@ class _Engine:
         except Exception as error:
             raise EngineFailure(f"the engine refuses the ruleset {shard.name}") from error
 
-    def fire(self, group: str, snapshot: Snapshot) -> frozenset[str]:
-        """The ids that fired. Raises EngineFailure unless every shard answered as it must."""
+    def fire(self, messages: Messages) -> frozenset[str]:
+        """The ids that fired. Raises EngineFailure unless every ruleset answered as it must."""
         fired: set[str] = set()
-        for name, cleaner in self.cleaners[group]:
+        for ruleset, message in messages:
             self.asked += 1
-            fired.update(self._ask(name, cleaner.message(snapshot, self.asked)))
+            fired.update(self._ask(ruleset, {**message, "id": f"f{self.asked}"}))
         return frozenset(fired)
 
     def _ask(self, ruleset: str, message: dict[str, Any]) -> list[str]:
@@ -151,6 +147,10 @@ class KnowledgeBase:
         by_scope = scopes(definition.facts, ids, definition.stopping)
         self.names: dict[str, Names] = {scope.value: by_scope[scope] for scope in Scope}
         self.names[CRITERIA] = declared(definition.facts)
+        self.cleaners = {
+            group: [Sanitiser(shard, self.names[group]) for shard in made]
+            for group, made in self.groups.items()
+        }
         self.criteria = tuple(ids)
         self.twins: dict[str, Callable[[Snapshot], frozenset[str]]] = {
             scope.value: twin for scope, twin in compile_rules(definition).items()
@@ -165,8 +165,7 @@ class KnowledgeBase:
 
     def fire(self, scope: Scope, snapshot: Snapshot) -> Fired:
         """The alert rules that hold, cross-checked. Raises EvaluationError on a mistyped value."""
-        expected = self.twins[scope.value](snapshot)
-        answer = self._ask(scope.value, snapshot, expected)
+        expected, answer = self._judge(scope.value, snapshot)
         if answer == expected:
             return Fired(expected, frozenset())
         self.counts["disagreements"] += 1
@@ -176,7 +175,7 @@ class KnowledgeBase:
 
     def verdicts(self, snapshot: Snapshot) -> dict[str, Verdict]:
         """The criteria as the engine judges them. Raises EngineFailure where it cannot."""
-        answer = self._ask(CRITERIA, snapshot, self.twins[CRITERIA](snapshot))
+        _, answer = self._judge(CRITERIA, snapshot)
         if answer is None:
             raise EngineFailure("the engine does not answer about the criteria")
         return {name: _verdict(name, answer) for name in self.criteria}
@@ -198,40 +197,46 @@ class KnowledgeBase:
             self._engine.dispose()
         self._engine = None
 
-    def _ask(
-        self, group: str, snapshot: Snapshot, expected: frozenset[str]
-    ) -> frozenset[str] | None:
-        """The engine's answer; where it fails or differs, that of a new engine; None: none."""
-        if not self.groups[group]:
-            return frozenset()
+    def _judge(
+        self, group: str, snapshot: Snapshot
+    ) -> tuple[frozenset[str], frozenset[str] | None]:
+        """What the twin says, and what the engine says (None: nothing, also after a rebuild)."""
+        messages = [(item.name, item.message(snapshot)) for item in self.cleaners[group]]
+        expected = self.twins[group](snapshot)
+        if not messages:
+            return expected, frozenset()
         if self._pid != os.getpid():  # after a fork: neither engine nor lock is ours
             self._pid, self._engine, self._lock = os.getpid(), None, threading.Lock()
         with self._lock:
-            answer = self._try(group, snapshot)
-            if answer == expected or self.counts["rebuilds"] >= _REBUILDS_MAX:
-                return answer
-            self.counts["rebuilds"] += 1
-            if self._engine is not None:
-                self._engine.dispose()
-                self._engine = None
-            again = self._try(group, snapshot)
-            return answer if again is None else again
+            return expected, self._ask(messages, expected)
 
-    def _try(self, group: str, snapshot: Snapshot) -> frozenset[str] | None:
-        """One answer, or None; an engine that failed is dropped as it is (freeing it may crash)."""
+    def _ask(self, messages: Messages, expected: frozenset[str]) -> frozenset[str] | None:
+        """The engine's answer; where it fails or differs, that of a new engine."""
+        answer = self._try(messages)
+        if answer == expected or self.counts["rebuilds"] >= _REBUILDS_MAX:
+            return answer
+        self.counts["rebuilds"] += 1
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+        again = self._try(messages)
+        return answer if again is None else again
+
+    def _try(self, messages: Messages) -> frozenset[str] | None:
+        """One answer, or None; an engine that failed is dropped as it is (freeing it may crash).
+
+        Whatever interrupts an answer half-way leaves no engine behind.
+        """
         engine, self._engine = self._engine, None
         try:
             if engine is None:
                 if self.counts["failures"] >= _REBUILDS_MAX:
                     return None
-                engine = _Engine(self.groups, self.names)
-            answer = engine.fire(group, snapshot)
+                engine = _Engine(self.groups)
+            answer = engine.fire(messages)
         except EngineFailure:
             self.counts["failures"] += 1
             return None
-        except EvaluationError:
-            self._engine = engine  # refused before the engine saw it
-            raise
         self._engine = engine
         return answer
 

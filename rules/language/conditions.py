@@ -107,6 +107,8 @@ class _Reader:
             return self._in(left, descend(right))
         other = self._operand(descend(right))
         if isinstance(left, _Fact) and isinstance(other, _Fact):
+            left, other = self._target(left), self._target(other)
+        if isinstance(left, _Fact) and isinstance(other, _Fact):
             message = f"`{left.name}` is compared with another fact, `{other.name}`"
             raise ConditionError(message, "compare with a literal or with params.<name>", left.line)
         if isinstance(left, _Fact) and not isinstance(other, _Fact):
@@ -167,10 +169,11 @@ class _Reader:
             return self._param(node)
         if node.data != "ident":
             raise outside(WORDS.get(node.data, "this"), node)
-        name = str(node.children[0])
-        if name not in self.names and name == "target" and name in self.params:
-            return self.params[name]
-        return _Fact(name, line_of(node))
+        return _Fact(str(node.children[0]), line_of(node))
+
+    def _target(self, fact: _Fact) -> _Fact | Scalar:
+        """The recruitment target, a fact of the trial, is a known number: it may be a limit."""
+        return self.params["target"] if fact.name == "target" else fact
 
     def _param(self, node: Any) -> Scalar:
         owner, name = descend(node.children[0]), str(node.children[1])

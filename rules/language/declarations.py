@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from rules.facts import units
 from rules.language.loader import Map
 from rules.language.reading import Book, Section
 from rules.language.syntax import did_you_mean
@@ -112,6 +113,8 @@ def _check_value(item: Section, code: Code, *, valued: bool) -> None:
         item.complain("low" if code.low is not None else "high", "only a number has low and high")
     if code.unit is not None and not numeric:
         item.complain("unit", "only a number has a unit")
+    if code.unit is not None and numeric and not units.known(code.unit):
+        item.complain("unit", f"`{code.unit}` is no UCUM unit", "as Cel, mm[Hg], mg/dL, {score}")
     if code.low is not None and code.high is not None and code.low > code.high:
         item.complain("low", "`low` is above `high`")
 

@@ -168,12 +168,12 @@ class Sanitiser:
 
     def __init__(self, shard: Shard, names: Names) -> None:
         """Prepare one cleaner a field."""
-        self.kind = shard.kind
+        self.name, self.kind = shard.name, shard.kind
         self.fields = [(name, *_CLEAN[names[name].value]) for name in shard.fields]
 
-    def message(self, snapshot: Snapshot, number: int) -> dict[str, Any]:
+    def message(self, snapshot: Snapshot) -> dict[str, Any]:
         """The flat fact. Raises EvaluationError where a value is not of its declared type."""
-        fact: dict[str, Any] = {"sid": SID, "id": f"f{number}", "k": self.kind}
+        fact: dict[str, Any] = {"sid": SID, "k": self.kind}
         get = snapshot.get
         for name, kinds, clean in self.fields:
             value = get(name)
