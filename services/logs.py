@@ -91,6 +91,8 @@ def configure(level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    # It says at every look at the schema which database it sees.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _formatter(shared: list[structlog.typing.Processor]) -> logging.Formatter:

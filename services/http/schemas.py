@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from rules import Category, Decision, EventType, Severity, Verdict
 from services.clock import to_us
@@ -88,9 +88,16 @@ def maybe(field: fields.Field[Any]) -> fields.Field[Any]:
     return field
 
 
+class Answer(Schema):
+    """What the service says: more may be added to it, so a client must not refuse what is new."""
+
+    class Meta:
+        unknown = INCLUDE
+
+
 def page_of(item: type[Schema], title: str) -> type[Schema]:
     """The shape of every list."""
-    return Schema.from_dict(
+    return Answer.from_dict(
         {
             "items": fields.List(fields.Nested(item), required=True),
             "next": fields.String(
@@ -102,7 +109,7 @@ def page_of(item: type[Schema], title: str) -> type[Schema]:
 
 
 # --- errors -----------------------------------------------------------------------------------
-class ErrorItem(Schema):
+class ErrorItem(Answer):
     """One complaint; `pointer` is a JSON pointer within the event or the body."""
 
     index = fields.Integer(required=True)
@@ -111,11 +118,8 @@ class ErrorItem(Schema):
     hint = fields.String(required=True)
 
 
-class ProblemSchema(Schema):
+class ProblemSchema(Answer):
     """RFC 9457."""
-
-    class Meta:
-        unknown = INCLUDE
 
     type = fields.String(required=True)
     title = fields.String(required=True)
@@ -278,7 +282,7 @@ class CloudEvent(Schema):
     data = fields.Dict(required=True)
 
 
-class ReceiptItem(Schema):
+class ReceiptItem(Answer):
     """What became of one event; `href` where its status is read."""
 
     id = fields.String(required=True, allow_none=True)
@@ -290,7 +294,7 @@ class ReceiptItem(Schema):
     errors = fields.List(fields.Nested(ErrorItem))
 
 
-class Receipt(Schema):
+class Receipt(Answer):
     """What became of a request's events."""
 
     accepted = fields.Integer(required=True)
@@ -298,7 +302,7 @@ class Receipt(Schema):
     events = fields.List(fields.Nested(ReceiptItem), required=True)
 
 
-class EventStatus(Schema):
+class EventStatus(Answer):
     """How far an event came; `error` is a reason's name, never a value."""
 
     event = fields.String(required=True)
@@ -310,25 +314,22 @@ class EventStatus(Schema):
 
 
 # --- trials and protocols ---------------------------------------------------------------------
-class Enrolment(Schema):
+class Enrolment(Answer):
     """Enrolled so far against the target; null where no version is active."""
 
     enrolled = fields.Integer(required=True)
     target = fields.Integer(required=True, allow_none=True)
 
 
-class Hold(Schema):
+class Hold(Answer):
     """An enrolment hold."""
-
-    class Meta:
-        unknown = INCLUDE
 
     since = time_out(required=True)
     by = fields.String(required=True)
     reason = fields.String(required=True)
 
 
-class Waiting(Schema):
+class Waiting(Answer):
     """A first person's wish that waits for a second person."""
 
     action = fields.String(required=True)
@@ -338,7 +339,7 @@ class Waiting(Schema):
     until = time_out(required=True)
 
 
-class Trial(Schema):
+class Trial(Answer):
     """A trial at a glance."""
 
     id = fields.String(required=True)
@@ -355,14 +356,14 @@ class Trial(Schema):
     created_at = time_out(required=True)
 
 
-class Awaiting(Schema):
+class Awaiting(Answer):
     """A first person asked; a second one must ask the same before `until`."""
 
     status = fields.String(required=True, validate=validate.Equal("awaiting_second"))
     until = time_out(required=True)
 
 
-class ProtocolVersion(Schema):
+class ProtocolVersion(Answer):
     """One immutable version."""
 
     trial = fields.String(required=True)
@@ -375,21 +376,18 @@ class ProtocolVersion(Schema):
     approved_by = fields.String(required=True, allow_none=True)
 
 
-class ProtocolShown(Schema):
+class ProtocolShown(Answer):
     """A version as `vigil protocol show --format json` gives it."""
 
-    class Meta:
-        unknown = INCLUDE
 
-
-class Boundary(Schema):
+class Boundary(Answer):
     """One step of a stopping boundary."""
 
     evaluable = fields.Integer(required=True)
     stop_at = fields.Integer(required=True, allow_none=True)
 
 
-class PathStep(Schema):
+class PathStep(Answer):
     """One step of the trial's own path."""
 
     evaluable = fields.Integer(required=True)
@@ -398,14 +396,14 @@ class PathStep(Schema):
     subject = fields.String(required=True)
 
 
-class StopIf(Schema):
+class StopIf(Answer):
     """The trial stops if so many of the next so many have an event."""
 
     of_next = fields.Integer(required=True)
     events = fields.Integer(required=True)
 
 
-class Stopping(Schema):
+class Stopping(Answer):
     """Where one stopping rule stands."""
 
     id = fields.String(required=True)
@@ -420,11 +418,12 @@ class Stopping(Schema):
     crossed_at = maybe(time_out(required=True))
     next_stop_at = fields.Integer(required=True, allow_none=True)
     stop_if = fields.List(fields.Nested(StopIf), required=True)
-    hold = fields.Raw(required=True, allow_none=True)
+    hold = fields.Dict(required=True, allow_none=True)
+    during_hold = fields.List(fields.Dict())
 
 
 # --- subjects ---------------------------------------------------------------------------------
-class Subject(Schema):
+class Subject(Answer):
     """A subject at a glance."""
 
     trial = fields.String(required=True)
@@ -439,7 +438,7 @@ class Subject(Schema):
     protocol_version = fields.String(required=True, allow_none=True)
 
 
-class TimelineItem(Schema):
+class TimelineItem(Answer):
     """One event of the log as received."""
 
     event = fields.String(required=True)
@@ -456,11 +455,8 @@ class TimelineItem(Schema):
     data = fields.Dict(required=True)
 
 
-class Evidence(Schema):
+class Evidence(Answer):
     """What a statement leans on."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     fact = fields.String(required=True)
     value = fields.Raw(allow_none=True)
@@ -469,7 +465,7 @@ class Evidence(Schema):
     event = fields.String(allow_none=True)
 
 
-class Overridden(Schema):
+class Overridden(Answer):
     """Who waived a criterion, and why."""
 
     by = fields.String(required=True)
@@ -478,7 +474,7 @@ class Overridden(Schema):
     expires = fields.String(required=True, allow_none=True)
 
 
-class CriterionState(Schema):
+class CriterionState(Answer):
     """`verdict`: whether the statement holds; `satisfied`: whether it lets the subject in."""
 
     id = fields.String(required=True)
@@ -491,7 +487,7 @@ class CriterionState(Schema):
     overridden = fields.Nested(Overridden, required=True, allow_none=True)
 
 
-class MissingFact(Schema):
+class MissingFact(Answer):
     """What is not known yet, and which criteria wait for it."""
 
     fact = fields.String(required=True)
@@ -499,14 +495,14 @@ class MissingFact(Schema):
     criteria = fields.List(fields.String(), required=True)
 
 
-class Anchor(Schema):
+class Anchor(Answer):
     """The enrolment at which eligibility was fixed."""
 
     event = fields.String(required=True)
     time = time_out(required=True)
 
 
-class Eligibility(Schema):
+class Eligibility(Answer):
     """Contract section 3."""
 
     trial = fields.String(required=True)
@@ -522,7 +518,7 @@ class Eligibility(Schema):
 
 
 # --- alerts -----------------------------------------------------------------------------------
-class Resolution(Schema):
+class Resolution(Answer):
     """How an alert ended."""
 
     reason = one_of(["cleared", "superseded", "manual"], required=True)
@@ -532,7 +528,7 @@ class Resolution(Schema):
     because_of = fields.String(allow_none=True)
 
 
-class Acknowledged(Schema):
+class Acknowledged(Answer):
     """Who took notice."""
 
     by = fields.String(required=True)
@@ -540,11 +536,8 @@ class Acknowledged(Schema):
     note = fields.String(allow_none=True)
 
 
-class Alert(Schema):
+class Alert(Answer):
     """Contract section 4; `detail` and the evidence's values only for those who may see them."""
-
-    class Meta:
-        unknown = INCLUDE
 
     id = fields.String(required=True)
     trial = fields.String(required=True)
@@ -573,7 +566,7 @@ class Alert(Schema):
     )
 
 
-class HistoryItem(Schema):
+class HistoryItem(Answer):
     """One change of an alert."""
 
     change = fields.Integer(required=True)
@@ -584,7 +577,7 @@ class HistoryItem(Schema):
     position = fields.Integer(required=True, allow_none=True)
 
 
-class DeliveryItem(Schema):
+class DeliveryItem(Answer):
     """One delivery of one change."""
 
     id = fields.String(required=True)
@@ -606,11 +599,8 @@ class AlertDetail(Alert):
 
 
 # --- subscriptions and operations -------------------------------------------------------------
-class Subscription(Schema):
+class Subscription(Answer):
     """A subscription; `secret` only in the answer that makes it."""
-
-    class Meta:
-        unknown = INCLUDE
 
     id = fields.String(required=True)
     name = fields.String(required=True)
@@ -623,7 +613,7 @@ class Subscription(Schema):
     secret = fields.String()
 
 
-class Stream(Schema):
+class Stream(Answer):
     """A stream that waits."""
 
     stream = fields.Integer(required=True)
@@ -637,7 +627,7 @@ class Stream(Schema):
     attempts = fields.Integer(required=True)
 
 
-class DeadLetter(Schema):
+class DeadLetter(Answer):
     """What was given up, without its data."""
 
     id = fields.String(required=True)
@@ -654,23 +644,20 @@ class DeadLetter(Schema):
     awaiting_second = fields.Nested(Waiting, required=True, allow_none=True)
 
 
-class Document(Schema):
+class Document(Answer):
     """An OpenAPI document."""
-
-    class Meta:
-        unknown = INCLUDE
 
     openapi = fields.String(required=True)
     paths = fields.Dict(required=True)
 
 
-class Health(Schema):
+class Health(Answer):
     """The process is alive."""
 
     status = fields.String(required=True)
 
 
-class Ready(Schema):
+class Ready(Answer):
     """Whether the service can do its work, part by part."""
 
     status = one_of(["ok", "degraded", "failed"], required=True)
