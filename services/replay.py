@@ -37,7 +37,7 @@ class Difference:
     """One place where the store and the log disagree; texts name columns and hashes, no values."""
 
     subject: str
-    what: str  # decision | alert | state | contribution
+    what: str  # decision | alert | state | contribution | log (it cannot be folded)
     which: str  # n and due instant, or an id
     reason: str
     engine_version: int | None = None
@@ -88,19 +88,26 @@ def verify(db: Database, trial: str) -> Report:
         made: dict[str, contributing.Made] = {}
         for stream in _streams(conn, trial):
             log = events.after(conn, stream.id, 0, until=stream.done_n)
-            rebuilt = _fold(db, conn, stream, log, stream.reached_us)
             report.streams += 1
+            try:
+                rebuilt = _fold(db, conn, stream, log, stream.reached_us)
+            except rules.RuleError as error:
+                which, reason = f"up to {stream.done_n}", type(error).__name__
+                report.differences.append(Difference(stream.subject, "log", which, reason))
+                continue
             for difference in _differences(conn, rebuilt, report):
                 own = difference.engine_version in {None, rules.ENGINE_VERSION}
                 (report.differences if own else report.of_other_engines).append(difference)
-            made |= {
-                one.event: one
-                for result in rebuilt.results
-                for contribution in result.contributions
-                for one in [contributing.made(trial, stream.subject, result, contribution)]
-            }
+            made |= {one.event: one for one in _made(rebuilt)}
         report.differences += _contributions(conn, trial, made)
     return report
+
+
+def _made(rebuilt: Rebuilt) -> Iterator[contributing.Made]:
+    """What the steps of a stream count for in the trial."""
+    for result in rebuilt.results:
+        for one in result.contributions:
+            yield contributing.made(rebuilt.stream.trial, rebuilt.stream.subject, result, one)
 
 
 def _streams(conn: Connection, trial: str) -> list[StreamRow]:

@@ -1,0 +1,105 @@
+"""The sweep finds what nobody rang for: lost doorbells, passed instants, dead writers' positions."""
+
+import threading
+
+import pytest
+from sqlalchemy import update
+
+from services import evaluation, models, sequencer, trials
+from services.broker import Broker
+from services.repositories import heartbeats
+from services.sweep import Steps, Sweep
+from tests.support import flagship as f
+from tests.support.flagship import ELIGIBLE, INFUSED, told
+
+AWAY = "redis://127.0.0.1:1/0"  # nobody listens there
+
+
+@pytest.fixture
+def db(database):
+    f.make(database)
+    return database
+
+
+def sweep(db, url=None):
+    broker = Broker(url)
+    steps = Steps(
+        evaluate=lambda ids, now_us: evaluation.evaluate(db, broker, ids, now_us).events,
+        release=lambda trial, now_us: evaluation.release(db, trial, now_us),
+        remind=lambda now_us: evaluation.remind(db, now_us),
+    )
+    return Sweep(db, broker, steps, "evaluate", "evaluate:test:1")
+
+
+def test_a_lost_doorbell_is_found_and_counted(db):
+    f.publish(db, f.events("S-1", told(*ELIGIBLE)))
+    found = sweep(db, AWAY).once(f.NOW_US + 2_000_000)
+    assert (found.streams, found.events) == (1, len(told(*ELIGIBLE)))
+    assert f.stream(db, "S-1").decision == "eligible"
+
+
+def test_what_was_rung_for_a_moment_ago_is_left_to_whom_it_was_rung(db):
+    f.publish(db, f.events("S-1", told(*ELIGIBLE)))
+    assert sweep(db, AWAY).once(f.NOW_US + 100_000).streams == 0
+    assert sweep(db).once(f.NOW_US + 100_000).streams == 1  # without a broker nobody rings
+
+
+def test_a_passed_instant_is_evaluated(db):
+    f.evaluate(db, f.publish(db, f.events("S-1", told(*INFUSED))))
+    due_us = f.stream(db, "S-1").next_due_us
+    assert sweep(db).once(due_us - 1).streams == 0
+    assert sweep(db).once(due_us).streams == 1
+    assert f.rows(db, models.decisions, models.decisions.c.due_us == due_us)
+
+
+def test_a_replay_trials_streams_follow_its_clock_and_its_contributions_go_on(db):
+    f.make(db, mode="replay", trial="past")
+    some = f.events("S-1", told(*INFUSED), trial="past", recordedtime="2026-03-10T00:00:00Z")
+    f.publish(db, some)
+    swept = sweep(db)
+    swept.once(f.NOW_US)
+    assert f.stream(db, "*", "past").next_n == 0
+    due_us = f.stream(db, "S-1", "past").next_due_us
+    trials.advance(db, "past", due_us, "Lee", f.NOW_US)
+    assert swept.once(f.NOW_US).released == 1
+    assert f.stream(db, "*", "past").done_n == f.stream(db, "*", "past").next_n > 0
+    assert f.rows(db, models.decisions, models.decisions.c.due_us == due_us)
+
+
+def test_positions_that_a_dead_writer_owed_are_given(db, monkeypatch):
+    monkeypatch.setattr(sequencer, "number", lambda _: sequencer.Numbered(0, ()))
+    f.evaluate(db, f.publish(db, f.events("S-1", told(*ELIGIBLE))))
+    monkeypatch.undo()
+    assert [row.position for row in f.rows(db, models.alert_log)] == [None]
+    assert sweep(db).once(f.NOW_US).unnumbered == 1
+    assert [row.position for row in f.rows(db, models.alert_log)] == [1]
+
+
+def test_a_stream_that_somebody_claimed_is_left_alone_until_the_claim_runs_out(db):
+    f.publish(db, f.events("S-1", told(*ELIGIBLE)))
+    with db.writing() as conn:
+        conn.execute(update(models.streams).values(claimed_until_us=f.NOW_US + 10_000_000))
+    assert sweep(db).once(f.NOW_US + 5_000_000).streams == 0
+    assert sweep(db).once(f.NOW_US + 10_000_000).streams == 1
+
+
+def test_every_sweep_shows_that_the_worker_lives(db):
+    sweep(db).once(f.NOW_US)
+    with db.reading() as conn:
+        (row,) = heartbeats.seen(conn, f.NOW_US)
+    assert (row.process, row.kind) == ("evaluate:test:1", "evaluate")
+
+
+def test_a_database_that_is_away_does_not_end_the_sweep(db, monkeypatch):
+    swept, stop = sweep(db), threading.Event()
+    looks = []
+
+    def fails(_):
+        looks.append(1)
+        if len(looks) == 3:
+            stop.set()
+        raise OSError
+
+    monkeypatch.setattr(Sweep, "once", lambda _self, now_us: fails(now_us))
+    swept.run(stop, 0.001)
+    assert swept.report.errors == 3
