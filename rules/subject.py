@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from rules import anchors, sums
 from rules.anchors import Judged, Reader, judge, judge_at, known
 from rules.errors import EvaluationError, LogNeeded
-from rules.events import Event, StepResult
+from rules.events import Contribution, Event, StepResult
 from rules.facts import entities
 from rules.facts.calendar import DAY_US, Span, iso
 from rules.facts.entities import Merged, merge, unpack
@@ -159,7 +159,7 @@ class SubjectFold:
         if self.disagreed is not None:
             fired = {OPS_DISAGREE.id} if self.disagreed else set()
             self.findings.differ(step, "ops", fired, lambda _name: UNKNOWN)
-        contributions = ()
+        contributions: tuple[Contribution, ...] = ()
         if dirty.everything or dirty.sums or dirty.status or dirty.adverse_events:
             wanted = sums.wanted(self.plan, state, self._starts(), step.at_us)
             contributions = sums.differ(state, self.subject, wanted, step.at_us)
@@ -417,9 +417,7 @@ class SubjectFold:
         self._endpoints(name, readings, began, first, gone=gone)
         fired: frozenset[str] = frozenset()
         if not gone:
-            fired = self._fire(
-                Scope.ADVERSE_EVENT, _snapshot(plan, Scope.ADVERSE_EVENT, readings)
-            )
+            fired = self._fire(Scope.ADVERSE_EVENT, _snapshot(plan, Scope.ADVERSE_EVENT, readings))
         if fired or entity in state.findings:
             self.findings.differ(
                 step,

@@ -172,7 +172,7 @@ class TrialFold:
         }
         fired = frozenset(state.findings.get("trial", {}))
         if snapshot != state.snapshot or not state.digest:
-            state.snapshot = snapshot  # type: ignore[assignment]
+            state.snapshot = snapshot
             if plan.by_scope[Scope.TRIAL]:
                 answer = self.knowledge.fire(Scope.TRIAL, state.snapshot)
                 fired = answer.rules

@@ -79,7 +79,7 @@ def partial_days(text: str) -> tuple[date, date]:
     """First and last day of `2019`, `2019-05` or `2019-05-03`. Raises ValueError."""
     found = _PARTIAL.fullmatch(text)
     if not found:
-        raise ValueError("not a partial date")  # noqa: EM101 - never with the value
+        raise ValueError("not a partial date")
     year, month, day = (int(part) if part else None for part in found.groups())
     if year is None or month is None:
         return date(year or 0, 1, 1), date(year or 0, 12, 31)

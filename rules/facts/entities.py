@@ -154,9 +154,10 @@ def adverse_event_readings(
         name: merged.reading(name)
         for name in ("grade", "serious", "causality", "expected", "outcome", "term")
     }
-    listed = merged.reading("seriousness")
-    if isinstance(listed.value, list | tuple):
-        readings["seriousness_criteria"] = listed._replace(value=len(listed.value))
+    listed: Any = merged.values.get("seriousness")
+    if isinstance(listed, list):
+        told = merged.reading("seriousness")
+        readings["seriousness_criteria"] = told._replace(value=len(listed))
     status = merged.reading("status")
     readings["ae_status"] = status if status.value else status._replace(value="valid")
     after: bool | None = False

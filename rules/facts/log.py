@@ -50,8 +50,9 @@ def corrected(event: Event, correction: Event | None) -> Event | None:
     data = correction.data
     if data.get("entered_in_error") is True:
         return None
-    if isinstance(data.get("data"), dict):
-        event = replace(event, data=data["data"])
+    whole: Any = data.get("data")
+    if isinstance(whole, dict):
+        event = replace(event, data=whole)
     if data.get("time") is not None:
         precision = str(data.get("timeprecision") or event.timeprecision)
         event = replace(event, time_us=_instant(data["time"]), timeprecision=precision)

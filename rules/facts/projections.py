@@ -30,7 +30,10 @@ from rules.terms import EventType
 
 
 class Reading(NamedTuple):
-    """One fact at one instant; `value` None is unknown, `until_us` when time alone may change it."""
+    """One fact at one instant; `value` None is unknown.
+
+    `until_us`: when time alone may change it.
+    """
 
     value: Scalar | None
     time_us: int | None = None
@@ -73,7 +76,7 @@ def _unsure(record: Record, note: str, until_us: int = FOREVER) -> Reading:
 def _timeless(key: str) -> Projection:
     """Birth and sex are no matter of the moment: the latest told holds for every anchor."""
 
-    def read(timeline: Timeline, as_of_us: int | None, now_us: int) -> Reading:
+    def read(timeline: Timeline, _as_of_us: int | None, _now_us: int) -> Reading:
         held = timeline.records.get(key)
         return _read(held[-1]) if held else UNKNOWN
 

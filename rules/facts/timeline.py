@@ -163,7 +163,9 @@ class Reader:
         start, end = self.calendar.parse(text)
         return end if start == end else end + 1
 
-    def _ends(self, origin: EventType, data: Mapping[str, object], known_us: int) -> list[int | None]:
+    def _ends(
+        self, origin: EventType, data: Mapping[str, object], known_us: int
+    ) -> list[int | None]:
         """Both ends of the span as intervals; what began cannot have begun after it was told."""
         result: list[int | None] = []
         for name in _SPANS[origin]:
@@ -256,7 +258,7 @@ def _thin(source: Source, held: list[Record]) -> int | None:
     pivot = held[-KEEP]
     if not source.extremes:
         del held[:-KEEP]
-        return pivot[END]  # type: ignore[no-any-return]
+        return int(pivot[END])
     horizon = None if source.reach_us is None else pivot[START] - source.reach_us - DAY_US
     best = _Best(source.extremes)
     best.see(pivot)
@@ -269,7 +271,7 @@ def _thin(source: Source, held: list[Record]) -> int | None:
     if len(kept) + KEEP == len(held):
         return None
     held[:-KEEP] = kept[::-1]
-    return max(pivot[END], best.until_us)
+    return max(int(pivot[END]), best.until_us)
 
 
 class _Best:

@@ -91,13 +91,19 @@ def _began(record: Record, closer: Record | None, *, point: bool) -> Touch:
         return Touch(record, low, high, max(low, record[TO_LO]), max(high, record[TO_HI]))
     if point:
         return _active_point(record, closer, low, high, dated=dated)
+    to_lo, to_hi = _ended(record, closer)
+    return Touch(record, low, high, max(low, to_lo), max(high, to_hi))
+
+
+def _ended(record: Record, closer: Record | None) -> tuple[int, int]:
+    """When an active condition ended: as told, or somewhere between the two records' times."""
     if record[TO_LO] is not None:
-        return Touch(record, low, high, record[TO_LO], record[TO_HI])
+        return record[TO_LO], record[TO_HI]
     if closer is None:
-        return Touch(record, low, high, FOREVER, FOREVER)
+        return FOREVER, FOREVER
     if closer[TO_LO] is not None:
-        return Touch(record, low, high, max(low, closer[TO_LO]), max(high, closer[TO_HI]))
-    return Touch(record, low, high, max(low, record[START]), max(high, closer[END]))
+        return closer[TO_LO], closer[TO_HI]
+    return record[START], closer[END]
 
 
 def _active_point(
@@ -230,7 +236,7 @@ def drop_settled(records: list[Record], keep: int) -> int | None:
         if best is None or any(not touch.sure or touch.to_hi > best.to_lo for touch in old):
             return None
         low = max(low, best.from_hi)
-    low = max(low, records[cut][END])
+    low = max(low, int(records[cut][END]))
     del records[:cut]
     return low
 
@@ -254,5 +260,8 @@ def reach(records: list[Record], record: Record) -> int:
 
 
 def _begins(record: Record) -> int:
-    ends = [record[START], *(record[at] for at in (FROM_LO, TO_LO) if record[at] is not None)]
+    ends: list[int] = [
+        record[START],
+        *(record[at] for at in (FROM_LO, TO_LO) if record[at] is not None),
+    ]
     return min(ends)

@@ -34,14 +34,14 @@ def rounded(value: float) -> float:
 
 
 @lru_cache(maxsize=1)
-def _registry() -> Any:  # noqa: ANN401 - ucumvert has no types
+def _registry() -> Any:
     from ucumvert import PintUcumRegistry  # noqa: PLC0415 - 0.7 s, only where units differ
 
     return PintUcumRegistry()
 
 
 @lru_cache(maxsize=4096)
-def _unit(ucum: str) -> Any:  # noqa: ANN401
+def _unit(ucum: str) -> Any:
     """The pint quantity of one UCUM unit; None where it is no UCUM unit."""
     import lark  # noqa: PLC0415 - with the registry
     import pint  # noqa: PLC0415
@@ -105,5 +105,5 @@ def convert(value: float, source: str, target: str) -> float:
         return value
     line = _line(source, target)
     if line is None:
-        raise EvaluationError("a unit does not convert into its fact's unit")  # noqa: EM101
+        raise EvaluationError("a unit does not convert into its fact's unit")
     return rounded(line.factor * value + line.offset)
