@@ -37,6 +37,10 @@ def test_only_what_keeps_a_criterion_open_is_missing():
     made = PROTOCOL.assess(FACTS | {"infarction": True})
     assert made.criterion_missing == {"I1": (), "I3": (), "E1": ("consent",)}
     assert PROTOCOL.assess(FACTS | {"hiv": "positive"}).missing == ()
+    # Without an infarction consent no longer matters to E1.
+    assert PROTOCOL.assess({"sex": "female", "infarction": False}).criterion_missing["E1"] == (
+        "hiv",
+    )
 
 
 def test_an_unsatisfied_criterion_decides_whatever_is_missing():
