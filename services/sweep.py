@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from services import clock, logs, sequencer
+from services import clock, logs, protocols, sequencer
 from services.broker import Broker
 from services.database import Database
 from services.errors import ServiceError
@@ -71,6 +71,8 @@ class Sweep:
         """Look once, and do what is found."""
         self.report.sweeps += 1
         if self.steps.evaluate is not None:
+            # Versions approved for an instant that has come; their streams are dirty then.
+            self.broker.ring_evaluate(protocols.activate_due(self.db, now_us))
             self._evaluate(self.steps.evaluate, now_us)
         self._number()
         if self.steps.remind is not None:

@@ -12,9 +12,13 @@ from typing import Any, NamedTuple, Protocol
 from rules import EventType
 from services import ids
 from services.clock import SECOND_US
-from services.validation.envelope import Envelope, Found, canonical_json
+from services.validation.envelope import Envelope, Found, canonical_json, parse_time
 
 AHEAD_US = 5 * 60 * SECOND_US
+_AHEAD = (
+    "lies more than 5 minutes ahead of its receipt",
+    "send it when it has happened; check the sender's clock and offset",
+)
 CLINICAL_ROLES = frozenset({"clinician", "admin"})
 # A clinician decides; what was measured or done comes from the systems that know it.
 CLINICIANS_TYPES = frozenset({EventType.OVERRIDE, EventType.CORRECTION})
@@ -82,13 +86,14 @@ def judge(
     if door.is_replay:
         receipt_us = envelope.time_us if envelope.recorded_us is None else envelope.recorded_us
     if envelope.time_us > receipt_us + AHEAD_US:
-        hint = "send it when it has happened; check the sender's clock and offset"
-        found.append(("/time", "lies more than 5 minutes ahead of its receipt", hint))
+        found.append(("/time", *_AHEAD))
     correction = None
     if role not in CLINICAL_ROLES and envelope.type == EventType.OVERRIDE:
         found.append(("/type", "is not for this key", "an override needs a clinician's key"))
     if envelope.type == EventType.CORRECTION and not found:
         correction = Correction(_target(envelope.trial, data), data)
+        if _corrected_time(data) > receipt_us + AHEAD_US:
+            found.append(("/data/time", *_AHEAD))
         if data["corrects"]["source"] != envelope.source and role not in CLINICAL_ROLES:
             hint = "send it from the source that sent the first event, or with a clinician's key"
             found.append(("/data/corrects/source", "is not the correction's own source", hint))
@@ -123,7 +128,9 @@ def _not_correctable(incoming: Incoming, target: Target, role: str) -> tuple[str
     if target.subject != incoming.subject:
         hint = "send the correction for the subject of the first event"
         return "names an event of another subject", hint
-    if target.type == EventType.CORRECTION:
+    if target.type == EventType.CORRECTION and incoming.corrects is not None:
+        if incoming.corrects.data.get("entered_in_error") is True:
+            return None  # that undoes it
         return "names a correction", "correct the first event again: the last correction counts"
     if target.type == EventType.OVERRIDE and role not in CLINICAL_ROLES:
         return "names an override", "an override is corrected with a clinician's key"
@@ -134,6 +141,13 @@ def _target(trial: str, data: dict[str, Any]) -> str:
     """The server's id of the event that a checked correction names."""
     corrects = data["corrects"]
     return ids.event_id(trial, corrects["source"], corrects["id"])
+
+
+def _corrected_time(data: dict[str, Any]) -> int:
+    """The time that a checked correction gives its target; 0 if it leaves it."""
+    time = data.get("time")
+    read = parse_time(time) if isinstance(time, str) else time
+    return read if isinstance(read, int) else 0
 
 
 def _content(kind: str, subject: str, time_us: int, data: str) -> str:

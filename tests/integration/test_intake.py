@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import Connection
 
 from services import ids, intake, protocols
 from services.database import Database
@@ -377,11 +380,26 @@ def test_a_correction_for_another_subject_or_of_a_correction_is_refused(
     publish(database, wrong, first)
     for bad in (
         correction({**wrong, "subject": "S-002"}, data={"entered_in_error": True}),
-        correction(first, data={"entered_in_error": True}),
+        correction(first, data={"data": {"corrects": {"source": "a", "id": "b"}}}),
     ):
         with pytest.raises(Rejected) as caught:
             publish(database, bad)
         assert caught.value.problems[0].pointer == "/data/corrects"
+
+
+def test_a_correction_is_undone_by_calling_it_an_error(database: Database, trial: str) -> None:
+    wrong = event()
+    first = correction(wrong, data={"entered_in_error": True})
+    undone = correction(first, data={"entered_in_error": True})
+    assert publish(database, wrong, first, undone).accepted == 3
+
+
+def test_a_correction_cannot_move_an_event_into_the_future(database: Database, trial: str) -> None:
+    wrong = event()
+    publish(database, wrong)
+    with pytest.raises(Rejected) as caught:
+        publish(database, correction(wrong, data={"time": "2031-01-01T00:00:00Z"}))
+    assert [problem.pointer for problem in caught.value.problems] == ["/data/time"]
 
 
 def test_a_correction_sent_again_is_a_duplicate_even_if_its_target_came_meanwhile(
@@ -499,6 +517,28 @@ def test_requests_that_share_a_commit_get_each_their_own_answer(
         thread.join()
     assert answers == {n: "conflict" if n % 3 == 0 else "accepted" for n in range(30)}
     assert [row.n for row in log(database)] == list(range(1, 22))
+
+
+def test_work_that_fails_takes_back_only_its_own_part_of_a_shared_commit(
+    database: Database,
+) -> None:
+    group = GroupCommit(database)
+
+    def add(number: int) -> Callable[[Connection], int]:
+        def work(conn: Connection) -> int:
+            trials.add(conn, f"t-{number}", mode="live", by="t", now_us=1, banner=None)
+            if number % 2:
+                raise ZeroDivisionError
+            return number
+
+        return work
+
+    with ThreadPoolExecutor(20) as pool:
+        done = [pool.submit(group.transact, add(number)) for number in range(40)]
+    failed = {number for number, one in enumerate(done) if one.exception() is not None}
+    assert failed == set(range(1, 40, 2))
+    with database.reading() as conn:
+        assert {row.id for row in trials.every(conn)} == {f"t-{n}" for n in range(0, 40, 2)}
 
 
 def test_stored_data_are_canonical_json(database: Database, trial: str) -> None:
