@@ -1,0 +1,121 @@
+"""A real study through a running service: what each subject's alerts are, and what a receiver got.
+
+The CDISC pilot study's DM, EX, AE and VS: 31,731 rows of 306 subjects with bare dates, in a
+replay trial of `vigil up`; compared with counts made from the tables alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.client import Service
+from tests.support import cdisc
+from tests.support.processes import ROOT, wait_until
+from tests.support.receiver import Receiver
+from tests.support.service import Up
+
+PILOT = ROOT / "rules" / "protocols" / "examples" / "cdisc-pilot.yaml"
+TRIAL = "pilot"
+BATCH = 2_000
+
+pytestmark = pytest.mark.skipif(
+    not cdisc.available(), reason="the pilot study's tables are not beside this checkout"
+)
+Counts = dict[str | None, dict[str, cdisc.Count]]
+
+
+@pytest.mark.timeout(600)
+def test_a_real_studys_alerts_and_webhooks_are_those_counted_from_its_tables(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    with Receiver() as receiver, Up(data, VIGIL_WEBHOOK_ALLOW_PRIVATE="1") as up:
+        service = up.service("admin")
+        create(service)
+        secret = subscribe(service, receiver.url)
+        assert publish(service, cdisc.events(TRIAL)) == 32_294
+        end = datetime.combine(cdisc.last_day(), time(), cdisc.ZONE).isoformat()
+        assert service.post(f"/v1/trials/{TRIAL}/advance", {"to": end}).status == 200
+        wait_until(lambda: settled(service), 400, "everything to be evaluated", every=0.5)
+        alerts = list(listed(service, f"/v1/alerts?trial={TRIAL}&limit=500"))
+        opened = sum(count.opened for rules in wanted().values() for count in rules.values())
+        wait_until(lambda: len(openings(receiver)) >= opened, 120, "the webhooks", every=0.5)
+
+    assert counted(alerts) == wanted()
+    told = openings(receiver)
+    assert Counter((one["subject"], one["rule"]) for one in told.values()) == Counter(
+        (alert["subject"], alert["rule"]) for alert in alerts
+    )
+    assert all(request.verify(secret) for request in receiver.received[:20])
+    assert sorted({request.json["position"] for request in receiver.received}) == list(
+        range(1, len({request.id for request in receiver.received}) + 1)
+    )
+
+
+def create(service: Service) -> None:
+    """The replay trial with the pilot's protocol in force."""
+    protocol = PILOT.read_text(encoding="utf-8")
+    answer = service.post("/v1/trials", {"id": TRIAL, "mode": "replay", "protocol": protocol})
+    assert answer.status == 201, answer.body
+
+
+def subscribe(service: Service, url: str) -> str:
+    """A replay trial tells nobody outside unless a subscription names it; the secret."""
+    wish = {"name": "e2e", "channel": {"kind": "webhook", "url": url}, "filter": {"trials": [TRIAL]}}
+    answer = service.post("/v1/subscriptions", wish)
+    assert answer.status == 201, answer.body
+    return str(answer.body["secret"])
+
+
+def publish(service: Service, events: list[dict[str, Any]]) -> int:
+    """In order of `recordedtime`; how many were accepted."""
+    accepted = 0
+    for at in range(0, len(events), BATCH):
+        answer = service.post("/v1/events", events[at : at + BATCH])
+        assert answer.status == 202, answer.body
+        accepted += answer.body["accepted"]
+    return accepted
+
+
+def settled(service: Service) -> bool:
+    """Whether no stream of the service has anything left to evaluate."""
+    answer = service.get("/v1/ops/streams?state=dirty")
+    assert answer.status == 200, answer.body
+    return not answer.body["items"]
+
+
+def listed(service: Service, path: str) -> Iterator[dict[str, Any]]:
+    """All items of a list, page by page."""
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = service.get(path + (f"&cursor={cursor}" if cursor else ""))
+        assert answer.status == 200, answer.body
+        yield from answer.body["items"]
+        cursor = answer.body["next"]
+
+
+def wanted() -> Counts:
+    """What the tables say, the trial's own alerts under no subject."""
+    return {**cdisc.expected(), None: cdisc.expected_of_the_trial()}
+
+
+def counted(alerts: list[dict[str, Any]]) -> Counts:
+    """Opened and still open, per subject and rule."""
+    counts: Counts = defaultdict(lambda: defaultdict(cdisc.Count))
+    for alert in alerts:
+        count = counts[alert["subject"]][alert["rule"]]
+        count.opened += 1
+        count.open += alert["status"] != "resolved"
+    return {subject: dict(rules) for subject, rules in counts.items()}
+
+
+def openings(receiver: Receiver) -> dict[str, dict[str, Any]]:
+    """The alerts that the receiver was told of as opened, by webhook-id: twice is once."""
+    bodies = {request.id: request.json for request in list(receiver.received)}
+    return {name: body["data"] for name, body in bodies.items() if body["type"] == "alert.opened"}
