@@ -48,7 +48,7 @@ def install(app: Flask, services: Services, statuses: Mapping[type[ServiceError]
     app.config.update(MAX_CONTENT_LENGTH=MAX_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.strict_slashes = False
     app.before_request(_begin)
-    auth.install(app)
+    auth.install(app, services)
     app.after_request(_end)
     problems.install(app, statuses)
     api = openapi.install(app)
@@ -68,7 +68,6 @@ def _end(response: Response) -> Response:
     """Say what happened, by the route and never by the path, which may name a subject."""
     if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         _let_it_finish()
-        response.headers["Connection"] = "close"
     response.headers["X-Request-Id"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")

@@ -6,14 +6,16 @@ Forbidden. ACCESS is the one table: an endpoint that is not in it is refused to 
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 
 from services import keys
+from services.bootstrap import Services
 from services.errors import Forbidden, Unauthenticated
-from services.http.context import parts
 from services.keys import ADMIN, CLINICIAN, OPS, PUBLISHER, Caller
 
 PUBLIC: frozenset[str] = frozenset()
@@ -66,8 +68,38 @@ ACCESS: Mapping[str, frozenset[str]] = {
 }
 
 
-def install(app: Flask) -> None:
+REMEMBERED = "vigil-callers"
+# A revoked key is refused after so long at the latest; each request would else ask the store.
+REMEMBER_S = 1.0
+MOST_REMEMBERED = 1024
+
+
+class Remembered:
+    """Who the keys of the last second belong to, by their digest; unknown keys are asked anew."""
+
+    def __init__(self, services: Services) -> None:
+        """Nobody yet."""
+        self._services = services
+        self._kept: dict[bytes, tuple[float, Caller]] = {}
+
+    def caller(self, token: str) -> Caller:
+        """The caller of a key. Raises Unauthenticated."""
+        digest = hashlib.sha256(token.encode()).digest()
+        until, who = self._kept.get(digest, (0.0, None))
+        if who is not None and time.monotonic() < until:
+            return who
+        services = self._services
+        self._kept.pop(digest, None)
+        who = keys.authenticate(services.database, token, services.settings.admin_key)
+        if len(self._kept) >= MOST_REMEMBERED:
+            self._kept = {}
+        self._kept[digest] = (time.monotonic() + REMEMBER_S, who)
+        return who
+
+
+def install(app: Flask, services: Services) -> None:
     """Put the guard before every view of `app`."""
+    app.extensions[REMEMBERED] = Remembered(services)
     app.before_request(guard)
 
 
@@ -92,8 +124,8 @@ def authenticated() -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("A key is needed: Authorization: Bearer <key>.")
-    services = parts()
-    return keys.authenticate(services.database, token.strip(), services.settings.admin_key)
+    remembered: Remembered = current_app.extensions[REMEMBERED]
+    return remembered.caller(token.strip())
 
 
 def reaches(who: Caller, trial: str | None) -> bool:

@@ -71,7 +71,7 @@ def timeline(query: dict[str, Any], trial: str, subject: str) -> Response:
 
 @blueprint.route(f"{BASE}/<name:subject>/eligibility")
 @blueprint.arguments(AsOfQuery, location="query")
-@blueprint.answers(200, Eligibility, 404, 409, 422)
+@blueprint.answers(200, Eligibility, 404, 422)
 def eligibility(query: dict[str, Any], trial: str, subject: str) -> Response:
     """Every criterion with its verdict, its evidence and what is missing.
 

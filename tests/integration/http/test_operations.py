@@ -19,7 +19,9 @@ def ops(house):
 @pytest.fixture
 def held(house, make_event):
     """A stream held at its first event, as after three failures."""
-    house.publish(make_event(1, "observation", TEMPERATURE), make_event(2, "observation", TEMPERATURE))
+    house.publish(
+        make_event(1, "observation", TEMPERATURE), make_event(2, "observation", TEMPERATURE)
+    )
     database = house.services.database
     with database.reading() as conn:
         stream = streams.find(conn, "msc-cgvhd", "S-001").id
@@ -33,7 +35,11 @@ def test_alive_asks_nothing_and_ready_asks_everything(house):
     assert nobody.get("/healthz").json == {"status": "ok"}
     lonely = nobody.get("/readyz")
     assert lonely.status_code == 503
-    assert (lonely.json["database"], lonely.json["schema"], lonely.json["worker"]) == ("ok", "ok", "failed")
+    assert (lonely.json["database"], lonely.json["schema"], lonely.json["worker"]) == (
+        "ok",
+        "ok",
+        "failed",
+    )
     with house.services.database.writing() as conn:
         heartbeats.beat(conn, "evaluate:h:1", "evaluate", now_us=now_us(), detail={})
     ready = nobody.get("/readyz")
@@ -67,12 +73,20 @@ def test_a_held_stream_is_seen_and_eligible_is_not_said_of_it(house, ops, held):
 def test_a_dead_letter_shows_no_data_and_is_requeued(house, ops, held, make_event):
     (letter,) = ops.get("/v1/ops/dead-letters").json["items"]
     assert (letter["kind"], letter["subject"], letter["reason"], letter["status"]) == (
-        "event", "S-001", "EvaluationError", "open",
+        "event",
+        "S-001",
+        "EvaluationError",
+        "open",
     )
     assert "data" not in letter
     href = f"/v1/events/{letter['event']}"
     assert house.door("publisher").get(href).json | {"received_at": ""} == {
-        "event": letter["event"], "status": "dead", "received_at": "", "evaluated_at": None, "alerts": [], "error": "EvaluationError",
+        "event": letter["event"],
+        "status": "dead",
+        "received_at": "",
+        "evaluated_at": None,
+        "alerts": [],
+        "error": "EvaluationError",
     }
     for _ in range(2):
         again = ops.post(f"/v1/ops/dead-letters/{letter['id']}/requeue")
@@ -105,14 +119,20 @@ def test_a_dead_letter_is_discarded_by_two_persons(house, ops, held):
 
 def test_a_subscription_is_made_shown_changed_and_removed(house):
     clinician = house.door("clinician")
-    wish = {"name": "site", "channel": {"kind": "webhook", "url": "https://8.8.8.8/hook"}, "content": "full"}
+    wish = {
+        "name": "site",
+        "channel": {"kind": "webhook", "url": "https://8.8.8.8/hook"},
+        "content": "full",
+    }
     made = clinician.post("/v1/subscriptions", json=wish)
     assert made.status_code == 201
     assert made.json["secret"].startswith("whsec_")
     here = made.headers["Location"]
     assert "secret" not in clinician.get(here).json
     assert clinician.call("PATCH", here, json={"name": "other"}).json["name"] == "other"
-    assert [item["id"] for item in clinician.get("/v1/subscriptions").json["items"]] == [made.json["id"]]
+    assert [item["id"] for item in clinician.get("/v1/subscriptions").json["items"]] == [
+        made.json["id"]
+    ]
     assert clinician.call("DELETE", here).status_code == 204
     assert clinician.get(here).status_code == 404
 
@@ -128,7 +148,9 @@ def test_a_subscription_is_made_shown_changed_and_removed(house):
     ],
 )
 def test_a_channel_that_cannot_be_is_refused(house, channel):
-    answer = house.door("clinician").post("/v1/subscriptions", json={"name": "x", "channel": channel})
+    answer = house.door("clinician").post(
+        "/v1/subscriptions", json={"name": "x", "channel": channel}
+    )
     assert answer.status_code == 422
     assert answer.json["errors"][0]["pointer"].startswith("/channel")
 
@@ -143,7 +165,12 @@ def test_ops_may_not_subscribe_to_clinical_values(house):
 def test_the_document_is_valid_and_complete(house):
     document = house.door("publisher").get("/openapi.json").json
     OpenAPIV31SpecValidator(document).validate()
-    described = {(path, method) for path, item in document["paths"].items() for method in item if method != "parameters"}
+    described = {
+        (path, method)
+        for path, item in document["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
     rules = {
         (str(rule).replace("<name:", "{").replace("<id:", "{").replace(">", "}"), method.lower())
         for rule in house.app.url_map.iter_rules()

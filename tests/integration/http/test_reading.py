@@ -3,6 +3,7 @@
 import pytest
 
 from services.clock import iso, now_us
+from tests.integration.http.conftest import YAML
 
 HOUR_US = 3_600_000_000
 TEMPERATURE = {"code": "body_temperature", "value": 36.9, "unit": "Cel"}
@@ -193,3 +194,22 @@ def test_ops_sees_trials_but_no_subject(house, make_event):
     assert ops.get(TRIAL).status_code == 200
     assert ops.get(SUBJECT).status_code == 403
     assert ops.get(f"{SUBJECT}/eligibility").status_code == 403
+
+
+def test_a_replay_trial_is_answered_for_its_own_clock(house, make_event):
+    house.door("admin").post("/v1/trials", json={"id": "past", "mode": "replay", "protocol": YAML})
+    at = {
+        "trial": "past",
+        "time": "2015-03-02T08:15:00+09:00",
+        "recordedtime": "2015-03-02T09:00:00+09:00",
+    }
+    house.publish(make_event(1, "demographics", {"birth_date": "2014-03-10", "sex": "male"}, **at))
+    house.evaluate("past")
+    clinician = house.door("clinician")
+    young = clinician.get("/v1/trials/past/subjects/S-001/eligibility").json
+    assert young["as_of"] == "2015-03-02T00:00:00Z"
+    assert criterion(young, "I1")["verdict"] == "not_met"
+    house.door("admin").post("/v1/trials/past/advance", json={"to": "2015-03-11T00:00:00+09:00"})
+    older = clinician.get("/v1/trials/past/subjects/S-001/eligibility").json
+    assert older["as_of"] == "2015-03-10T15:00:00Z"
+    assert criterion(older, "I1")["verdict"] == "met"

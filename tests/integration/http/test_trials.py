@@ -25,14 +25,21 @@ def test_a_trial_is_made_once(admin):
     made = admin.post("/v1/trials", json=wish)
     assert made.status_code == 201
     assert made.headers["Location"] == "/v1/trials/second"
-    assert (made.json["mode"], made.json["status"], made.json["active_version"]) == ("replay", "open", "1.0")
+    assert (made.json["mode"], made.json["status"], made.json["active_version"]) == (
+        "replay",
+        "open",
+        "1.0",
+    )
     assert admin.post("/v1/trials", json=wish).status_code == 200
     assert admin.post("/v1/trials", json={**wish, "mode": "live"}).status_code == 409
     assert [item["id"] for item in admin.get("/v1/trials").json["items"]] == ["msc-cgvhd", "second"]
 
 
 def test_a_broken_protocol_makes_no_trial_and_says_where(admin):
-    answer = admin.post("/v1/trials", json={"id": "third", "protocol": YAML.replace("kind: inclusion", "kind: inklusion", 1)})
+    answer = admin.post(
+        "/v1/trials",
+        json={"id": "third", "protocol": YAML.replace("kind: inclusion", "kind: inklusion", 1)},
+    )
     assert answer.status_code == 422
     assert any("line " in error["detail"] for error in answer.json["errors"])
     assert admin.get("/v1/trials/third").status_code == 404
@@ -67,22 +74,35 @@ def test_suspending_and_resuming_take_two_persons(house):
     assert (again.status_code, again.json["status"]) == (200, "suspended")
     assert kim.post(f"{TRIAL}/resume", json={"reason": "looked into"}).status_code == 202
     resumed = lee.post(f"{TRIAL}/resume")
-    assert (resumed.status_code, resumed.json["status"], resumed.json["hold"]) == (200, "open", None)
+    assert (resumed.status_code, resumed.json["status"], resumed.json["hold"]) == (
+        200,
+        "open",
+        None,
+    )
 
 
 def test_two_keys_of_one_person_are_one_person(house):
     house.door("clinician").post(f"{TRIAL}/suspend", json={"reason": "x"})
-    assert house.key("admin", "dr-lee").post(f"{TRIAL}/suspend", json={"reason": "x"}).status_code == 409
+    assert (
+        house.key("admin", "dr-lee").post(f"{TRIAL}/suspend", json={"reason": "x"}).status_code
+        == 409
+    )
 
 
 def test_a_wish_counts_for_a_day(house):
     database = house.services.database
     asked_us = now_us() - DAY_US
-    assert step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "dr-lee", "x", asked_us) == asked_us + DAY_US
+    assert (
+        step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "dr-lee", "x", asked_us)
+        == asked_us + DAY_US
+    )
     assert house.door("clinician").get(TRIAL).json["awaiting_second"] is None
     late = step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "dr-kim", "x", asked_us + DAY_US)
     assert late == asked_us + 2 * DAY_US
-    assert step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "dr-lee", "x", asked_us + DAY_US + 1) is None
+    assert (
+        step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "dr-lee", "x", asked_us + DAY_US + 1)
+        is None
+    )
 
 
 def test_a_version_is_drafted_shown_and_put_in_force(admin, house, make_event):
@@ -96,9 +116,9 @@ def test_a_version_is_drafted_shown_and_put_in_force(admin, house, make_event):
     active = admin.post(f"{TRIAL}/protocols/2.0/activate", json={"approved_by": "board"})
     assert (active.status_code, active.json["status"]) == (200, "active")
     assert admin.get(TRIAL).json["active_version"] == "2.0"
-    assert {item["version"]: item["status"] for item in admin.get(f"{TRIAL}/protocols").json["items"]} == {
-        "1.0": "retired", "2.0": "active"
-    }
+    assert {
+        item["version"]: item["status"] for item in admin.get(f"{TRIAL}/protocols").json["items"]
+    } == {"1.0": "retired", "2.0": "active"}
     before = house.door("clinician").get(f"{TRIAL}/subjects/S-001/eligibility").json
     house.evaluate()
     after = house.door("clinician").get(f"{TRIAL}/subjects/S-001/eligibility").json
@@ -109,7 +129,10 @@ def test_a_version_is_not_put_in_force_in_the_past_or_unknown(admin):
     draft(admin, NEXT)
     past = {"approved_by": "board", "effective_from": "2020-01-01T00:00:00Z"}
     assert admin.post(f"{TRIAL}/protocols/2.0/activate", json=past).status_code == 422
-    assert admin.post(f"{TRIAL}/protocols/9.0/activate", json={"approved_by": "board"}).status_code == 404
+    assert (
+        admin.post(f"{TRIAL}/protocols/9.0/activate", json={"approved_by": "board"}).status_code
+        == 404
+    )
     assert admin.post(f"{TRIAL}/protocols/2.0/activate", json={}).status_code == 422
 
 
