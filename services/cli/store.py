@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -37,10 +38,12 @@ def opened() -> Iterator[Services]:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows under headings, as wide as they need to be when nobody watches."""
+    """Rows under headings; for another program, a line each with tabs between."""
     console = Console()
     if not console.is_terminal:
-        console = Console(width=max(80, *(sum(len(cell) + 2 for cell in row) for row in rows), 80))
+        for row in (headings, *rows):
+            click.echo("\t".join(row))
+        return
     shown = Table(*headings, box=box.SIMPLE_HEAD)
     for row in rows:
         shown.add_row(*row)

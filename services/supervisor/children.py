@@ -46,6 +46,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     groups: set[int] = field(default_factory=set)
     restarts: int = 0
+    status: int | None = None  # of its last end
     _started: float = 0.0
     _pause_s: float = FIRST_PAUSE_S
     _not_before: float = 0.0
@@ -87,7 +88,7 @@ class Child:
         status = self.process.poll()
         if status is None:
             return None
-        self.process = None
+        self.process, self.status = None, status
         self._sweep_up()
         if now - self._started >= WELL_AFTER_S:
             self._pause_s = FIRST_PAUSE_S

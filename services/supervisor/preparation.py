@@ -12,6 +12,8 @@ import os
 import sys
 from pathlib import Path
 
+from sqlalchemy.exc import OperationalError
+
 import rules
 from services import clock, database, keys, logs, protocols
 from services.config import Settings
@@ -27,19 +29,23 @@ DEMO_TRIAL, DEMO_OF, DEMO_BANNER = "demo-msc-cgvhd", "msc-cgvhd", "DEMO"
 
 def main(arguments: list[str]) -> int:
     """Prepare everything; the exit status of the process."""
-    settings = Settings.from_env(os.environ)
+    settings, ready = Settings.from_env(os.environ), int(arguments[0])
     logs.configure(settings.log_level)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     db = Database(settings.database_url)
     try:
         database.upgrade(db)
+        make_keys(db, settings.data)
+        os.write(ready, b"!")  # now the others can start; they need no trial for that
         for path in sorted(settings.protocols.glob("*.yaml")):
             bring(db, path, path.stem)
         if "--demo" in arguments:
             bring(db, settings.protocols / f"{DEMO_OF}.yaml", DEMO_TRIAL, DEMO_BANNER)
-        make_keys(db, settings.data)
     except ServiceError as error:
         complain(f"vigil: {error}")
+        return 1
+    except OperationalError:
+        complain("vigil: VIGIL_DATABASE_URL: the database does not answer")
         return 1
     finally:
         db.dispose()

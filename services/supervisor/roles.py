@@ -34,10 +34,11 @@ def python(name: str, settings: Settings, *arguments: str) -> Plan:
     return Plan(name, command, environment(settings), settings.data)
 
 
-def preparation(settings: Settings, *, demo: bool) -> Plan:
-    """Migrations, trials and keys: once, before anybody serves."""
-    arguments = ["-m", "services.supervisor.preparation", *(["--demo"] if demo else [])]
-    return python("preparation", settings, *arguments)
+def preparation(settings: Settings, descriptor: int, *, demo: bool) -> Plan:
+    """Schema, keys, then a byte through `descriptor`, then the trials; once."""
+    arguments = [str(descriptor), *(["--demo"] if demo else [])]
+    plan = python("preparation", settings, "-m", "services.supervisor.preparation", *arguments)
+    return dataclasses.replace(plan, descriptors=(descriptor,), keep=False, chatty=True)
 
 
 def api(settings: Settings, descriptor: int) -> Plan:

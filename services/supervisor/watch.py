@@ -99,6 +99,7 @@ class _Supervisor:
         self.demo = demo
         self.probe: socket.socket | None = None
         self.broker: Child | None = None
+        self.preparation: Child | None = None
         self.children: list[Child] = []
 
     def run(self) -> int:
@@ -109,9 +110,9 @@ class _Supervisor:
                 embedded = EmbeddedBroker(self.settings.data)
                 self._start_broker(embedded)
             with ExitStack() as stack:
-                self._start_all(stack)
-                if self._until(self._answers, START_S, "the API did not answer"):
-                    self._serve()
+                receiver = self._receiver(stack)
+                if self._prepare() and self._start_all():
+                    self._serve(receiver)
             return 0
         finally:
             self._stop()
@@ -134,25 +135,30 @@ class _Supervisor:
             self.broker = None
         self.listener.brokerless()
 
-    def _start_all(self, stack: ExitStack) -> None:
-        """Prepare, then start everybody."""
-        receiver = None
-        if self.demo:
-            receiver = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            trusted = f"127.0.0.1:{receiver.getsockname()[1]}"
-            self.settings = dataclasses.replace(
-                self.settings, webhook_trusted=self.settings.webhook_trusted | {trusted}
-            )
-        if not self._prepare():
-            return
-        plans = [roles.api(self.settings, self.server.fileno()), *roles.workers(self.settings)]
-        if receiver is not None:
-            url = premises.url_of(self.server)
-            plans.append(roles.demo(self.settings, url, receiver.fileno()))
-        for plan in plans:
-            child = Child(self._logged(plan))
-            self.children.append(child)
-            child.start()
+    def _receiver(self, stack: ExitStack) -> socket.socket | None:
+        """Where the demo's receiver will listen: the one private place that webhooks may reach."""
+        if not self.demo:
+            return None
+        receiver = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        place = f"127.0.0.1:{receiver.getsockname()[1]}"
+        trusted = self.settings.webhook_trusted | {place}
+        self.settings = dataclasses.replace(self.settings, webhook_trusted=trusted)
+        return receiver
+
+    def _start_all(self) -> bool:
+        """Start everybody; True once the API answers and the trials stand."""
+        self._start(roles.api(self.settings, self.server.fileno()))
+        for plan in roles.workers(self.settings):
+            self._start(plan)
+        return self._until(self._answers, "the API did not answer") and self._until(
+            self._prepared, "the trials were not prepared"
+        )
+
+    def _start(self, plan: Plan) -> Child:
+        child = Child(self._logged(plan))
+        self.children.append(child)
+        child.start()
+        return child
 
     def _logged(self, plan: Plan) -> Plan:
         """During a show the machines' log goes to a file, so that a person can follow the show."""
@@ -161,28 +167,36 @@ class _Supervisor:
         return dataclasses.replace(plan, log=self.settings.data / "vigil.log")
 
     def _prepare(self) -> bool:
-        """Migrations, trials, keys, in a process of their own; False if we are to stop."""
-        child = Child(roles.preparation(self.settings, demo=self.demo))
-        self.children.append(child)
-        child.start()
-        while child.running and not self.bell.rung:
-            time.sleep(0.01)
-        status = None if child.process is None else child.process.poll()
-        child.kill()
-        self.children.remove(child)
-        if status and not self.bell.rung:
-            raise ServiceError("the service could not be prepared; the reason stands above")
-        return not self.bell.rung
+        """Schema and keys, in a process of their own that goes on with the trials while we start.
 
-    def _until(self, ready: Callable[[], bool], seconds: float, complaint: str) -> bool:
+        False if we are to stop. Raises ServiceError where it fails.
+        """
+        reader, writer = os.pipe()
+        try:
+            self.preparation = self._start(roles.preparation(self.settings, writer, demo=self.demo))
+            os.close(writer)
+            os.set_blocking(reader, False)
+            return self._until(lambda: _said_something(reader), "the store was not prepared")
+        finally:
+            os.close(reader)
+
+    def _prepared(self) -> bool:
+        """Whether the preparation has come to a good end. Raises ServiceError for a bad one."""
+        status = None if self.preparation is None else self.preparation.status
+        if status:
+            raise ServiceError("the service could not be prepared; the reason stands above")
+        return status == 0
+
+    def _until(self, ready: Callable[[], bool], complaint: str) -> bool:
         """Watch until `ready`; False if we are to stop. Raises ServiceError when time is up."""
-        until = time.monotonic() + seconds
+        until = time.monotonic() + START_S
         while not self.bell.rung:
             if ready():
                 return True
             if time.monotonic() > until:
-                raise ServiceError(f"{complaint} within {seconds:g} seconds")
+                raise ServiceError(f"{complaint} within {START_S:g} seconds")
             self._look_after()
+            self._prepared()
             time.sleep(0.01)
         return False
 
@@ -203,12 +217,14 @@ class _Supervisor:
             self.probe = None
         return b" 200 " in head
 
-    def _serve(self) -> None:
+    def _serve(self, receiver: socket.socket | None) -> None:
         """Say where we are, then watch until somebody asks for the end."""
         keys = premises.read_keys(self.settings.data)
         url = premises.url_of(self.server)
         premises.describe(self.settings.data, url, keys)
         self.listener.serving(url, keys, self.settings)
+        if receiver is not None:
+            self._start(roles.demo(self.settings, url, receiver.fileno()))
         while not self.bell.rung:
             self._look_after()
             time.sleep(TICK_S)
@@ -229,3 +245,11 @@ class _Supervisor:
         stop(self.children, STOP_S, hurry=lambda: self.bell.rung > 1)
         if self.broker is not None:
             stop([self.broker], BROKER_STOP_S, hurry=lambda: self.bell.rung > 1)
+
+
+def _said_something(reader: int) -> bool:
+    """Whether a byte has come through the pipe."""
+    try:
+        return os.read(reader, 1) != b""
+    except BlockingIOError:
+        return False
