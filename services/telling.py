@@ -153,7 +153,7 @@ def release_stream(conn: Connection, letter: str, *, stream_id: int, by: str, no
     ledger = Ledger(conn, [alert], now_us)
     row = ledger.rows.get(alert)
     if row is not None and row["status"] != "resolved":
-        resolution = {"reason": "cleared", "at": iso(now_us), "by": by}
+        resolution: dict[str, str | None] = {"reason": "cleared", "at": iso(now_us), "by": by}
         resolution |= {"note": None, "because_of": None}
         row |= {"status": "resolved", "still_true": False}
         row["resolution"] = orjson.dumps(resolution).decode()

@@ -18,7 +18,6 @@ from services.database import Database, retrying
 from services.evaluation import contributing
 from services.evaluation.thinking import Thought
 from services.repositories import steps, trials
-from services.repositories.steps import Head
 
 SUSPENDED = "suspended"
 _ENROLMENT = "enrolment"
@@ -61,11 +60,18 @@ def _commit(db: Database, thoughts: Sequence[Thought], now_us: int) -> Committed
 
 def _advance(conn: Connection, thought: Thought, done: Committed) -> bool:
     work, outcome = thought.work, thought.outcome
-    # An event that came in meanwhile may belong before an instant that was passed.
-    alone = thought.passed_us is not None and work.complete
-    values = {"done_n": work.last_n} | _site(work.events)
-    values |= _state(work.head, work.version, outcome, thought.passed_us if alone else None)
-    next_n = steps.advance(conn, work.head, values, alone=alone)
+    state = {
+        "done_n": work.last_n,
+        "state": outcome.state,
+        "reached_us": outcome.reached_us,
+        "next_due_us": outcome.next_due_us,
+        "protocol_version": work.version,
+        "engine_version": rules.ENGINE_VERSION,
+        "status": outcome.status,
+        "decision": outcome.decision,
+    }
+    passed_us = thought.passed_us if work.complete else None
+    next_n = steps.advance(conn, work.head, state, site=_site(work.events), passed_us=passed_us)
     if next_n is None:
         done.again.append(work.head.id)
         done.lost.add(work.head.id)
@@ -76,30 +82,12 @@ def _advance(conn: Connection, thought: Thought, done: Committed) -> bool:
     return True
 
 
-def _state(
-    head: Head, version: str, outcome: rules.Outcome, passed_us: int | None
-) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "state": outcome.state,
-        "reached_us": outcome.reached_us,
-        "next_due_us": outcome.next_due_us,
-        "protocol_version": version,
-        "engine_version": rules.ENGINE_VERSION,
-        "status": outcome.status,
-        "decision": outcome.decision,
-    }
-    if passed_us is not None:
-        # What is received from now on comes after the instants that were passed.
-        values["last_received_us"] = max(head.last_received_us, passed_us)
-    return values
-
-
-def _site(events: Sequence[rules.Event]) -> dict[str, Any]:
+def _site(events: Sequence[rules.Event]) -> str | None:
     """The site that the last enrolment event names, for lists and filters."""
     for event in reversed(events):
         if event.type == rules.EventType.ENROLMENT and event.data.get("site"):
-            return {"site": event.data["site"]}
-    return {}
+            return str(event.data["site"])
+    return None
 
 
 def _decisions(thought: Thought, now_us: int) -> Iterator[dict[str, Any]]:

@@ -36,7 +36,9 @@ def seen(conn: Connection, since_us: int) -> list[Row[*tuple[Any, ...]]]:
 
 def last_of_kind(conn: Connection, kind: str) -> int | None:
     """When a process of that kind was last seen; None: never."""
-    return conn.scalar(select(func.max(heartbeats.c.seen_us)).where(heartbeats.c.kind == kind))
+    latest = select(func.max(heartbeats.c.seen_us)).where(heartbeats.c.kind == kind)
+    seen_us: int | None = conn.scalar(latest)
+    return seen_us
 
 
 def forget(conn: Connection, before_us: int) -> None:

@@ -9,7 +9,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 import rules
 from services.models import decisions, events, protocol_versions, streams, trials
@@ -123,27 +136,57 @@ def count_failure(conn: Connection, stream_id: int, done_n: int, ahead: int) -> 
     return conn.execute(statement).scalar_one_or_none() or 0
 
 
-def advance(conn: Connection, head: Head, values: Mapping[str, Any], *, alone: bool) -> int | None:
+# One statement for all commits, built once: building it costs more than running it.
+_STATE = (
+    *("done_n", "state", "reached_us", "next_due_us", "protocol_version"),
+    *("engine_version", "status", "decision"),
+)
+_ADVANCE = (
+    update(streams)
+    .where(
+        streams.c.id == bindparam("at_id"),
+        streams.c.done_n == bindparam("at_n"),
+        streams.c.rev == bindparam("at_rev"),
+        streams.c.held.is_(False),
+        # Null where more events may have come in meanwhile.
+        streams.c.next_n
+        == func.coalesce(bindparam("at_next_n", type_=BigInteger), streams.c.next_n),
+    )
+    .values(
+        {name: bindparam(f"new_{name}", type_=streams.c[name].type) for name in _STATE}
+        | {
+            "rev": streams.c.rev + 1,
+            "attempts": 0,
+            "claimed_until_us": 0,
+            "site": func.coalesce(bindparam("new_site", type_=Text), streams.c.site),
+            "last_received_us": case(
+                (streams.c.last_received_us < bindparam("passed_us"), bindparam("passed_us")),
+                else_=streams.c.last_received_us,
+            ),
+        }
+    )
+    .returning(streams.c.next_n)
+)
+
+
+def advance(
+    conn: Connection,
+    head: Head,
+    state: Mapping[str, Any],
+    *,
+    site: str | None,
+    passed_us: int | None,
+) -> int | None:
     """Commit a step behind the fence: the stream's `next_n`, None if somebody else was quicker.
 
-    `alone`: also fail if an event came in meanwhile, for it may have to go before a due instant
-    that was passed.
+    `passed_us`: the last instant that passed after the last event. Then it fails too if an event
+    came in meanwhile, for that one may belong before it; what is received later comes after it.
     """
-    fence = [
-        streams.c.id == head.id,
-        streams.c.done_n == head.done_n,
-        streams.c.rev == head.rev,
-        streams.c.held.is_(False),
-    ]
-    if alone:
-        fence.append(streams.c.next_n == head.next_n)
-    statement = (
-        update(streams)
-        .where(*fence)
-        .values(rev=streams.c.rev + 1, attempts=0, claimed_until_us=0, **values)
-        .returning(streams.c.next_n)
-    )
-    next_n: int | None = conn.execute(statement).scalar_one_or_none()
+    values = {f"new_{name}": state[name] for name in _STATE}
+    values |= {"at_id": head.id, "at_n": head.done_n, "at_rev": head.rev, "new_site": site}
+    values["at_next_n"] = None if passed_us is None else head.next_n
+    values["passed_us"] = 0 if passed_us is None else passed_us
+    next_n: int | None = conn.execute(_ADVANCE, values).scalar_one_or_none()
     return next_n
 
 
@@ -192,15 +235,14 @@ def discarded(conn: Connection, stream_id: int) -> frozenset[str]:
     return frozenset(orjson.loads(data)["discards"] for data in conn.scalars(query))
 
 
-def overdue(conn: Connection, *, stored_before_us: int, now_us: int, limit: int) -> list[int]:
-    """Streams with events that have waited too long, and those in which an instant has passed.
+_FIRST = and_(events.c.stream_id == streams.c.id, events.c.n == streams.c.done_n + 1)
 
-    In a replay trial it is the trial's clock that passes.
-    """
-    first = and_(events.c.stream_id == streams.c.id, events.c.n == streams.c.done_n + 1)
-    late = (
+
+def kept_waiting(conn: Connection, *, stored_before_us: int, now_us: int, limit: int) -> list[int]:
+    """Streams whose next event was stored before then, and that nobody has claimed."""
+    query = (
         select(streams.c.id)
-        .join(events, first)
+        .join(events, _FIRST)
         .where(
             streams.c.next_n > streams.c.done_n,
             streams.c.held.is_(False),
@@ -209,6 +251,14 @@ def overdue(conn: Connection, *, stored_before_us: int, now_us: int, limit: int)
         )
         .limit(limit)
     )
+    return list(conn.scalars(query))
+
+
+def overdue(conn: Connection, *, stored_before_us: int, now_us: int, limit: int) -> list[int]:
+    """Streams with events that have waited too long, and those in which an instant has passed.
+
+    In a replay trial it is the trial's clock that passes.
+    """
     passed = (
         select(streams.c.id)
         .join(trials, trials.c.id == streams.c.trial)
@@ -223,7 +273,8 @@ def overdue(conn: Connection, *, stored_before_us: int, now_us: int, limit: int)
         .order_by(streams.c.next_due_us)
         .limit(limit)
     )
-    return sorted({*conn.scalars(late), *conn.scalars(passed)})
+    late = kept_waiting(conn, stored_before_us=stored_before_us, now_us=now_us, limit=limit)
+    return sorted({*late, *conn.scalars(passed)})
 
 
 def first_version(conn: Connection, trial: str, stream_id: int) -> str | None:

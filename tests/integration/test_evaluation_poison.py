@@ -94,13 +94,23 @@ def test_a_held_stream_takes_events_and_waits(db, poisoned):
 
 
 def test_operations_and_safety_are_told_and_told_again_until_it_is_released(db, poisoned):
-    for own_id, category in (("su_ops", "operations"), ("su_safety", "safety"), ("su_el", "stopping")):
+    for own_id, category in (
+        ("su_ops", "operations"),
+        ("su_safety", "safety"),
+        ("su_el", "stopping"),
+    ):
         with db.writing() as conn:
             conn.execute(
                 insert(models.subscriptions).values(
-                    id=own_id, name=own_id, channel="{}", events="[]", content="minimal",
+                    id=own_id,
+                    name=own_id,
+                    channel="{}",
+                    events="[]",
+                    content="minimal",
                     filter=orjson.dumps({"categories": [category]}).decode(),
-                    status="active", created_us=1, created_by="test",
+                    status="active",
+                    created_us=1,
+                    created_by="test",
                 )
             )
     hold(db)
@@ -130,7 +140,7 @@ def test_requeue_tries_again_and_the_rest_follows(db, poisoned):
 
 
 def test_requeue_of_what_is_still_poison_holds_again_with_the_same_letter_and_alert(db, poisoned):
-    _, n = hold(db)
+    hold(db)
     first = letter(db).id
     deadletters.requeue(db, f.SILENT, first, "Lee", f.NOW_US)
     f.evaluate(db, f.stream(db, "S-1").id)
@@ -138,7 +148,9 @@ def test_requeue_of_what_is_still_poison_holds_again_with_the_same_letter_and_al
     assert (letter(db).id, letter(db).status) == (first, "open")
     held = f.rows(db, models.alerts, models.alerts.c.rule == "OPS-HELD")
     assert [row.status for row in held] == ["open"]
-    kinds = [row.kind for row in f.rows(db, models.alert_log, models.alert_log.c.alert == held[0].id)]
+    kinds = [
+        row.kind for row in f.rows(db, models.alert_log, models.alert_log.c.alert == held[0].id)
+    ]
     assert kinds == ["opened", "resolved", "reopened"]
 
 
@@ -157,7 +169,11 @@ def test_discard_takes_two_persons_and_the_fold_goes_on_without_the_event(db, po
     assert f.open_rules(db, "S-1") == []  # enrolled; the adverse event does not count
     assert replay.verify(db, f.TRIAL).differences == []
     with db.reading() as conn:
-        numbers = list(conn.scalars(select(models.decisions.c.n).where(models.decisions.c.stream_id == stream.id)))
+        numbers = list(
+            conn.scalars(
+                select(models.decisions.c.n).where(models.decisions.c.stream_id == stream.id)
+            )
+        )
     assert sorted(numbers) == list(range(1, stream.next_n + 1))
 
 

@@ -54,7 +54,10 @@ def look(db, dice, *, everybody=False):
 def shape(db):
     """The trial's own log and decisions, and every alert of the trial."""
     own = f.stream(db, "*").id
-    log = [(row.n, row.id, row.received_us, row.data) for row in f.rows(db, models.events, models.events.c.stream_id == own)]
+    log = [
+        (row.n, row.id, row.received_us, row.data)
+        for row in f.rows(db, models.events, models.events.c.stream_id == own)
+    ]
     taken = [
         (row.n, row.at_us, row.digest, row.changes)
         for row in f.rows(db, models.decisions, models.decisions.c.stream_id == own)
@@ -64,7 +67,9 @@ def shape(db):
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_the_trials_stream_is_the_same_whoever_evaluated_what_first(database, sqlite_template, tmp_path):
+def test_the_trials_stream_is_the_same_whoever_evaluated_what_first(
+    database, sqlite_template, tmp_path
+):
     shapes = []
     for seed in range(4):
         path = tmp_path / f"seed-{seed}.db"
@@ -90,8 +95,13 @@ def test_contributions_wait_while_a_stream_is_behind(database):
     f.evaluate(db, first)
     assert evaluation.release(db, f.TRIAL, f.NOW_US) == [f.stream(db, "*").id]
     (trial,) = f.rows(db, models.trials)
-    assert trial.folded_us == f.us("2026-03-10T00:00:00Z")  # at the clock's own instant more may come
-    subjects = {orjson.loads(row.data)["subject"] for row in f.rows(db, models.events, models.events.c.type == "contribution")}
+    assert trial.folded_us == f.us(
+        "2026-03-10T00:00:00Z"
+    )  # at the clock's own instant more may come
+    subjects = {
+        orjson.loads(row.data)["subject"]
+        for row in f.rows(db, models.events, models.events.c.type == "contribution")
+    }
     assert subjects == {"S-1"}
     trials.advance(db, f.TRIAL, f.us("2026-03-12T00:00:00Z"), "Lee", f.NOW_US)
     assert evaluation.release(db, f.TRIAL, f.NOW_US)
@@ -111,7 +121,9 @@ def test_an_event_behind_the_folded_time_is_taken_at_it(database):
 def test_a_replay_trials_due_instants_pass_with_its_clock_not_with_the_walls(database):
     db = database
     f.make(db, mode="replay")
-    f.evaluate(db, f.publish(db, f.events("S-1", told(*INFUSED), recordedtime="2026-03-10T00:00:00Z")))
+    f.evaluate(
+        db, f.publish(db, f.events("S-1", told(*INFUSED), recordedtime="2026-03-10T00:00:00Z"))
+    )
     stream = f.stream(db, "S-1")
     f.evaluate(db, stream.id, 3 * f.NOW_US)
     assert f.stream(db, "S-1").next_due_us == stream.next_due_us
@@ -127,11 +139,20 @@ def test_a_replay_trial_tells_only_who_names_it(database):
         for own_id, wanted in (("su_all", {}), ("su_named", {"trials": [f.TRIAL]})):
             conn.execute(
                 insert(models.subscriptions).values(
-                    id=own_id, name=own_id, channel="{}", filter=orjson.dumps(wanted).decode(), events="[]",
-                    content="minimal", status="active", created_us=1, created_by="test",
+                    id=own_id,
+                    name=own_id,
+                    channel="{}",
+                    filter=orjson.dumps(wanted).decode(),
+                    events="[]",
+                    content="minimal",
+                    status="active",
+                    created_us=1,
+                    created_by="test",
                 )
             )
-    f.evaluate(db, f.publish(db, f.events("S-1", told(*INFUSED), recordedtime="2026-03-10T00:00:00Z")))
+    f.evaluate(
+        db, f.publish(db, f.events("S-1", told(*INFUSED), recordedtime="2026-03-10T00:00:00Z"))
+    )
     assert {row.subscription for row in f.rows(db, models.deliveries)} == {"su_named"}
 
 
@@ -145,13 +166,39 @@ def verified(database):
 
 
 TAMPERED = {
-    "a decision's digest": (update(models.decisions).where(models.decisions.c.n == 3).values(digest="0"), "decision"),
-    "a decision's changes": (update(models.decisions).where(models.decisions.c.n == 29).values(changes="[]"), "decision"),
-    "an alert's text": (update(models.alerts).where(models.alerts.c.rule == "S-RELATED-G3").values(title="x"), "alert"),
-    "an alert's end": (update(models.alerts).where(models.alerts.c.rule == "S-RELATED-G3").values(still_true=False), "alert"),
+    "a decision's digest": (
+        update(models.decisions).where(models.decisions.c.n == 3).values(digest="0"),
+        "decision",
+    ),
+    "a decision's changes": (
+        update(models.decisions).where(models.decisions.c.n == 29).values(changes="[]"),
+        "decision",
+    ),
+    "an alert's text": (
+        update(models.alerts).where(models.alerts.c.rule == "S-RELATED-G3").values(title="x"),
+        "alert",
+    ),
+    "an alert's end": (
+        update(models.alerts)
+        .where(models.alerts.c.rule == "S-RELATED-G3")
+        .values(still_true=False),
+        "alert",
+    ),
     "a missing decision": (models.decisions.delete().where(models.decisions.c.n == 5), "decision"),
-    "a state": (update(models.streams).where(models.streams.c.subject == "S-1").values(decision="ineligible"), "state"),
-    "a contribution": (update(models.events).where(models.events.c.type == "contribution", models.events.c.n == 3).values(data='{"rule": "enrolled", "unit": "subject", "subject": "S-1", "evaluable": true, "event": false, "since_us": 1, "revision": 1}'), "contribution"),
+    "a state": (
+        update(models.streams)
+        .where(models.streams.c.subject == "S-1")
+        .values(decision="ineligible"),
+        "state",
+    ),
+    "a contribution": (
+        update(models.events)
+        .where(models.events.c.type == "contribution", models.events.c.n == 3)
+        .values(
+            data='{"rule": "enrolled", "unit": "subject", "subject": "S-1", "evaluable": true, "event": false, "since_us": 1, "revision": 1}'
+        ),
+        "contribution",
+    ),
     "an event that is gone": (models.events.delete().where(models.events.c.n == 3), "log"),
 }
 
@@ -166,7 +213,11 @@ def test_verify_finds_what_was_tampered_with(verified, which):
 
 def test_another_engine_versions_differences_stand_apart(verified):
     with verified.writing() as conn:
-        conn.execute(update(models.decisions).where(models.decisions.c.n == 3).values(digest="0", engine_version=0))
+        conn.execute(
+            update(models.decisions)
+            .where(models.decisions.c.n == 3)
+            .values(digest="0", engine_version=0)
+        )
     report = replay.verify(verified, f.TRIAL)
     assert report.differences == []
     assert [one.engine_version for one in report.of_other_engines] == [0, 0]

@@ -19,8 +19,15 @@ def db(database):
         for own_id in ("su_1", "su_2"):
             conn.execute(
                 insert(models.subscriptions).values(
-                    id=own_id, name=own_id, channel="{}", filter="{}", events="[]", content="minimal",
-                    status="active", created_us=1, created_by="test",
+                    id=own_id,
+                    name=own_id,
+                    channel="{}",
+                    filter="{}",
+                    events="[]",
+                    content="minimal",
+                    status="active",
+                    created_us=1,
+                    created_by="test",
                 )
             )
     return database
@@ -78,7 +85,9 @@ def test_a_writer_that_commits_late_is_numbered_late_and_never_skipped(postgresq
     assert seen.changes == 0
     with db.engine.connect() as late:
         transaction = late.begin()
-        late.execute(insert(models.alert_log).values(log_row(slow, 1)))  # the earlier time, not committed
+        late.execute(
+            insert(models.alert_log).values(log_row(slow, 1))
+        )  # the earlier time, not committed
         with db.writing() as conn:
             conn.execute(insert(models.alert_log).values(log_row(quick, 2)))
         assert sequencer.number(db).changes == 1

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import redis
 
 from services import models, replay
 from services.broker import Broker
@@ -15,7 +16,11 @@ from tests.support.valkey import ValkeyServer
 
 
 def worker(database_url, broker_url, folder, name="one", kind="evaluate"):
-    env = {"VIGIL_DATABASE_URL": database_url, "VIGIL_DATA": str(folder), "VIGIL_LOG_LEVEL": "warning"}
+    env = {
+        "VIGIL_DATABASE_URL": database_url,
+        "VIGIL_DATA": str(folder),
+        "VIGIL_LOG_LEVEL": "warning",
+    }
     if broker_url:
         env["VIGIL_BROKER_URL"] = broker_url
     return Child(python("-m", "worker", kind), env, folder / f"{name}.log")
@@ -36,10 +41,14 @@ def test_a_ring_reaches_a_worker_that_commits_the_alert(database, database_url, 
     child = worker(database_url, valkey.url, tmp_path).start()
     try:
         wait_until(lambda: "evaluate" in alive(database), 30, "the worker's heartbeat")
-        broker.ring_evaluate(f.publish(database, f.events("S-0", told("man")), time.time_ns() // 1000))
+        broker.ring_evaluate(
+            f.publish(database, f.events("S-0", told("man")), time.time_ns() // 1000)
+        )
         wait_until(lambda: all_done(database), 20, "the first events")  # the engine is built now
         began = time.monotonic()
-        broker.ring_evaluate(f.publish(database, f.events("S-1", told(*ELIGIBLE)), time.time_ns() // 1000))
+        broker.ring_evaluate(
+            f.publish(database, f.events("S-1", told(*ELIGIBLE)), time.time_ns() // 1000)
+        )
         wait_until(lambda: f.open_rules(database, "S-1") == ["EL-ELIGIBLE"], 20, "the alert")
         assert time.monotonic() - began < 1.0, "before any sweep"
         assert broker.missed_rings == 0
@@ -48,7 +57,9 @@ def test_a_ring_reaches_a_worker_that_commits_the_alert(database, database_url, 
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_kills_of_workers_and_of_the_broker_lose_and_double_nothing(database, database_url, tmp_path):
+def test_kills_of_workers_and_of_the_broker_lose_and_double_nothing(
+    database, database_url, tmp_path
+):
     f.make(database)
     with ValkeyServer(tmp_path / "valkey") as valkey:
         broker = Broker(valkey.url)
@@ -131,8 +142,6 @@ def test_a_broker_that_comes_back_is_rung_again(tmp_path):
 
 
 def test_a_broker_that_evicts_is_refused(valkey):
-    import redis
-
     client = redis.Redis(port=valkey.port)
     client.config_set("maxmemory-policy", "allkeys-lru")
     try:

@@ -35,7 +35,13 @@ NOW_US = us("2026-03-20T09:00:00+09:00")
 SAE = {
     "type": "adverse_event",
     "time": "2026-03-12T09:00:00+09:00",
-    "data": {"ae": "a1", "term": "Sepsis", "grade": 4, "causality": "related", "onset": "2026-03-12"},
+    "data": {
+        "ae": "a1",
+        "term": "Sepsis",
+        "grade": 4,
+        "causality": "related",
+        "onset": "2026-03-12",
+    },
 }
 
 
@@ -83,7 +89,9 @@ def rows(db: Database, table: Any, *where: Any) -> list[Any]:
 
 def stream(db: Database, subject: str, trial: str = TRIAL) -> Any:
     """A subject's stream."""
-    (row,) = rows(db, models.streams, models.streams.c.subject == subject, models.streams.c.trial == trial)
+    (row,) = rows(
+        db, models.streams, models.streams.c.subject == subject, models.streams.c.trial == trial
+    )
     return row
 
 
