@@ -91,8 +91,10 @@ class _Reader:
         name = str(node.children[0])
         arguments = node.children[1].children if len(node.children) > 1 else []
         inner = descend(arguments[0]) if len(arguments) == 1 else None
-        if name != "has" or inner is None or inner.data != "member_dot":
+        if name != "has":
             raise outside(f"the function {name}()", node)
+        if inner is None or inner.data != "member_dot":
+            raise outside("has() of anything but facts.<name>", node)
         owner, field = descend(inner.children[0]), str(inner.children[1])
         if owner.data != "ident" or str(owner.children[0]) != "facts":
             raise outside("has() of anything but facts.<name>", node)

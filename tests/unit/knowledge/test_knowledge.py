@@ -109,6 +109,12 @@ def test_no_thread_is_started(base):
     assert threading.active_count() == before
 
 
+def test_nothing_of_a_subject_stays_in_the_engine(base):
+    for _ in range(5):
+        base.fire(Scope.SUBJECT, FEVER)
+    assert base._engine.host.get_facts("small@1.0:subject:0", "vigil") == []
+
+
 def test_nothing_of_durable_is_built_before_the_first_question(base):
     assert base._engine is None
     base.fire(Scope.SUBJECT, FEVER)
