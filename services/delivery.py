@@ -17,7 +17,7 @@ import orjson
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from services import clock, logs
+from services import clock, logs, undelivered
 from services.channels import Answer, Channels, Message, Outcome
 from services.database import Database, retrying
 from services.errors import ServiceError
@@ -183,8 +183,9 @@ def _finish(conn: Connection, done: _Done, now_us: int) -> None:
 
 
 def _give_up(conn: Connection, claim: Claim, answer: Answer, now_us: int) -> None:
-    """A dead letter; operations are told by the sweep, which reads them."""
+    """Aloud: a dead letter, and an alert to operations in the same commit."""
     letter = deliveries.bury(conn, claim, answer.outcome, now_us)
+    undelivered.tell(conn, claim.trial, claim.subscription, now_us)
     log.warning("gave_up", delivery=claim.delivery, letter=letter, outcome=answer.outcome)
 
 

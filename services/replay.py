@@ -24,7 +24,10 @@ from services.repositories import alerts, decisions, events, steps, streams, tri
 from services.repositories.alerts import AlertRow
 from services.repositories.streams import StreamRow
 from services.telling import HELD_RULE, Rows
+from services.undelivered import UNDELIVERED_RULE
 
+# What the service says of itself does not follow from the log.
+_OF_OPERATIONS = frozenset({HELD_RULE, UNDELIVERED_RULE})
 # What a person may have changed, or what only counts, is not derived from the log.
 _COMPARED = (
     *("rule", "key", "category", "severity", "title", "detail", "action", "source_text"),
@@ -225,7 +228,7 @@ def _alerts(conn: Connection, rebuilt: Rebuilt, report: Report) -> Iterator[Diff
     stored = {
         row["id"]: row
         for row in alerts.of_stream(conn, rebuilt.stream.id)
-        if row["rule"] != HELD_RULE
+        if row["rule"] not in _OF_OPERATIONS
     }
     report.alerts += len(stored)
     for alert, row in sorted(rebuilt.alerts.items()):

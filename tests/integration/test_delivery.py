@@ -30,6 +30,7 @@ from services.models import (
     subscriptions,
     trials,
 )
+from services.repositories import streams
 from services.subscriptions import new_secret
 from tests.support.processes import ROOT, wait_until
 from tests.support.receiver import Receiver, answer, drip, hang, reset
@@ -63,6 +64,7 @@ class Store:
                     id="t", mode="live", status="open", created_us=1, created_by="test"
                 )
             )
+            streams.add_own(conn, "t")
 
     def subscribe(self, url: str, content: str = "minimal", name: str = "s") -> str:
         secret = new_secret()
@@ -242,7 +244,9 @@ def test_410_disables_the_subscription_and_gives_up_aloud(store: Store, receiver
     with store.db.reading() as conn:
         assert conn.scalar(select(subscriptions.c.status)) == "disabled"
         letter = conn.execute(select(dead_letters)).one()
+        alert = conn.execute(select(alerts).where(alerts.c.rule == "OPS-UNDELIVERED")).one()
     assert (letter.kind, letter.reason, letter.trial) == ("delivery", "gone", "t")
+    assert (alert.category, alert.key, alert.status) == ("operations", "s", "open")
     assert sorted(store.delivery(each).status for each in (name, other)) == ["dead", "pending"]
 
 
