@@ -122,16 +122,17 @@ def _brokerless(kind: str) -> None:
 def main(kind: str) -> None:
     """Run as one of `KINDS`, or as the scheduler, until told to end."""
     logs.configure(settings.log_level)
-    quiet = ["--without-gossip", "--without-mingle", "--loglevel", settings.log_level]
+    level = ["--loglevel", settings.log_level]
     if kind == SCHEDULER:
         memory = ["--scheduler", "celery.beat:Scheduler", "--pidfile", ""]
-        app.start(["beat", *memory, "--loglevel", settings.log_level])
+        app.start(["--quiet", "beat", *memory, *level])
     elif settings.broker_url is None:
         _brokerless(kind)
     else:
         queues = kind if kind == EVALUATE else f"{kind},{MAINTENANCE}"
         name = f"{kind}.{os.getpid()}@%h"
-        app.worker_main(["worker", "-Q", queues, "-c", "1", "-n", name, *quiet])
+        alone = ["--without-gossip", "--without-mingle"]
+        app.start(["--quiet", "worker", "-Q", queues, "-c", "1", "-n", name, *alone, *level])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery
-from kombu import Connection, Producer, Queue
+from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import OperationalError
 from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
@@ -59,7 +59,8 @@ def celery_app(url: str) -> Celery:
         task_ignore_result=True,
         # Early: a message is only a bell, and a poisonous one must not come back for ever.
         task_acks_late=False,
-        task_queues=[Queue(name) for name in QUEUES],
+        # Each with an exchange and a key of its own; by default they would share one.
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue=EVALUATE,
         task_create_missing_queues=False,
         task_routes={f"vigil.{name}": {"queue": name} for name in QUEUES}

@@ -21,7 +21,7 @@ MOST_EVENTS = 200
 GROUP_EVENTS = 500
 GROUP_STREAMS = 64
 # An event that waits longer has perhaps killed whoever tried it: from then on attempts are counted
-# before they are made (ADR 6).
+# before they are made (ADR 5).
 GRACE_US = 3_000_000
 
 log = logs.get(__name__)

@@ -111,6 +111,19 @@ def test_the_scheduler_is_seen_through_the_broker(database, database_url, valkey
 
 
 # --- the doorbell -----------------------------------------------------------------------------
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_ring_reaches_its_own_queue_alone(database, database_url, tmp_path):
+    with ValkeyServer(tmp_path / "valkey") as valkey:
+        child = worker(database_url, valkey.url, tmp_path, kind="deliver").start()
+        try:  # the worker declares queues and binds them
+            wait_until(lambda: "deliver" in alive(database), 30, "the worker's heartbeat")
+            broker = Broker(valkey.url)
+            broker.ring_evaluate([1])
+            assert broker.depths() == {"evaluate": 1, "deliver": 0, "maintenance": 0}
+        finally:
+            child.kill()
+
+
 def test_many_ids_travel_in_few_messages_and_only_ids(valkey):
     broker = Broker(valkey.url)
     before = broker.depths()["evaluate"]
