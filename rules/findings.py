@@ -82,13 +82,19 @@ class Findings:
         key: str | None = None,
         occurred_us: int | None = None,
         wrong: bool = False,
+        touched: Collection[str] | None = None,
     ) -> None:
-        """Open, update and close the entity's findings. `key` None: a state rule's episode."""
+        """Open, update and close the entity's findings. `key` None: a state rule's episode.
+
+        `touched`: the names that may read otherwise than before; None: any.
+        """
         held = self.held.get(entity, {})
         for rule_id in [name for name in held if name not in fired]:
             self._close(step, held.pop(rule_id), rule_id, wrong=wrong or step.late)
         for rule_id in sorted(fired):
             known = held.get(rule_id)
+            if known is not None and touched is not None and self._unmoved(rule_id, touched):
+                continue
             rule = self.plan.rules.get(rule_id, OPS_DISAGREE)
             content, digest = self._content(rule, read)
             if known is None:
@@ -107,6 +113,11 @@ class Findings:
         else:
             self.held.pop(entity, None)
 
+    def _unmoved(self, rule_id: str, touched: Collection[str]) -> bool:
+        plan = self.plan
+        names = (*plan.evidence.get(rule_id, ()), *plan.mentioned.get(rule_id, ()))
+        return not any(name in touched for name in names)
+
     def _content(
         self, rule: AlertRule, read: Read
     ) -> tuple[tuple[str, str, tuple[dict[str, object], ...]], str]:
@@ -123,7 +134,7 @@ class Findings:
             if name in names and reading is not UNKNOWN
         )
         told = [rule.severity, title, detail, [[e["fact"], e["value"]] for e in evidence]]
-        return (title, detail, evidence), _hash(told)
+        return (title, detail, evidence), fingerprint(told)
 
     def _close(self, step: Step, known: list[Any], rule_id: str, *, wrong: bool) -> None:
         rule = self.plan.rules.get(rule_id, OPS_DISAGREE)
@@ -160,9 +171,10 @@ class Findings:
 
 def digest(decision: str | None, codes: str, held: Mapping[str, Open]) -> str:
     """A hash of the decision, the verdicts and the open findings."""
-    return _hash([decision, codes, held])
+    return fingerprint([decision, codes, held])
 
 
-def _hash(value: object) -> str:
+def fingerprint(value: object) -> str:
+    """A short hash of JSON values; equal values give equal text."""
     data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(data, digest_size=12).hexdigest()

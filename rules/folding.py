@@ -57,15 +57,17 @@ def absorb(plan: Plan, state: SubjectState, timeline: Timeline, event: Event) ->
         timeline.insert(source, record)
         dirty.sources.append(source)
         dirty.facts.update(dict.fromkeys(plan.readers_of.get(source.key, ())))
-        dirty.since(_earliest(timeline, source, record))
+        dirty.since(_earliest(plan, timeline, source, record))
     return dirty
 
 
-def _earliest(timeline: Timeline, source: Source, record: Record) -> int:
+def _earliest(plan: Plan, timeline: Timeline, source: Source, record: Record) -> int:
+    """The first anchor that may see a record; windows of conditions count whole local days."""
     if source.origin is EventType.DEMOGRAPHICS:
         return -FOREVER
     if source.touches:
-        return reach(timeline.records[source.key], record)
+        day = plan.calendar.day(reach(timeline.records[source.key], record))
+        return plan.calendar.midnight(day)
     return record[START]  # type: ignore[no-any-return]
 
 
@@ -112,7 +114,7 @@ def refold(plan: Plan, state: SubjectState, log: Sequence[Event]) -> Timeline:
     state.infusions, state.adverse_events = {}, {}
     state.waiting = {}
     state.live, state.until, state.fixed, state.fixed_at_us = {}, {}, None, None
-    state.first_infusion, state.endpoints = None, {}
+    state.first_infusion, state.endpoints, state.asked = None, {}, {}
     timeline = state.timeline()
     for event in effective(log):
         absorb(plan, state, timeline, event)

@@ -50,6 +50,7 @@ class SubjectState:
     endpoints: dict[str, dict[str, int]] = field(default_factory=dict)  # rule -> ae -> since
     # What was said.
     findings: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)  # entity -> hash of its last snapshot
     contributions: dict[str, list[Any]] = field(default_factory=dict)
     digest: str = ""
 

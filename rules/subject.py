@@ -18,7 +18,7 @@ from rules.facts import entities
 from rules.facts.calendar import DAY_US, Span, iso
 from rules.facts.entities import Merged, merge, unpack
 from rules.facts.projections import UNKNOWN, Reading
-from rules.findings import OPS_DISAGREE, Findings, Step, digest
+from rules.findings import OPS_DISAGREE, Findings, Step, digest, fingerprint
 from rules.folding import Dirty, absorb, compact, refold
 from rules.model import Scalar
 from rules.plan import Plan
@@ -216,13 +216,11 @@ class SubjectFold:
             state.fixed, state.fixed_at_us = None, None
             return False
         at_us: int = anchor[entities.END]
-        top = self.plan.calendar.end_of_day(self.plan.calendar.day(at_us))
-        untouched = state.fixed_at_us == at_us and dirty.earliest_us > top
+        untouched = state.fixed_at_us == at_us and dirty.earliest_us > at_us
         if untouched and not dirty.everything:
             return False
         self.judged = judge_at(self.plan, state, self.timeline, at_us)
         state.fixed, state.fixed_at_us = anchors.pack(self.judged), at_us
-        state.last_anchor_us = max(state.last_anchor_us, top)
         return True
 
     def _decide(
@@ -242,7 +240,7 @@ class SubjectFold:
             state.until.pop(_OVERRIDES, None)
         assert self.judged is not None
         decision = self.judged.decision.value
-        if decision != state.decision or refixed:
+        if decision != state.decision and not refixed:
             self._confirm(self.judged)
         state.decision = decision
         state.codes = plan.codes(self.judged.verdicts[name] for name in plan.criteria)
@@ -277,6 +275,17 @@ class SubjectFold:
         self.disagreed = bool(self.disagreed) or bool(fired.disagreement)
         return fired.rules
 
+    def _fire_entity(
+        self, entity: str, scope: Scope, snapshot: Mapping[str, Scalar], judged: Judged
+    ) -> frozenset[str]:
+        """What fires for an anchored entity; an unchanged one is not asked about again."""
+        seen = fingerprint([snapshot, judged.facts, judged.verdicts])
+        if self.state.asked.get(entity) == seen:
+            return frozenset(self.state.findings.get(entity, {}))
+        self.state.asked[entity] = seen
+        self._confirm(judged)
+        return self._fire(scope, snapshot)
+
     # --- the subject --------------------------------------------------------------------------
     def _subject(self, step: Step, dirty: Dirty, changed: set[str], *, moved: bool) -> None:
         state, plan = self.state, self.plan
@@ -297,7 +306,8 @@ class SubjectFold:
         else:
             fired = frozenset(held)
         if fired or held:
-            self.findings.differ(step, "subject", fired, read)
+            touched = None if status or moved else changed
+            self.findings.differ(step, "subject", fired, read, touched=touched)
 
     def _after_screening(self, fired: frozenset[str]) -> frozenset[str]:
         """Eligibility is told from screening on."""
@@ -312,6 +322,7 @@ class SubjectFold:
     ) -> None:
         plan, state = self.plan, self.state
         if anchor is None:
+            state.asked.pop("enrolment", None)
             if "enrolment" in state.findings:
                 self.findings.differ(step, "enrolment", (), lambda _name: UNKNOWN, wrong=True)
             return
@@ -319,7 +330,8 @@ class SubjectFold:
             return
         read = Reader(plan, state, self.timeline, self._present, anchor[entities.END])
         readings = read.all(plan.names(Scope.ENROLMENT))
-        fired = self._fire(Scope.ENROLMENT, _snapshot(plan, Scope.ENROLMENT, readings))
+        snapshot = _snapshot(plan, Scope.ENROLMENT, readings)
+        fired = self._fire_entity("enrolment", Scope.ENROLMENT, snapshot, self._present())
         self.findings.differ(
             step,
             "enrolment",
@@ -340,9 +352,8 @@ class SubjectFold:
         for name in sorted(names):
             merged = merge(state.infusions[name])
             span = entities.infusion_span(merged, self.plan.calendar)
-            top = self.plan.calendar.end_of_day(self.plan.calendar.day(span.end))
-            state.last_anchor_us = max(state.last_anchor_us, top)
-            if name in dirty.infusions or dirty.everything or dirty.earliest_us <= top:
+            state.last_anchor_us = max(state.last_anchor_us, span.end)
+            if name in dirty.infusions or dirty.everything or dirty.earliest_us <= span.end:
                 result.append(self._read_infusion(name, merged, span))
         if names or dirty.everything:
             starts = [Span(*span) for span in self._spans().values()]
@@ -370,12 +381,13 @@ class SubjectFold:
         name = f"infusion:{infusion.name}"
         own = infusion.name in dirty.infusions
         if infusion.readings is None or infusion.judged is None:
+            self.state.asked.pop(name, None)
             if name in self.state.findings:
                 self.findings.differ(step, name, (), lambda _name: UNKNOWN, wrong=True)
             return
-        self._confirm(infusion.judged)
         readings = infusion.readings
-        fired = self._fire(Scope.INFUSION, _snapshot(self.plan, Scope.INFUSION, readings))
+        snapshot = _snapshot(self.plan, Scope.INFUSION, readings)
+        fired = self._fire_entity(name, Scope.INFUSION, snapshot, infusion.judged)
         self.findings.differ(
             step,
             name,

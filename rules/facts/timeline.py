@@ -205,7 +205,7 @@ def _typed(source: Source, value: Any, unit: object) -> Scalar | None:
     if isinstance(value, Mapping):
         value = value.get("code")
     if value is None or isinstance(value, bool | str):
-        return value  # type: ignore[no-any-return]
+        return value
     if isinstance(unit, str) and source.unit is not None:
         value = units.convert(value, unit, source.unit)
     if source.value is ValueType.INTEGER and float(value).is_integer():

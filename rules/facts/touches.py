@@ -260,8 +260,6 @@ def reach(records: list[Record], record: Record) -> int:
 
 
 def _begins(record: Record) -> int:
-    ends: list[int] = [
-        record[START],
-        *(record[at] for at in (FROM_LO, TO_LO) if record[at] is not None),
-    ]
-    return min(ends)
+    told: list[int] = [record[START]]
+    told += [record[at] for at in (FROM_LO, TO_LO) if record[at] is not None]
+    return min(told)

@@ -1,0 +1,118 @@
+"""The trial's stream and the stopping table on its path."""
+
+from __future__ import annotations
+
+import pytest
+
+import rules
+from rules.stopping import table
+from tests.support.step_logs import START, engine, event
+
+FLAGSHIP = [(2, 2), (3, 3), (4, 3), (5, 4), (6, 4), (7, 4), (8, 4), (9, 5), (10, 5)]
+
+
+@pytest.mark.parametrize(
+    ("evaluable", "limit"), [(1, 2), (2, 2), (3, 3), (4, 3), (5, 4), (8, 4), (10, 5), (11, None)]
+)
+def test_between_rows_the_least_later_row_holds(evaluable, limit):
+    assert table.stop_at(FLAGSHIP, evaluable) == limit
+
+
+@pytest.mark.parametrize(
+    ("happened", "place"),
+    [
+        ([], None),
+        ([True], None),
+        ([True, True], 2),
+        ([True, False, True, False], None),
+        ([True, False, True, True], 4),
+        ([False, False, True, True, True], None),
+        ([False, True, False, True, True, True], 6),
+        ([False] * 10 + [True] * 10, None),
+    ],
+)
+def test_the_path_is_crossed_where_it_first_reaches_the_table(happened, place):
+    assert table.crossing(FLAGSHIP, happened) == place
+
+
+def test_the_shortest_ways_to_the_table_are_shown():
+    assert table.stop_if(FLAGSHIP, 1, 1)[0] == {"of_next": 1, "events": 1}
+    assert table.stop_if(FLAGSHIP, 0, 0)[0] == {"of_next": 2, "events": 2}
+    assert table.margin(FLAGSHIP, 2, 1) == -1
+    assert table.margin(FLAGSHIP, 0, 0) is None
+    assert table.margin(FLAGSHIP, 11, 9) is None
+
+
+def sums(*rows):
+    log = []
+    for n, (rule, subject, evaluable, happened, since, revision, withdrawn) in enumerate(rows, 1):
+        one = rules.Contribution(
+            rule, "subject", subject, evaluable, happened, START + since, START, revision, withdrawn
+        )
+        log.append(event(n, "contribution", START, **one.as_data()))
+    return log
+
+
+def fold(log):
+    return engine().trial_steps("t", None, log, lambda n: log[:n])
+
+
+def told(outcome):
+    return [(r.n, c.change.value, c.rule) for r in outcome.results for c in r.changes]
+
+
+def test_two_toxicities_stop_the_trial_and_hold_enrolment():
+    log = sums(
+        ("ST-TOX", "S-1", False, False, 0, 1, False),
+        ("ST-TOX", "S-1", True, True, 1, 2, False),
+        ("ST-TOX", "S-2", True, True, 2, 1, False),
+    )
+    outcome = fold(log)
+    assert told(outcome) == [(3, "opened", "ST")]
+    assert outcome.results[2].changes[0].hold == "enrolment"
+    (view,) = engine().stopping_view(outcome.state)
+    assert (view["evaluable"], view["events"], view["pending"]) == (2, 2, 0)
+    assert view["crossed"] is True
+    assert view["hold"] == {"since": view["path"][1]["at"]}
+
+
+def test_an_older_revision_that_arrives_late_changes_nothing():
+    log = sums(
+        ("ST-TOX", "S-1", True, True, 1, 2, False),
+        ("ST-TOX", "S-1", False, False, 0, 1, False),
+    )
+    (view,) = engine().stopping_view(fold(log).state)
+    assert (view["evaluable"], view["pending"]) == (1, 0)
+
+
+def test_a_withdrawn_contribution_counts_for_nothing_and_clears():
+    log = sums(
+        ("enrolled", "S-1", True, True, 0, 1, False),
+        ("enrolled", "S-2", True, True, 0, 1, False),
+        ("enrolled", "S-2", True, True, 0, 2, True),
+    )
+    assert told(fold(log)) == [(2, "opened", "FULL"), (3, "cleared", "FULL")]
+
+
+def test_who_is_enrolled_after_the_crossing_is_named():
+    log = sums(
+        ("ST-TOX", "S-1", True, True, 1, 1, False),
+        ("ST-TOX", "S-2", True, True, 2, 1, False),
+        ("enrolled", "S-3", True, True, 3, 1, False),
+        ("enrolled", "S-2", True, True, 1, 1, False),
+    )
+    (view,) = engine().stopping_view(fold(log).state)
+    assert [(one["what"], one["subject"]) for one in view["during_hold"]] == [("enrolled", "S-3")]
+
+
+def test_batches_of_contributions_give_the_same():
+    log = sums(
+        ("ST-TOX", "S-1", True, True, 1, 1, False),
+        ("ST-TOX", "S-2", True, True, 2, 1, False),
+        ("enrolled", "S-3", True, True, 3, 1, False),
+    )
+    whole, state, results = fold(log), None, ()
+    for n in range(len(log)):
+        outcome = engine().trial_steps("t", state, log[n : n + 1], lambda k: log[:k])
+        state, results = outcome.state, results + outcome.results
+    assert (state, results) == (whole.state, whole.results)
