@@ -151,6 +151,8 @@ def _spans(
     whole: Sequence[rules.Event], reached_us: int
 ) -> Iterator[tuple[Sequence[rules.Event], int]]:
     """Events up to the next activation, and how far time passes after them."""
+    if not whole:  # nothing of this stream was evaluated yet
+        return
     starts = [
         place
         for place, event in enumerate(whole)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import stat
+import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from services import clock
 from services.client import Service
-from tests.support.processes import ROOT, wait_until
+from tests.support.processes import ROOT, python, wait_until
 from tests.support.receiver import Receiver
 from tests.support.service import Up, alive, signal_quietly
 
@@ -61,12 +63,61 @@ def test_an_event_goes_in_and_a_signed_webhook_comes_out(tmp_path: Path) -> None
         assert (told["type"], told["data"]["rule"]) == ("alert.opened", "S-DEATH")
         assert told["data"]["subject"] == "S-001"
         assert "detail" not in told["data"]
+        assert_a_file_is_imported_once(up, tmp_path)
+        verified = vigil(up, "replay", "--trial", TRIAL, "--verify")
+        assert verified.stdout.endswith("no difference\n"), verified.stdout
         took, left = up.stop(signal.SIGINT)
         assert took < 10
         assert left == {}
         assert up.process.returncode == 0
         assert not (up.data / "run.json").exists()
         assert not any("Traceback" in line for line in up.log.read_text().splitlines())
+
+
+def vigil(up: Up, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Another command beside the running service."""
+    command = python("-c", "from services.cli import main; main()", *arguments)
+    env = {**up.child.env, "VIGIL_DATA": str(up.data)}
+    return subprocess.run(command, env=env, text=True, capture_output=True, check=False, cwd=ROOT)
+
+
+def assert_a_file_is_imported_once(up: Up, folder: Path) -> None:
+    events = [
+        {
+            "specversion": "1.0",
+            "id": f"t-{number}",
+            "source": "https://site.example/",
+            "type": "observation",
+            "subject": "S-002",
+            "time": f"2026-03-02T08:{number:02}:00+09:00",
+            "data": {"code": "body_temperature", "value": 36.6, "unit": "Cel"},
+        }
+        for number in range(30)
+    ]
+    file = folder / "events.ndjson"
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+    first = vigil(up, "import", str(file), "--trial", TRIAL)
+    assert (first.returncode, first.stdout) == (0, "30 accepted\n"), first.stderr
+    again = vigil(up, "import", str(file), "--trial", TRIAL)
+    assert (again.returncode, again.stdout) == (0, "30 duplicate\n"), again.stderr
+    with file.open("a") as more:
+        more.write(json.dumps({**events[0], "data": {"code": "nonsense", "value": 1}}) + "\n")
+    faulty = vigil(up, "import", str(file), "--trial", TRIAL)
+    assert faulty.returncode == 1
+    assert f"{file}:31: " in faulty.stderr
+
+
+def test_without_a_broker_the_sweep_does_the_work(tmp_path: Path) -> None:
+    (tmp_path / "data" / "broker" / "valkey.log").mkdir(parents=True)  # so that it cannot start
+    with Receiver() as receiver, Up(tmp_path / "data", **OPEN) as up:
+        wait_until(lambda: up.service("ops").get("/readyz").status == 200, 10, "readiness")
+        assert up.service("ops").get("/readyz").body["broker"] == "degraded"
+        subscribe(up.service("ops"), receiver.url)
+        publish(up.service("publisher"), "S-001", "death", {"causality": "unrelated"}, "d-1")
+        wait_until(lambda: receiver.received, 5, "the webhook")
+        assert "no broker could be started" in up.log.read_text()
+        _, left = up.stop()
+        assert left == {}
 
 
 def test_it_heals_survives_kill_9_and_knows_its_files_again(tmp_path: Path) -> None:
