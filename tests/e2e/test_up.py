@@ -58,7 +58,7 @@ def test_an_event_goes_in_and_a_signed_webhook_comes_out(tmp_path: Path) -> None
         wait_until(lambda: up.service("ops").get("/readyz").status == 200, 10, "readiness")
         secret = subscribe(up.service("ops"), receiver.url)
         publish(up.service("publisher"), "S-001", "death", {"causality": "unrelated"}, "d-1")
-        wait_until(lambda: receiver.received, 10, "the webhook")
+        wait_until(lambda: bool(receiver.received), 10, "the webhook")
         told = receiver.received[0].verify(secret)
         assert (told["type"], told["data"]["rule"]) == ("alert.opened", "S-DEATH")
         assert told["data"]["subject"] == "S-001"
@@ -114,7 +114,7 @@ def test_without_a_broker_the_sweep_does_the_work(tmp_path: Path) -> None:
         assert up.service("ops").get("/readyz").body["broker"] == "degraded"
         subscribe(up.service("ops"), receiver.url)
         publish(up.service("publisher"), "S-001", "death", {"causality": "unrelated"}, "d-1")
-        wait_until(lambda: receiver.received, 5, "the webhook")
+        wait_until(lambda: bool(receiver.received), 5, "the webhook")
         assert "no broker could be started" in up.log.read_text()
         _, left = up.stop()
         assert left == {}
