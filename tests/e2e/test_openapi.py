@@ -104,7 +104,9 @@ def _fill(services: Services) -> dict[str, str]:
     owner = subscriptions.Owner("admin", None, "admin")
     made = subscriptions.create(database, wish, owner, reach(services.settings), now_us())
     with database.writing() as conn:
-        heartbeats.beat(conn, "evaluate:test:1", "evaluate", now_us=now_us() + AN_HOUR_US, detail={})
+        heartbeats.beat(
+            conn, "evaluate:test:1", "evaluate", now_us=now_us() + AN_HOUR_US, detail={}
+        )
     with database.reading() as conn:
         alert = conn.scalar(select(alerts.c.id).limit(1))
     return {"event": str(receipt.items[0].event), "alert": str(alert), "subscription": made["id"]}
