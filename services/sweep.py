@@ -91,6 +91,8 @@ class Sweep:
 
     def _evaluate(self, evaluate: Callable[[Sequence[int], int], int], now_us: int) -> None:
         """Streams that wait too long, passed instants, and replay trials whose clock moved on."""
+        # Activations whose time has come; their streams are found just after.
+        protocols.activate_due(self.db, now_us)
         overdue = self._overdue(now_us)
         if overdue:
             done = evaluate(overdue, now_us)

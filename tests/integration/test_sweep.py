@@ -5,12 +5,12 @@ import threading
 import pytest
 from sqlalchemy import update
 
-from services import evaluation, models, sequencer, trials
+from services import evaluation, models, protocols, replay, sequencer, trials
 from services.broker import Broker
 from services.repositories import heartbeats
 from services.sweep import Steps, Sweep
 from tests.support import flagship as f
-from tests.support.flagship import ELIGIBLE, INFUSED, told
+from tests.support.flagship import ELIGIBLE, INFUSED, SAE, told
 
 AWAY = "redis://127.0.0.1:1/0"  # nobody listens there
 
@@ -64,6 +64,37 @@ def test_a_replay_trials_streams_follow_its_clock_and_its_contributions_go_on(db
     assert swept.once(f.NOW_US).released == 1
     assert f.stream(db, "*", "past").done_n == f.stream(db, "*", "past").next_n > 0
     assert f.rows(db, models.decisions, models.decisions.c.due_us == due_us)
+
+
+def test_a_protocol_version_reaches_every_stream_when_its_time_has_come(db):
+    f.evaluate(db, f.publish(db, f.events("S-1", told(*INFUSED))))
+    newer = f.PLAIN.replace('version: "1.0"', 'version: "1.1"', 1)
+    at_us = f.stream(db, "S-1").next_due_us + 60_000_000  # an instant passes before it
+    protocols.add_version(db, f.TRIAL, newer, "Lee", f.NOW_US)
+    protocols.activate(
+        db, f.TRIAL, "1.1", approved_by="Kim", by="Lee", now_us=f.NOW_US, effective_from_us=at_us
+    )
+    swept = sweep(db)
+    swept.once(at_us - 1)
+    assert f.stream(db, "S-1").protocol_version == "1.0"
+    swept.once(at_us + 1)
+    assert {f.stream(db, name).protocol_version for name in ("S-1", "*")} == {"1.1"}
+    f.evaluate(db, f.publish(db, f.events("S-1", [SAE]), at_us + 2), at_us + 2)
+    assert replay.verify(db, f.TRIAL).differences == []
+
+
+def test_an_instant_that_passed_before_an_activation_is_judged_by_the_version_before(db):
+    f.evaluate(db, f.publish(db, f.events("S-1", told(*INFUSED))))
+    due_us = f.stream(db, "S-1").next_due_us
+    newer = f.PLAIN.replace('version: "1.0"', 'version: "1.1"', 1)
+    protocols.add_version(db, f.TRIAL, newer, "Lee", f.NOW_US)
+    at_us = due_us + 60_000_000  # nobody looked in between
+    protocols.activate(db, f.TRIAL, "1.1", approved_by="Kim", by="Lee", now_us=at_us)
+    sweep(db).once(at_us + 1)
+    found = {row.due_us: row.protocol_version for row in f.rows(db, models.decisions) if row.due_us}
+    assert found[due_us] == "1.0"
+    assert f.stream(db, "S-1").protocol_version == "1.1"
+    assert replay.verify(db, f.TRIAL).differences == []
 
 
 def test_positions_that_a_dead_writer_owed_are_given(db, monkeypatch):
