@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What one delivery says: `id` and `body` are the same on every attempt; `at_us` is its time."""
+    """One delivery: `id` and `body` are the same on every attempt, `at_us` is its time."""
 
     id: str
     body: bytes

@@ -1,6 +1,6 @@
 """Subscriptions as stored: who wants which alerts, where, and the secret that signs.
 
-Who comes in: services.subscriptions, alerting (who is to be told), delivery. Who goes out: SQL rows.
+Who comes in: services.subscriptions, delivery. Who goes out: SQL rows.
 """
 
 from __future__ import annotations

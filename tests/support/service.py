@@ -29,6 +29,10 @@ class Up:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Leave nothing, whatever state it is in."""
         for pid in self.family():
             signal_quietly(pid, signal.SIGKILL)
         self.child.kill()
@@ -36,7 +40,11 @@ class Up:
     def start(self, seconds: float = 60) -> Self:
         """Return when it serves."""
         self.child.start()
-        wait_until(self._runs, seconds, "vigil up to serve")
+        try:
+            wait_until(self._runs, seconds, "vigil up to serve")
+        except BaseException:
+            self.end()
+            raise
         return self
 
     def _runs(self) -> bool:
