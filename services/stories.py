@@ -15,10 +15,21 @@ Data = dict[str, Any]
 
 SOURCE = "https://synthetic.example/edc"
 CONDITIONS_ABSENT = (
-    "acute_infection bacterial_infection fungal_infection unknown_active_infection "
-    "associated_tumour uncontrolled_hypertension unstable_angina heart_failure severe_diabetes "
-    "myocardial_infarction arrhythmia other_non_malignant_disease mental_disorder drug_addiction"
-).split()
+    "acute_infection",
+    "bacterial_infection",
+    "fungal_infection",
+    "unknown_active_infection",
+    "associated_tumour",
+    "uncontrolled_hypertension",
+    "unstable_angina",
+    "heart_failure",
+    "severe_diabetes",
+    "myocardial_infarction",
+    "arrhythmia",
+    "other_non_malignant_disease",
+    "mental_disorder",
+    "drug_addiction",
+)
 JUDGEMENTS = {
     "survival_over_3_months": True,
     "other_trial": False,

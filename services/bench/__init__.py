@@ -29,7 +29,5 @@ def run(say: Say) -> dict[str, Any]:
         figures |= service.measure(place)
         say("the cost of one more event, and of folding again")
         figures |= history.measure(place)
-    figures["overhead_ratio"] = round(
-        figures["raw_engine_per_s"] / figures["evaluated_per_s"], 2
-    )
+    figures["overhead_ratio"] = round(figures["raw_engine_per_s"] / figures["evaluated_per_s"], 2)
     return figures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,10 @@ def measure(place: Path) -> dict[str, Any]:
     again: dict[int, list[float]] = {length: [] for length in LENGTHS}
     for number in range(MEASURED):  # in turn, so that a noisy moment hits both
         for length, stream in streams.items():
-            in_order[length].append(_one_more(db, stream, length, _observation(length, number)))
+            in_order[length].append(_one_more(db, stream, _observation(length, number)))
     for number in range(REFOLDS):
         for length, stream in streams.items():
-            again[length].append(_one_more(db, stream, length, _correction(length, number)))
+            again[length].append(_one_more(db, stream, _correction(length, number)))
     db.dispose()
     return {
         "per_event_cost_vs_history": _rows(in_order),
@@ -62,24 +62,30 @@ def _prepared(db: Database, length: int) -> int:
 
 
 def _observation(length: int, number: int) -> dict[str, Any]:
-    moment = (START + timedelta(minutes=number)).isoformat()
     value = 36.4 + (number % 7) / 10
     data = {"code": "body_temperature", "value": value, "unit": "Cel"}
-    return stories.envelope(TRIAL, f"H-{length}", f"t{number}", moment, ("observation", data))
+    when = START + timedelta(minutes=number)
+    return _event(length, f"{length}.t{number}", when, ("observation", data))
 
 
 def _correction(length: int, number: int) -> dict[str, Any]:
-    moment = (START + timedelta(days=60, minutes=number)).isoformat()
-    target = {"source": stories.SOURCE, "id": f"t{number}"}
+    target = {"source": stories.SOURCE, "id": f"{length}.t{number}"}
     data = {"corrects": target, "entered_in_error": True, "reason": "wrong subject"}
-    return stories.envelope(TRIAL, f"H-{length}", f"c{number}", moment, ("correction", data))
+    when = START + timedelta(days=60, minutes=number)
+    return _event(length, f"{length}.c{number}", when, ("correction", data))
+
+
+def _event(
+    length: int, own_id: str, when: datetime, content: tuple[str, dict[str, Any]]
+) -> dict[str, Any]:
+    return stories.envelope(TRIAL, f"H-{length}", own_id, when.isoformat(), content)
 
 
 def _record(db: Database, published: list[dict[str, Any]]) -> list[int]:
     return list(intake.publish(db, published, BY, clock.now_us()).dirty)
 
 
-def _one_more(db: Database, stream: int, length: int, event: dict[str, Any]) -> float:
+def _one_more(db: Database, stream: int, event: dict[str, Any]) -> float:
     """Microseconds from the accepted event to its committed evaluation."""
     _record(db, [event])
     began = time.perf_counter()

@@ -45,7 +45,9 @@ def _fact_set(protocol: rules.Protocol, chance: Random) -> dict[str, Any]:
     return values
 
 
-def stream_events(protocol: rules.Protocol, published: Sequence[dict[str, Any]]) -> list[rules.Event]:
+def stream_events(
+    protocol: rules.Protocol, published: Sequence[dict[str, Any]]
+) -> list[rules.Event]:
     """Published CloudEvents as the engine sees them: checked, numbered, received in order."""
     events = []
     for n, one in enumerate(published, start=1):
@@ -57,7 +59,15 @@ def stream_events(protocol: rules.Protocol, published: Sequence[dict[str, Any]])
         server_id = ids.event_id(one["trial"], one["source"], one["id"])
         events.append(
             rules.Event(
-                n, server_id, one["source"], one["id"], one["type"], time_us, "second", time_us, data
+                n,
+                server_id,
+                one["source"],
+                one["id"],
+                one["type"],
+                time_us,
+                "second",
+                time_us,
+                data,
             )
         )
     return events
@@ -69,10 +79,15 @@ def _raw_engine(protocol: rules.Protocol) -> float:
     began = time.perf_counter()
     for subject, published in enumerate(streams):
         events = stream_events(protocol, published)
-        engine.subject_steps(
-            "bench", f"S-{subject}", None, events, lambda n, e=events: e[:n], until_us=None
-        )
+        _fold(engine, f"S-{subject}", events)
     return SUBJECTS * EVENTS_PER_SUBJECT / (time.perf_counter() - began)
+
+
+def _fold(engine: rules.Engine, subject: str, events: list[rules.Event]) -> None:
+    def log(n: int) -> list[rules.Event]:
+        return events[:n]
+
+    engine.subject_steps("bench", subject, None, events, log, until_us=None)
 
 
 def _published(subject: int) -> list[dict[str, Any]]:

@@ -24,13 +24,6 @@ from sqlalchemy import func, select
 from services import clock, database, evaluation, intake, keys, models, protocols, replay, stories
 from services.broker import Broker
 from services.database import Database
-from tests.support.databases import (  # noqa: F401 - fixtures are found by name
-    database_url,
-    postgres,
-    postgresql_url,
-    sqlite_template,
-    sqlite_url,
-)
 from tests.support.processes import ROOT, Child, free_port, python, wait_until
 from tests.support.valkey import ValkeyServer
 
@@ -73,7 +66,12 @@ class House:
         for _ in range(100):
             try:
                 answer = urllib3.request(
-                    method, self.url + path, body=payload, headers=headers, retries=False, timeout=30
+                    method,
+                    self.url + path,
+                    body=payload,
+                    headers=headers,
+                    retries=False,
+                    timeout=30,
                 )
             except urllib3.exceptions.HTTPError:
                 time.sleep(0.2)
@@ -96,12 +94,9 @@ def house(database_url: str, folder: Path) -> Iterator[House]:
         "VIGIL_TEST_DIE_ONCE": str(folder / "die-once"),
         "VIGIL_TEST_MENDED": str(folder / "mended"),
     }
-    api = Child(
-        python("-m", "gunicorn", "-k", "gthread", "--threads", "8", "-w", "1")
-        + ["-b", f"127.0.0.1:{port}", "tests.support.faulty_api:app"],
-        env,
-        folder / "api.log",
-    ).start()
+    gunicorn = python("-m", "gunicorn", "-k", "gthread", "--threads", "8")
+    gunicorn += ["-b", f"127.0.0.1:{port}", "tests.support.faulty_api:app"]
+    api = Child(gunicorn, env, folder / "api.log").start()
     worker = python("-m", "celery", "-A", "tests.support.faulty_worker:app", "worker")
     worker += ["-Q", "evaluate", "-c", "1", "--without-gossip", "--without-mingle", "-l", "WARNING"]
     workers = [
@@ -186,7 +181,9 @@ def subject_alerts(db: Database) -> set[tuple[Any, ...]]:
     alerts = models.alerts.c
     columns = (alerts.id, alerts.subject, alerts.rule, alerts.severity, alerts.status)
     with db.reading() as conn:
-        question = select(*columns).where(alerts.subject.is_not(None), alerts.category != "operations")
+        question = select(*columns).where(
+            alerts.subject.is_not(None), alerts.category != "operations"
+        )
         return {tuple(row) for row in conn.execute(question)}
 
 
@@ -216,7 +213,7 @@ def stored_events(db: Database) -> int:
 
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_doubled_or_changed_when_processes_are_killed(
-    database_url: str,  # noqa: F811 - the fixture
+    database_url: str,
     tmp_path: Path,
 ) -> None:
     db = Database(database_url)

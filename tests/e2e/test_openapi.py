@@ -130,7 +130,7 @@ def hammer(operation: APIOperation, known: dict[str, str]) -> None:
                 name: known[name] for name in case.path_parameters.keys() & known.keys()
             }
         response = case.call(headers={"Authorization": f"Bearer {KEY}"})
-        case.validate_response(response, checks=CHECKS)
+        case.validate_response(response, checks=list(CHECKS))
 
     attempt()
 

@@ -67,7 +67,11 @@ def create(service: Service) -> None:
 
 def subscribe(service: Service, url: str) -> str:
     """A replay trial tells nobody outside unless a subscription names it; the secret."""
-    wish = {"name": "e2e", "channel": {"kind": "webhook", "url": url}, "filter": {"trials": [TRIAL]}}
+    wish = {
+        "name": "e2e",
+        "channel": {"kind": "webhook", "url": url},
+        "filter": {"trials": [TRIAL]},
+    }
     answer = service.post("/v1/subscriptions", wish)
     assert answer.status == 201, answer.body
     return str(answer.body["secret"])
@@ -102,7 +106,10 @@ def listed(service: Service, path: str) -> Iterator[dict[str, Any]]:
 
 def wanted() -> Counts:
     """What the tables say, the trial's own alerts under no subject."""
-    return {**cdisc.expected(), None: cdisc.expected_of_the_trial()}
+    counts: Counts = {}
+    counts.update(cdisc.expected().items())
+    counts[None] = cdisc.expected_of_the_trial()
+    return counts
 
 
 def counted(alerts: list[dict[str, Any]]) -> Counts:

@@ -16,7 +16,13 @@ steps: Callable[..., Any] = rules.Engine.subject_steps
 
 
 def poisoned_steps(
-    self: rules.Engine, trial: str, subject: str, state: bytes | None, events: Sequence[Any], *rest: Any, **named: Any
+    self: rules.Engine,
+    trial: str,
+    subject: str,
+    state: bytes | None,
+    events: Sequence[Any],
+    *rest: Any,
+    **named: Any,
 ) -> Any:
     """As the engine does, but one id fails as a fault in the rules would."""
     if not MENDED.exists() and any(event.id == POISON for event in events):

@@ -24,10 +24,11 @@ def held(house, make_event):
     )
     database = house.services.database
     with database.reading() as conn:
-        stream = streams.find(conn, "msc-cgvhd", "S-001").id
-    (waiting,) = work.read(database, [stream], now_us()).works
+        stream = streams.find(conn, "msc-cgvhd", "S-001")
+    assert stream is not None
+    (waiting,) = work.read(database, [stream.id], now_us()).works
     assert poison.hold(database, waiting, "EvaluationError", now_us())
-    return stream
+    return stream.id
 
 
 def test_alive_asks_nothing_and_ready_asks_everything(house):

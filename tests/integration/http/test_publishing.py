@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -98,7 +99,7 @@ def test_the_same_id_with_other_content_is_409_and_nothing_is_stored(house, publ
     assert stored(house) == 1
 
 
-WRONG = {
+WRONG: dict[str, dict[str, Any]] = {
     "an unknown type": {"type": "horoscope"},
     "an undeclared code": {"data": {"code": "horoscope", "value": 1}},
     "a unit that cannot be converted": {
@@ -109,7 +110,7 @@ WRONG = {
     "a naive time": {"time": "2026-03-02T08:15:00"},
     "an impossible date": {"time": "2026-02-30T08:15:00Z"},
     "a time in the future": {"time": "2126-03-02T08:15:00Z"},
-    "a subject with a name": {"subject": "Kim Min-ji"},
+    "a subject that is no pseudonym": {"subject": "two words"},
     "no data": {"data": None},
     "an unknown key": {"data": {**TEMPERATURE, "colour": "red"}},
     "a U+0000": {
