@@ -322,7 +322,6 @@ class SubjectFold:
     ) -> None:
         plan, state = self.plan, self.state
         if anchor is None:
-            state.asked.pop("enrolment", None)
             if "enrolment" in state.findings:
                 self.findings.differ(step, "enrolment", (), lambda _name: UNKNOWN, wrong=True)
             return

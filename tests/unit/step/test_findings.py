@@ -317,6 +317,21 @@ def test_an_infusion_is_judged_as_of_its_start_and_needs_a_definite_enrolment():
     )
 
 
+def test_an_infusion_that_took_place_after_all_is_told_again():
+    def at_eight(n, status, hour):
+        received = f"2026-01-11T{hour}:00:00"
+        return event(n, "administration", "2026-01-11T08:00:00", received, number=1, status=status)
+
+    log = enrolled(
+        at_eight(9, "completed", 10), at_eight(10, "not_done", 11), at_eight(11, "completed", 12)
+    )
+    assert [row[:2] for row in told(run(log))] == [
+        (9, "opened"),
+        (10, "superseded"),
+        (11, "opened"),
+    ]
+
+
 def _moved(one, n):
     return rules.Event(
         n,
