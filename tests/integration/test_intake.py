@@ -317,7 +317,7 @@ def test_a_clinician_decides_but_does_not_measure(database: Database, trial: str
 
 
 def override(criterion: str = "E1") -> dict[str, Any]:
-    data = {"criterion": criterion, "by": "Dr. Kim", "reason": "known and treated"}
+    data = {"criterion": criterion, "by": "the investigator", "reason": "known and treated"}
     return event(type="override", data=data)
 
 

@@ -26,9 +26,9 @@ def new_key(db: Database, **changes: Any) -> tuple[keys.Key, str]:
 
 # --- keys ---------------------------------------------------------------------------------------
 def test_a_key_is_recognised_and_stored_only_as_a_hash(database: Database) -> None:
-    key, secret = new_key(database, role="clinician", trials=["b", "a"], person="Dr. Kim")
+    key, secret = new_key(database, role="clinician", trials=["b", "a"], person="the investigator")
     caller = keys.authenticate(database, secret)
-    assert caller == keys.Caller(key.id, "clinician", frozenset({"a", "b"}), "Dr. Kim")
+    assert caller == keys.Caller(key.id, "clinician", frozenset({"a", "b"}), "the investigator")
     with database.reading() as conn:
         for table in ("api_keys", "audit"):
             stored = str(conn.execute(text(f"SELECT * FROM {table}")).all())
@@ -210,7 +210,7 @@ def test_versions_never_change(database: Database) -> None:
 
 def activate(db: Database, version: str, **more: Any) -> protocols.Outcome:
     return protocols.activate(
-        db, "small", version, approved_by="Lee", by="key", now_us=NOW_US, **more
+        db, "small", version, approved_by="the second person", by="key", now_us=NOW_US, **more
     )
 
 

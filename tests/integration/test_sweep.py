@@ -60,7 +60,7 @@ def test_a_replay_trials_streams_follow_its_clock_and_its_contributions_go_on(db
     swept.once(f.NOW_US)
     assert f.stream(db, "*", "past").next_n == 0
     due_us = f.stream(db, "S-1", "past").next_due_us
-    trials.advance(db, "past", due_us, "Lee", f.NOW_US)
+    trials.advance(db, "past", due_us, "the second person", f.NOW_US)
     assert swept.once(f.NOW_US).released == 1
     assert f.stream(db, "*", "past").done_n == f.stream(db, "*", "past").next_n > 0
     assert f.rows(db, models.decisions, models.decisions.c.due_us == due_us)
@@ -70,9 +70,15 @@ def test_a_protocol_version_reaches_every_stream_when_its_time_has_come(db):
     f.evaluate(db, f.publish(db, f.events("S-1", told(*INFUSED))))
     newer = f.PLAIN.replace('version: "1.0"', 'version: "1.1"', 1)
     at_us = f.stream(db, "S-1").next_due_us + 60_000_000  # an instant passes before it
-    protocols.add_version(db, f.TRIAL, newer, "Lee", f.NOW_US)
+    protocols.add_version(db, f.TRIAL, newer, "the second person", f.NOW_US)
     protocols.activate(
-        db, f.TRIAL, "1.1", approved_by="Kim", by="Lee", now_us=f.NOW_US, effective_from_us=at_us
+        db,
+        f.TRIAL,
+        "1.1",
+        approved_by="the first person",
+        by="the second person",
+        now_us=f.NOW_US,
+        effective_from_us=at_us,
     )
     swept = sweep(db)
     swept.once(at_us - 1)
@@ -87,9 +93,11 @@ def test_an_instant_that_passed_before_an_activation_is_judged_by_the_version_be
     f.evaluate(db, f.publish(db, f.events("S-1", told(*INFUSED))))
     due_us = f.stream(db, "S-1").next_due_us
     newer = f.PLAIN.replace('version: "1.0"', 'version: "1.1"', 1)
-    protocols.add_version(db, f.TRIAL, newer, "Lee", f.NOW_US)
+    protocols.add_version(db, f.TRIAL, newer, "the second person", f.NOW_US)
     at_us = due_us + 60_000_000  # nobody looked in between
-    protocols.activate(db, f.TRIAL, "1.1", approved_by="Kim", by="Lee", now_us=at_us)
+    protocols.activate(
+        db, f.TRIAL, "1.1", approved_by="the first person", by="the second person", now_us=at_us
+    )
     sweep(db).once(at_us + 1)
     found = {row.due_us: row.protocol_version for row in f.rows(db, models.decisions) if row.due_us}
     assert found[due_us] == "1.0"

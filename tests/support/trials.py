@@ -38,8 +38,8 @@ class Someone:
 
 
 PUBLISHER = Someone()
-CLINICIAN = Someone("key_clinician", "clinician", person="Dr. Kim")
-ADMIN = Someone("key_admin", "admin", person="Lee")
+CLINICIAN = Someone("key_clinician", "clinician", person="the investigator")
+ADMIN = Someone("key_admin", "admin", person="the second person")
 
 
 def make_trial(
