@@ -131,7 +131,9 @@ class _Pick:
     def observation(self):
         if self(0, 0, 0, 1):
             return {"code": "temp", "absent": "not_done"}
-        value, unit = self((36.5, "Cel"), (37.9, "Cel"), (38.0, "Cel"), (39.2, "Cel"), (100.4, "[degF]"))
+        value, unit = self(
+            (36.5, "Cel"), (37.9, "Cel"), (38.0, "Cel"), (39.2, "Cel"), (100.4, "[degF]")
+        )
         return {"code": "temp", "value": value, "unit": unit}
 
     def assessment(self):
