@@ -146,7 +146,7 @@ def test_what_a_person_resolved_stays_resolved_until_it_grows_worse(db):
     f.evaluate(db, f.publish(db, f.events("S-1", [*told(*INFUSED), mild])))
     (alert,) = f.rows(db, models.alerts, models.alerts.c.rule == "S-RELATED-G3")
     resolve = responses.Action.RESOLVE
-    responses.respond(db, f.SILENT, alert.id, resolve, by="Dr. Kim", note="seen", now_us=f.NOW_US)
+    responses.respond(db, f.SILENT, alert.id, resolve, by="the investigator", note="seen", now_us=f.NOW_US)
     f.evaluate(
         db, f.publish(db, f.events("S-1", [SAE]))
     )  # grade 4: the same rule, the same severity

@@ -122,15 +122,15 @@ def test_operations_and_safety_are_told_and_told_again_until_it_is_released(db, 
     both = {"alert.opened", "alert.escalated"}
     assert sent == {(who, event) for who in ("su_ops", "su_safety") for event in both}
     poisoned.append("healed")
-    deadletters.requeue(db, f.SILENT, letter(db).id, "Lee", later_us)
+    deadletters.requeue(db, f.SILENT, letter(db).id, "the second person", later_us)
     assert evaluation.remind(db, later_us + 2 * poison.REMIND_AFTER_US) == 0
 
 
 def test_requeue_tries_again_and_the_rest_follows(db, poisoned):
     hold(db)
     poisoned.append("healed")
-    deadletters.requeue(db, f.SILENT, letter(db).id, "Lee", f.NOW_US)
-    deadletters.requeue(db, f.SILENT, letter(db).id, "Lee", f.NOW_US)  # again is without effect
+    deadletters.requeue(db, f.SILENT, letter(db).id, "the second person", f.NOW_US)
+    deadletters.requeue(db, f.SILENT, letter(db).id, "the second person", f.NOW_US)  # again is without effect
     f.evaluate(db, f.stream(db, "S-1").id)
     stream = f.stream(db, "S-1")
     assert (stream.held, stream.done_n) == (False, stream.next_n)
@@ -142,7 +142,7 @@ def test_requeue_tries_again_and_the_rest_follows(db, poisoned):
 def test_requeue_of_what_is_still_poison_holds_again_with_the_same_letter_and_alert(db, poisoned):
     hold(db)
     first = letter(db).id
-    deadletters.requeue(db, f.SILENT, first, "Lee", f.NOW_US)
+    deadletters.requeue(db, f.SILENT, first, "the second person", f.NOW_US)
     f.evaluate(db, f.stream(db, "S-1").id)
     assert f.stream(db, "S-1").held
     assert (letter(db).id, letter(db).status) == (first, "open")
@@ -156,12 +156,12 @@ def test_requeue_of_what_is_still_poison_holds_again_with_the_same_letter_and_al
 
 def test_discard_takes_two_persons_and_the_fold_goes_on_without_the_event(db, poisoned):
     _, n = hold(db)
-    until_us = deadletters.discard(db, f.SILENT, letter(db).id, "Lee", "device fault", f.NOW_US)
+    until_us = deadletters.discard(db, f.SILENT, letter(db).id, "the second person", "device fault", f.NOW_US)
     assert until_us == f.NOW_US + deadletters.WITHIN_US
     with pytest.raises(Conflict):
-        deadletters.discard(db, f.SILENT, letter(db).id, "Lee", "device fault", f.NOW_US)
-    assert deadletters.discard(db, f.SILENT, letter(db).id, "Kim", "agreed", f.NOW_US) is None
-    assert deadletters.discard(db, f.SILENT, letter(db).id, "Kim", "agreed", f.NOW_US) is None
+        deadletters.discard(db, f.SILENT, letter(db).id, "the second person", "device fault", f.NOW_US)
+    assert deadletters.discard(db, f.SILENT, letter(db).id, "the first person", "agreed", f.NOW_US) is None
+    assert deadletters.discard(db, f.SILENT, letter(db).id, "the first person", "agreed", f.NOW_US) is None
     f.evaluate(db, f.stream(db, "S-1").id)
     stream = f.stream(db, "S-1")
     assert (stream.held, stream.done_n, stream.next_n) == (False, n + 3, n + 3)

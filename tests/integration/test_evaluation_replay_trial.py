@@ -37,7 +37,7 @@ def play(db, seed):
         some = some[size:]
         for _ in range(dice.randint(0, 3)):
             look(db, dice)
-    trials.advance(db, f.TRIAL, f.us("2027-06-01T00:00:00Z"), "Lee", f.NOW_US)
+    trials.advance(db, f.TRIAL, f.us("2027-06-01T00:00:00Z"), "the second person", f.NOW_US)
     for _ in range(20):
         look(db, dice, everybody=True)
 
@@ -103,7 +103,7 @@ def test_contributions_wait_while_a_stream_is_behind(database):
         for row in f.rows(db, models.events, models.events.c.type == "contribution")
     }
     assert subjects == {"S-1"}
-    trials.advance(db, f.TRIAL, f.us("2026-03-12T00:00:00Z"), "Lee", f.NOW_US)
+    trials.advance(db, f.TRIAL, f.us("2026-03-12T00:00:00Z"), "the second person", f.NOW_US)
     assert evaluation.release(db, f.TRIAL, f.NOW_US)
 
 
@@ -127,7 +127,7 @@ def test_a_replay_trials_due_instants_pass_with_its_clock_not_with_the_walls(dat
     stream = f.stream(db, "S-1")
     f.evaluate(db, stream.id, 3 * f.NOW_US)
     assert f.stream(db, "S-1").next_due_us == stream.next_due_us
-    trials.advance(db, f.TRIAL, stream.next_due_us, "Lee", f.NOW_US)
+    trials.advance(db, f.TRIAL, stream.next_due_us, "the second person", f.NOW_US)
     f.evaluate(db, stream.id)
     assert f.stream(db, "S-1").next_due_us != stream.next_due_us
 
