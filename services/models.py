@@ -74,11 +74,11 @@ streams = Table(
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("trial", Text, ForeignKey("trials.id"), nullable=False),
     Column("subject", Text, nullable=False),  # '*' is the trial's own stream
-    Column("next_n", BigInteger, nullable=False, default=0, server_default="0"),  # last number given
+    Column("next_n", BigInteger, nullable=False, default=0, server_default="0"),  # last given
     Column("done_n", BigInteger, nullable=False, default=0, server_default="0"),  # last evaluated
     Column("rev", BigInteger, nullable=False, default=0, server_default="0"),
     Column("last_received_us", BigInteger, nullable=False, default=0, server_default="0"),
-    Column("reached_us", BigInteger, nullable=False, default=0, server_default="0"),  # instant of `state`
+    Column("reached_us", BigInteger, nullable=False, default=0, server_default="0"),  # of `state`
     Column("next_due_us", BigInteger),  # first instant at which something can change; null: never
     Column("state", LargeBinary),  # rules' bytes; null before the first step
     Column("protocol_version", Text),  # of `state`
@@ -233,7 +233,7 @@ subscriptions = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("id", Text, primary_key=True),  # also the webhook-id: hash of alert, change, subscription
+    Column("id", Text, primary_key=True),  # also webhook-id: of alert, change, subscription
     Column("subscription", Text, ForeignKey("subscriptions.id"), nullable=False),
     Column("alert", Text, nullable=False),
     Column("change", Integer, nullable=False),

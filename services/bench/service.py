@@ -172,7 +172,7 @@ def _single(service: Running) -> float:
 
 
 def _batches(service: Running) -> dict[str, float]:
-    """How fast batches are accepted, and how fast all of it is evaluated, from the first post on."""
+    """How fast batches are accepted, and all of it evaluated, from the first post on."""
     service.settle("ingest")
     events = _published("evaluated")
     bodies = [events[at : at + BATCH] for at in range(0, len(events), BATCH)]

@@ -1,13 +1,14 @@
 """Events become decisions and alerts behind a fence, on SQLite and on PostgreSQL."""
 
 import threading
+from typing import Any
 
 import orjson
 import pytest
 from sqlalchemy import insert, update
 
 from services import models, replay, responses
-from services.evaluation import loop
+from services.evaluation import committing, loop
 from services.repositories import steps
 from tests.support import flagship as f
 from tests.support.flagship import ELIGIBLE, INFUSED, SAE, told
@@ -45,7 +46,7 @@ def test_two_evaluators_at_once_commit_each_event_once(db, monkeypatch):
     dirty = f.publish(db, f.events("S-1", [*told(*INFUSED), SAE]))
     both_thought = threading.Barrier(2, timeout=20)
     first = threading.local()
-    commit = loop.commit
+    commit = committing.commit
 
     def after_both(*arguments):
         if not getattr(first, "met", False):
@@ -108,7 +109,7 @@ def test_a_correction_supersedes_the_alert_that_rested_on_the_error(db):
     sae = f.events("S-1", [SAE])
     f.evaluate(db, f.publish(db, [*f.events("S-1", told(*INFUSED)), *sae]))
     assert f.open_rules(db, "S-1") == ["S-RELATED-G3"]
-    target = {"source": sae[0]["source"], "id": sae[0]["id"]}
+    target: dict[str, Any] = {"source": sae[0]["source"], "id": sae[0]["id"]}
     data = {"corrects": target, "entered_in_error": True, "reason": "another subject"}
     wrong = f.events("S-1", [{"type": "correction", "time": SAE["time"], "data": data}])
     f.evaluate(db, f.publish(db, wrong))
@@ -128,7 +129,7 @@ def test_who_was_told_hears_that_it_was_wrong_whatever_their_filter_says_now(db)
     with db.writing() as conn:
         nothing = orjson.dumps({"rules": ["NONE"]}).decode()
         conn.execute(update(models.subscriptions).values(filter=nothing))
-    target = {"source": sae[0]["source"], "id": sae[0]["id"]}
+    target: dict[str, Any] = {"source": sae[0]["source"], "id": sae[0]["id"]}
     data = {"corrects": target, "entered_in_error": True, "reason": "another subject"}
     f.evaluate(
         db,
@@ -142,11 +143,13 @@ def test_who_was_told_hears_that_it_was_wrong_whatever_their_filter_says_now(db)
 
 
 def test_what_a_person_resolved_stays_resolved_until_it_grows_worse(db):
-    mild = {**SAE, "data": {**SAE["data"], "grade": 3}}
+    mild = {**SAE, "data": SAE["data"] | {"grade": 3}}
     f.evaluate(db, f.publish(db, f.events("S-1", [*told(*INFUSED), mild])))
     (alert,) = f.rows(db, models.alerts, models.alerts.c.rule == "S-RELATED-G3")
     resolve = responses.Action.RESOLVE
-    responses.respond(db, f.SILENT, alert.id, resolve, by="the investigator", note="seen", now_us=f.NOW_US)
+    responses.respond(
+        db, f.SILENT, alert.id, resolve, by="the investigator", note="seen", now_us=f.NOW_US
+    )
     f.evaluate(
         db, f.publish(db, f.events("S-1", [SAE]))
     )  # grade 4: the same rule, the same severity
@@ -179,7 +182,8 @@ def test_an_instant_that_passes_is_evaluated_without_an_event(db):
 def test_an_event_that_comes_in_while_an_instant_passes_is_not_overtaken(db, monkeypatch):
     f.evaluate(db, f.publish(db, f.events("S-1", told(*INFUSED))))
     stream = f.stream(db, "S-1")
-    commit, late = loop.commit, []
+    late: list[int] = []
+    commit = committing.commit
 
     def with_an_event_before_it(database, thoughts, now_us):
         if not late:

@@ -38,7 +38,7 @@ def own_log():
 @pytest.fixture
 def poisoned(monkeypatch):
     """The rules as they would be with a fault that one event meets; `healed` mends them."""
-    healed = []
+    healed: list[str] = []
     real = rules.Engine.subject_steps
 
     def steps_with_a_fault(self, trial, subject, state, events, log, until_us=None):
@@ -130,7 +130,9 @@ def test_requeue_tries_again_and_the_rest_follows(db, poisoned):
     hold(db)
     poisoned.append("healed")
     deadletters.requeue(db, f.SILENT, letter(db).id, "the second person", f.NOW_US)
-    deadletters.requeue(db, f.SILENT, letter(db).id, "the second person", f.NOW_US)  # again is without effect
+    deadletters.requeue(
+        db, f.SILENT, letter(db).id, "the second person", f.NOW_US
+    )  # again is without effect
     f.evaluate(db, f.stream(db, "S-1").id)
     stream = f.stream(db, "S-1")
     assert (stream.held, stream.done_n) == (False, stream.next_n)
@@ -156,12 +158,22 @@ def test_requeue_of_what_is_still_poison_holds_again_with_the_same_letter_and_al
 
 def test_discard_takes_two_persons_and_the_fold_goes_on_without_the_event(db, poisoned):
     _, n = hold(db)
-    until_us = deadletters.discard(db, f.SILENT, letter(db).id, "the second person", "device fault", f.NOW_US)
+    until_us = deadletters.discard(
+        db, f.SILENT, letter(db).id, "the second person", "device fault", f.NOW_US
+    )
     assert until_us == f.NOW_US + deadletters.WITHIN_US
     with pytest.raises(Conflict):
-        deadletters.discard(db, f.SILENT, letter(db).id, "the second person", "device fault", f.NOW_US)
-    assert deadletters.discard(db, f.SILENT, letter(db).id, "the first person", "agreed", f.NOW_US) is None
-    assert deadletters.discard(db, f.SILENT, letter(db).id, "the first person", "agreed", f.NOW_US) is None
+        deadletters.discard(
+            db, f.SILENT, letter(db).id, "the second person", "device fault", f.NOW_US
+        )
+    assert (
+        deadletters.discard(db, f.SILENT, letter(db).id, "the first person", "agreed", f.NOW_US)
+        is None
+    )
+    assert (
+        deadletters.discard(db, f.SILENT, letter(db).id, "the first person", "agreed", f.NOW_US)
+        is None
+    )
     f.evaluate(db, f.stream(db, "S-1").id)
     stream = f.stream(db, "S-1")
     assert (stream.held, stream.done_n, stream.next_n) == (False, n + 3, n + 3)

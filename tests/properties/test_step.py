@@ -56,7 +56,8 @@ def test_folding_step_by_step_equals_folding_the_whole_log_at_every_event(log):
 def test_any_split_of_a_log_into_batches_gives_the_same(log, data):
     whole = run(log)
     cuts = sorted(data.draw(st.sets(st.integers(1, len(log)), max_size=5)) | {len(log)})
-    state, results, done = None, [], 0
+    results: list[rules.StepResult] = []
+    state, done = None, 0
     for cut in cuts:
         outcome = run(log[:cut], state=state, skip=done)
         state, done = outcome.state, cut
@@ -71,7 +72,8 @@ def test_how_often_the_sweep_nudges_changes_no_decision(log, hours):
     end = log[-1].received_us + 9000 * HOUR
     plain = run(log, until=end)
     nudges = sorted({START + hour * HOUR for hour in hours} | {end})
-    state, results, done = None, [], 0
+    results: list[rules.StepResult] = []
+    state, done = None, 0
     for nudge in nudges:
         upto = sum(one.received_us <= nudge for one in log)
         outcome = run(log[:upto], until=nudge, state=state, skip=done)

@@ -32,7 +32,7 @@ def us(text: str) -> int:
 
 
 NOW_US = us("2026-03-20T09:00:00+09:00")
-SAE = {
+SAE: dict[str, Any] = {
     "type": "adverse_event",
     "time": "2026-03-12T09:00:00+09:00",
     "data": {

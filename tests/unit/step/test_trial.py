@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import rules
@@ -44,12 +46,13 @@ def test_the_shortest_ways_to_the_table_are_shown():
 
 
 def sums(*rows):
-    log = []
+    log: list[rules.Event] = []
     for n, (rule, subject, evaluable, happened, since, revision, withdrawn) in enumerate(rows, 1):
         one = rules.Contribution(
             rule, "subject", subject, evaluable, happened, START + since, START, revision, withdrawn
         )
-        log.append(event(n, "contribution", START, **one.as_data()))
+        data: dict[str, Any] = one.as_data()
+        log.append(event(n, "contribution", START, **data))
     return log
 
 
@@ -111,7 +114,8 @@ def test_batches_of_contributions_give_the_same():
         ("ST-TOX", "S-2", True, True, 2, 1, False),
         ("enrolled", "S-3", True, True, 3, 1, False),
     )
-    whole, state, results = fold(log), None, ()
+    whole, state = fold(log), None
+    results: tuple[rules.StepResult, ...] = ()
     for n in range(len(log)):
         outcome = engine().trial_steps("t", state, log[n : n + 1], lambda k: log[:k])
         state, results = outcome.state, results + outcome.results
