@@ -29,6 +29,21 @@ OPS_DISAGREE = AlertRule(
     action="Tell the developers; check the subject's alerts by hand until it is understood.",
     source=Source("engine", "cross-check"),
 )
+# A correction may come before what it corrects; then nobody could judge it at the door.
+OPS_UNFIT = AlertRule(
+    id="OPS-CORRECTION-UNFIT",
+    scope=Scope.SUBJECT,
+    category=Category.OPERATIONS,
+    severity=Severity.SERIOUS,
+    when=None,  # type: ignore[arg-type]  # raised by the engine itself, not by a condition
+    title="A correction cannot be applied",
+    detail="It came before the event that it corrects, and does not fit it. "
+    "That event counts as it was published.",
+    action="Compare both with the source, and send a correction that fits.",
+    source=Source("engine", "corrections"),
+)
+OWN_RULES = {rule.id: rule for rule in (OPS_DISAGREE, OPS_UNFIT)}
+_OWN_EVIDENCE = {OPS_UNFIT.id: ("correction",)}
 Read = Callable[[str], Reading]
 Open = dict[str, list[Any]]  # rule -> [key, content hash, severity, category, occurred, title]
 
@@ -95,7 +110,7 @@ class Findings:
             known = held.get(rule_id)
             if known is not None and touched is not None and self._unmoved(rule_id, touched):
                 continue
-            rule = self.plan.rules.get(rule_id, OPS_DISAGREE)
+            rule = self._rule(rule_id)
             content, digest = self._content(rule, read)
             if known is None:
                 known = held[rule_id] = [key or step.key, "", rule.severity, rule.category]
@@ -113,6 +128,10 @@ class Findings:
         else:
             self.held.pop(entity, None)
 
+    def _rule(self, rule_id: str) -> AlertRule:
+        """The protocol's rule or one of the engine's own; one of an older version is told so."""
+        return self.plan.rules.get(rule_id) or OWN_RULES.get(rule_id, OPS_DISAGREE)
+
     def _unmoved(self, rule_id: str, touched: Collection[str]) -> bool:
         plan = self.plan
         names = (*plan.evidence.get(rule_id, ()), *plan.mentioned.get(rule_id, ()))
@@ -123,7 +142,7 @@ class Findings:
     ) -> tuple[tuple[str, str, tuple[dict[str, object], ...]], str]:
         """Title, detail and evidence, and a hash of what makes an update worth telling."""
         plan = self.plan
-        names = plan.evidence.get(rule.id, ())
+        names = plan.evidence.get(rule.id, _OWN_EVIDENCE.get(rule.id, ()))
         mentioned = plan.mentioned.get(rule.id, ())
         readings = {name: read(name) for name in dict.fromkeys((*names, *mentioned))}
         values = {name: text(readings[name].value) for name in mentioned}
@@ -137,7 +156,7 @@ class Findings:
         return (title, detail, evidence), fingerprint(told)
 
     def _close(self, step: Step, known: list[Any], rule_id: str, *, wrong: bool) -> None:
-        rule = self.plan.rules.get(rule_id, OPS_DISAGREE)
+        rule = self._rule(rule_id)
         change = Change.SUPERSEDED if wrong else Change.CLEARED
         step.changes.append(self._change(step, change, rule, known, (known[5], "", ()), rule_id))
 

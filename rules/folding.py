@@ -106,8 +106,13 @@ def _infusion_start(plan: Plan, parts: list[entities.Part]) -> int:
     return entities.infusion_span(entities.merge(parts), plan.calendar).start
 
 
-def refold(plan: Plan, state: SubjectState, log: Sequence[Event]) -> Timeline:
-    """Put the whole log in anew, keeping what was said before; the timeline keeps everything."""
+def refold(
+    plan: Plan, state: SubjectState, log: Sequence[Event]
+) -> tuple[Timeline, Sequence[Event]]:
+    """Put the whole log in anew, keeping what was said before.
+
+    The timeline keeps everything; beside it, the corrections that do not fit their targets.
+    """
     state.version = plan.version
     state.records, state.low = {}, {}
     state.enrolment, state.deaths, state.overrides = [], [], {}
@@ -116,10 +121,11 @@ def refold(plan: Plan, state: SubjectState, log: Sequence[Event]) -> Timeline:
     state.live, state.until, state.fixed, state.fixed_at_us = {}, {}, None, None
     state.first_infusion, state.endpoints, state.asked = None, {}, {}
     timeline = state.timeline()
-    for event in effective(log):
+    counting = effective(log, plan.calendar, plan.protocol.checker)
+    for event in counting.events:
         absorb(plan, state, timeline, event)
     state.waiting = waiting(log)
-    return timeline
+    return timeline, counting.unfit
 
 
 def compact(plan: Plan, state: SubjectState, timeline: Timeline, dirty: Dirty) -> None:

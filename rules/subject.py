@@ -18,7 +18,7 @@ from rules.facts import entities
 from rules.facts.calendar import DAY_US, Span, iso
 from rules.facts.entities import Merged, merge, unpack
 from rules.facts.projections import UNKNOWN, Reading
-from rules.findings import OPS_DISAGREE, Findings, Step, digest, fingerprint
+from rules.findings import OPS_DISAGREE, OPS_UNFIT, Findings, Step, digest, fingerprint
 from rules.folding import Dirty, absorb, compact, refold
 from rules.model import Scalar
 from rules.plan import Plan
@@ -28,6 +28,7 @@ from rules.terms import Category, Decision, EventType, Scope, Verdict
 Log = Callable[[int], Sequence[Event]]
 _REPAIRS = frozenset({EventType.CORRECTION.value, EventType.DISCARD.value})
 _OVERRIDES = "@overrides"
+_CORRECTION = "correction"
 
 
 class Fired(Protocol):
@@ -129,12 +130,12 @@ class SubjectFold:
 
     def _again(self, step: Step) -> None:
         """The same step over the whole log."""
-        self.timeline = refold(self.plan, self.state, self.log(self.state.n))
+        self.timeline, unfit = refold(self.plan, self.state, self.log(self.state.n))
         everything = Dirty(everything=True)
-        self._judge(step, everything)
+        self._judge(step, everything, unfit)
         compact(self.plan, self.state, self.timeline, everything)
 
-    def _judge(self, step: Step, dirty: Dirty) -> None:
+    def _judge(self, step: Step, dirty: Dirty, unfit: Sequence[Event] = ()) -> None:
         state = self.state
         self.judged, self.disagreed = None, None
         before = (state.decision, state.codes)
@@ -149,6 +150,7 @@ class SubjectFold:
             self._infusion(step, dirty, infusion)
         if dirty.everything:
             self._forget_vanished(step)
+            self._corrections(step, unfit)
         self._adverse_events(step, dirty)
         if dirty.death or dirty.everything:
             self._death(step)
@@ -480,6 +482,17 @@ class SubjectFold:
             key="death",
             occurred_us=merged.first.start,
         )
+
+    def _corrections(self, step: Step, unfit: Sequence[Event]) -> None:
+        """Tell of every correction that cannot be applied; none is passed over in silence."""
+        told = {f"{_CORRECTION}:{one.event}": one for one in unfit}
+        for entity in [name for name in self.state.findings if name.startswith(f"{_CORRECTION}:")]:
+            if entity not in told:
+                self.findings.differ(step, entity, (), lambda _name: UNKNOWN)
+        for entity, one in told.items():
+            read = {"correction": Reading(None, one.time_us, one.event)}.__getitem__
+            fired = {OPS_UNFIT.id}
+            self.findings.differ(step, entity, fired, read, key=entity, occurred_us=one.time_us)
 
     def _forget_vanished(self, step: Step) -> None:
         """End the findings of entities that the corrected log no longer holds."""

@@ -130,7 +130,8 @@ class TrialFold:
         changed = state.version != self.plan.version
         if event.type == EventType.DISCARD.value or changed:
             state.version, state.sums, step.late = self.plan.version, {}, not changed
-            for one in effective(self.log(event.n)):
+            log, checker = self.log(event.n), self.plan.protocol.checker
+            for one in effective(log, self.plan.calendar, checker).events:
                 self._put(one)
             self._walk(*self.plan.stopping)
         else:

@@ -126,6 +126,17 @@ class Calendar:
             last = first.replace(day=monthrange(first.year, first.month)[1])
         return Span(time_us, self.end_of_day(last))
 
+    def begins(self, time_us: int, precision: str) -> bool:
+        """Whether a span of that precision begins at the instant, in the site's zone."""
+        if precision == "second":
+            return True
+        first = self.day(time_us)
+        if precision == "year":
+            first = first.replace(month=1)
+        if precision in {"month", "year"}:
+            first = first.replace(day=1)
+        return time_us == self.midnight(first)
+
     def _parse(self, text: str) -> Span:
         """The span of a partial date or of an instant with its offset. Raises ValueError."""
         if len(text) <= len("2019-05-03"):
