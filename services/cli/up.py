@@ -31,7 +31,7 @@ class Terminal:
         click.echo(f"Vigil serves {url}")
         click.echo(f"  data      {settings.data} (address and keys: run.json)")
         if self._show_keys:
-            click.echo(f"  sign-in   {url}/  with one of these keys")
+            click.echo("  keys      Authorization: Bearer KEY, with one of these:")
             for role, key in keys.items():
                 click.echo(f"  {role:<9} {key}")
         click.echo("  Ctrl-C stops everything.")
