@@ -205,18 +205,32 @@ def _receiver() -> Iterator[Receiver]:
 
 
 def _latency(service: Running, receiver: Receiver) -> dict[str, Any]:
-    """From the post of a serious adverse event to its webhook, at a steady rate."""
+    """From the post of a serious adverse event to its alert and its webhook, at a steady rate."""
     service.call("POST", "/v1/subscriptions", _subscription(receiver.url))
     sent: dict[str, float] = {}
+    names: list[str] = []
     began = time.perf_counter()
     for number in range(RATE_PER_S * RATE_SECONDS):
         time.sleep(max(0.0, began + number / RATE_PER_S - time.perf_counter()))
         subject = f"S-{number:04}"
         sent[subject] = time.perf_counter()
-        service.call("POST", "/v1/events", _serious(subject))
+        answer = service.call("POST", "/v1/events", _serious(subject))
+        names.append(answer["events"][0]["event"])
     _wait_for(receiver, len(sent))
     webhook_ms = [(receiver.arrived[one] - at) * 1e3 for one, at in sent.items()]
-    return {"event_to_webhook_ms": percentiles(webhook_ms)}
+    return {
+        "event_to_alert_ms": percentiles([_evaluated_ms(service, name) for name in names]),
+        "event_to_webhook_ms": percentiles(webhook_ms),
+    }
+
+
+def _evaluated_ms(service: Running, event: str) -> float:
+    """From an event's receipt to the commit that holds its alert, by the service's own clock."""
+    answer = service.call("GET", f"/v1/events/{event}")
+    received, evaluated = (
+        datetime.fromisoformat(answer[name]) for name in ("received_at", "evaluated_at")
+    )
+    return (evaluated - received) / timedelta(milliseconds=1)
 
 
 def _subscription(url: str) -> dict[str, Any]:
