@@ -54,6 +54,10 @@ class EventChecker:
             return {}, [("/data", "must be an object", "")]
         return _Check(self, EventType(kind), data, time_us).run()
 
+    def begins(self, time_us: int, precision: str) -> bool:
+        """Whether `time` begins a span of its `timeprecision` in the site's zone."""
+        return precision == "second" or self.dates.calendar.begins(time_us, precision)
+
     def _plainly_right(self, data: Any) -> bool:
         """The common case in one look: a declared number in the declared unit, within its range."""
         if data.__class__ is not dict or len(data) != 3:

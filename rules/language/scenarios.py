@@ -176,6 +176,8 @@ def _problems(
     if problems:
         return problems
     time_us = checker.dates.calendar.parse(event["time"]).start
+    if not checker.begins(time_us, event.get("timeprecision", "second")):
+        return [("/time", "begins no such span in the site's zone", "the first instant of it")]
     kind, data = str(event["type"]), event["data"]
     found = checker.check(kind, data, time_us)[1]
     if kind == EventType.CORRECTION and not found and "data" in data:

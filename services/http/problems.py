@@ -18,7 +18,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from services import logs
 from services.database import is_transient, is_unreachable
-from services.errors import Problem, Rejected, ServiceError
+from services.errors import Conflict, Problem, Rejected, ServiceError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "2"
@@ -72,7 +72,7 @@ def install(app: Flask, statuses: Mapping[type[ServiceError], int]) -> None:
         status = next((statuses[kind] for kind in type(error).__mro__ if kind in statuses), None)
         if status is None:
             return unexpected(error)
-        problems = error.problems if isinstance(error, Rejected) else ()
+        problems = error.problems if isinstance(error, Rejected | Conflict) else ()
         return problem(status, _detail(error), problems)
 
     def of_http(error: HTTPException) -> Response:

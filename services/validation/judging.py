@@ -30,6 +30,9 @@ class Checker(Protocol):
     def check(self, kind: str, data: Any, time_us: int) -> tuple[dict[str, Any], list[Found]]:
         """(canonical data, problems with pointers within the event)."""
 
+    def begins(self, time_us: int, precision: str) -> bool:
+        """Whether a span of that precision begins at the instant, in the site's zone."""
+
 
 class Door(NamedTuple):
     """One trial as intake sees it during one request."""
@@ -87,6 +90,10 @@ def judge(
         receipt_us = envelope.time_us if envelope.recorded_us is None else envelope.recorded_us
     if envelope.time_us > receipt_us + AHEAD_US:
         found.append(("/time", *_AHEAD))
+    if not door.checker.begins(envelope.time_us, envelope.timeprecision):
+        what = f"begins no {envelope.timeprecision} in the site's time zone"
+        hint = "send the span's first instant there, or leave timeprecision out"
+        found.append(("/time", what, hint))
     correction = None
     if role not in CLINICAL_ROLES and envelope.type == EventType.OVERRIDE:
         found.append(("/type", "is not for this key", "an override needs a clinician's key"))
@@ -94,6 +101,8 @@ def judge(
         correction = Correction(_target(envelope.trial, data), data)
         if _corrected_time(data) > receipt_us + AHEAD_US:
             found.append(("/data/time", *_AHEAD))
+        if data["corrects"] == {"source": envelope.source, "id": envelope.id}:
+            found.append(("/data/corrects", "names the correction itself", "name another event"))
         if data["corrects"]["source"] != envelope.source and role not in CLINICAL_ROLES:
             hint = "send it from the source that sent the first event, or with a clinician's key"
             found.append(("/data/corrects/source", "is not the correction's own source", hint))

@@ -114,7 +114,7 @@ def test_a_correction_taken_back_before_it_came_corrects_nothing():
 def test_a_correction_of_a_correction_that_came_first_can_only_take_it_back():
     target = event(3, "assessment", NOON, code="ecog", value=1)
     log = [
-        corrects(1, 2, data={"code": "ecog", "value": 3}),
+        corrects(1, 2, data={**corrects(1, 3).data, "entered_in_error": True}),
         corrects(2, 3, entered_in_error=True),
         target,
     ]
