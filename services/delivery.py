@@ -15,12 +15,11 @@ from dataclasses import dataclass
 
 import orjson
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from services import clock, logs, undelivered
 from services.channels import Answer, Channels, Message, Outcome
+from services.channels.webhook import TIMEOUT_S
 from services.database import Database, retrying
-from services.errors import ServiceError
 from services.repositories import deliveries, subscriptions
 from services.repositories.deliveries import Claim
 
@@ -35,6 +34,8 @@ CRITICAL_WAITS_S = (5, 15, MINUTE_S, 2 * MINUTE_S, 5 * MINUTE_S, *WAITS_S[2:])
 JITTER = 0.1
 # Longer than the longest attempt: while it holds, nobody else sends the same.
 LEASE_US = 25 * clock.SECOND_US
+# Who has less of its lease left than an attempt may take does not begin one.
+_ATTEMPT_US = round(TIMEOUT_S * clock.SECOND_US)
 PER_ENDPOINT = 4
 CREW = 8
 POLL_S = 1.0
@@ -67,11 +68,20 @@ def envelope(claim: Claim) -> bytes:
 
 
 def minimal(alert: Mapping[str, object]) -> dict[str, object]:
-    """The alert without what could tell a clinical value: no detail, no value and no unit."""
+    """The alert without what could tell a clinical value: no detail, no value and no unit.
+
+    Nor a person's words: a note may hold anything, and content minimal is what ops may have.
+    """
     evidence = alert.get("evidence")
     items = evidence if isinstance(evidence, list) else []
+    said = {
+        name: {**part, "note": None}
+        for name in ("acknowledged", "resolution")
+        if isinstance(part := alert.get(name), dict)
+    }
     return {
         **{name: part for name, part in alert.items() if name != "detail"},
+        **said,
         "evidence": [
             {name: part for name, part in item.items() if name not in {"value", "unit"}}
             for item in items
@@ -145,7 +155,18 @@ def _claim(conn: Connection, waiting: Sequence[str], now_us: int) -> Claim | Non
 
 
 def _send(channels: Channels, claim: Claim, now_us: int) -> Answer:
-    """One call, outside any transaction."""
+    """One call, outside any transaction; what breaks in it is an attempt that failed."""
+    if now_us + _ATTEMPT_US > claim.lease_until_us:
+        # We slept, or waited long for the store: somebody else may be at it by then, or past it.
+        return Answer(Outcome.ABANDONED)
+    try:
+        return _call(channels, claim, now_us)
+    except Exception:  # told, and tried again by the schedule
+        log.exception("channel_failed", delivery=claim.delivery)
+        return Answer(Outcome.FAULT)
+
+
+def _call(channels: Channels, claim: Claim, now_us: int) -> Answer:
     target = orjson.loads(claim.channel)
     channel = channels.get(target.get("kind"))
     if channel is None:
@@ -229,8 +250,9 @@ class Crew:
         while not self._stopping:
             try:
                 deliver(self._db, self._channels, claimed=self.wake)
-            except (ServiceError, DBAPIError):
-                # The store is away or locked: the leases and the next wake-up mend it.
+            except Exception:
+                # Mostly the store is away or locked: the leases and the next wake-up mend it.
+                # Whatever it is, a thread that ended here would be missed by nobody.
                 log.exception("deliver_failed")
             with self._bell:
                 if not self._stopping:

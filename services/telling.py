@@ -86,8 +86,8 @@ class Ledger(Rows):
     def _deliveries(self) -> Iterator[dict[str, Any]]:
         """A row for each subscriber of each change."""
         wishes = [
-            (row.id, wish(row.filter, row.events, row.trials))
-            for row in alerts.active_subscriptions(self.conn)
+            (row.id, wish(row.filter, row.events, row.trials) if row.active else None)
+            for row in alerts.standing_subscriptions(self.conn)
         ]
         if not wishes:
             return
@@ -122,10 +122,17 @@ class Ledger(Rows):
         }
 
 
-def _hearers(wishes: list[tuple[str, Wish]], about: About, told: set[str]) -> list[str]:
-    """Who is to be told; that an alert was wrong, everyone who ever heard of it."""
+def _hearers(wishes: list[tuple[str, Wish | None]], about: About, told: set[str]) -> list[str]:
+    """Who is to be told; that an alert was wrong, everyone who ever heard of it.
+
+    Who is disabled wishes for nothing (None), but that waits for the day when it is active again.
+    """
     must_hear = told if about.event == f"alert.{_SUPERSEDED}" else ()
-    return [one for one, wanted in wishes if one in must_hear or wanted.wants(about)]
+    return [
+        one
+        for one, wanted in wishes
+        if one in must_hear or (wanted is not None and wanted.wants(about))
+    ]
 
 
 def _about(row: AlertRow, kind: str, mode: str, site: str | None) -> About:

@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     TLS_FAILED = "tls_failed"
     ABANDONED = "abandoned"  # the worker died in the middle of it
     NO_CHANNEL = "no_channel"  # this service cannot send of that kind
+    FAULT = "fault"  # ours: something broke that nobody foresaw
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Addresses that carry an IPv4 address inside: what counts is the one inside.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# All that is routed in public. Beyond it lie ways home that no list of private networks names:
+# site-local and IPv4-compatible addresses, a local NAT64, segment routing.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 class AddressError(Exception):
@@ -66,12 +69,7 @@ def parse(url: str) -> Place:
         raise AddressError(Outcome.UNREACHABLE, "not a URL") from error
     if parts.scheme not in DEFAULT_PORTS:
         raise AddressError(Outcome.UNREACHABLE, "the scheme is neither http nor https")
-    if (
-        not host
-        or parts.username
-        or parts.password
-        or any(char.isspace() or ord(char) < 32 for char in url)
-    ):
+    if not host or "@" in parts.netloc or any(char.isspace() or ord(char) < 32 for char in url):
         raise AddressError(
             Outcome.UNREACHABLE, "needs a host, and neither user, password nor spaces"
         )
@@ -116,7 +114,11 @@ def resolve(place: Place, reach: Reach) -> str:
 def is_public(address: IPAddress) -> bool:
     """Whether `address` belongs to the internet at large, and so does what it wraps."""
     inner = _inner(address)
-    return address.is_global and not address.is_multicast and (inner is None or is_public(inner))
+    if inner is not None:
+        return is_public(inner)
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    return address.is_global and not address.is_multicast
 
 
 def _inner(address: IPAddress) -> IPAddress | None:

@@ -176,7 +176,8 @@ def _wish_s(text: str | None, now_us: int) -> float | None:
         return None
     if text.strip().isdecimal():
         return min(float(text), LONGEST_WISH_S)
-    with suppress(ValueError):
+    # A year or a zone beyond every calendar is an OverflowError.
+    with suppress(ValueError, OverflowError):
         moment = parsedate_to_datetime(text)
         if moment.tzinfo is not None:
             return min(max((clock.to_us(moment) - now_us) / clock.SECOND_US, 0.0), LONGEST_WISH_S)

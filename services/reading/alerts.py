@@ -145,8 +145,6 @@ def _delivery(row: Row[Any]) -> Json:
 def shown(row: Row[Any], *, values: bool) -> Json:
     """The contract's alert of a row of `alerts`."""
     body = as_contract(row._asdict())
-    if body["resolution"] is not None:
-        body["resolution"].pop("severity_rank", None)  # for reopening, nobody else's business
     return body if values else without_values(body)
 
 

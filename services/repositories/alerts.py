@@ -84,11 +84,13 @@ def told(conn: Connection, ids: Collection[str]) -> dict[str, set[str]]:
     return found
 
 
-def active_subscriptions(conn: Connection) -> list[Row[*tuple[Any, ...]]]:
-    """Those that want to be told, with what matching needs."""
+def standing_subscriptions(conn: Connection) -> list[Row[*tuple[Any, ...]]]:
+    """Those that were not deleted, with what matching needs; `active` ones want to be told."""
     columns = (subscriptions.c.id, subscriptions.c.filter, subscriptions.c.events)
-    query = select(*columns, subscriptions.c.trials).where(subscriptions.c.status == "active")
-    return list(conn.execute(query.order_by(subscriptions.c.id)))
+    active = (subscriptions.c.status == "active").label("active")
+    query = select(*columns, subscriptions.c.trials, active)
+    standing = query.where(subscriptions.c.status != "deleted")
+    return list(conn.execute(standing.order_by(subscriptions.c.id)))
 
 
 def add_deliveries(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -195,7 +197,7 @@ def as_contract(row: Mapping[str, Any]) -> dict[str, Any]:
         "severity": row["severity"],
         "status": row["status"],
         "still_true": row["still_true"],
-        "resolution": _loaded(row["resolution"]),
+        "resolution": _resolution(row["resolution"]),
         "title": row["title"],
         "detail": row["detail"],
         "action": row["action"],
@@ -219,6 +221,14 @@ def _evidence(item: dict[str, Any]) -> dict[str, Any]:
 
 def _iso(instant_us: int | None) -> str | None:
     return None if instant_us is None else iso(instant_us)
+
+
+def _resolution(text: str | None) -> Any:
+    """Without the rank that is kept for reopening: it is nobody else's business."""
+    resolution = _loaded(text)
+    if resolution is not None:
+        resolution.pop("severity_rank", None)
+    return resolution
 
 
 def _loaded(text: str | None) -> Any:

@@ -167,7 +167,7 @@ def _next_due(subscription: str, now_us: int) -> Select[tuple[str]]:
             subscriptions.c.status == "active",
             _due(now_us),
         )
-        .order_by(deliveries.c.next_attempt_us)
+        .order_by(deliveries.c.next_attempt_us, deliveries.c.position)
         .limit(1)
     )
 

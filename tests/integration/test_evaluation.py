@@ -142,6 +142,45 @@ def test_who_was_told_hears_that_it_was_wrong_whatever_their_filter_says_now(db)
     assert sorted(sent) == [("alert.opened", 1), ("alert.superseded", 2)]
 
 
+def test_who_was_told_and_then_disabled_hears_that_it_was_wrong_when_active_again(db):
+    _subscribe(db, "su_1", {"rules": ["S-RELATED-G3"]})
+    sae = f.events("S-1", [SAE])
+    f.evaluate(db, f.publish(db, [*f.events("S-1", told(*INFUSED)), *sae]))
+    with db.writing() as conn:
+        conn.execute(update(models.subscriptions).values(status="disabled"))
+    target: dict[str, Any] = {"source": sae[0]["source"], "id": sae[0]["id"]}
+    data = {"corrects": target, "entered_in_error": True, "reason": "another subject"}
+    other = {**SAE, "data": SAE["data"] | {"ae": "a2"}}
+    wrong = {"type": "correction", "time": SAE["time"], "data": data}
+    f.evaluate(db, f.publish(db, f.events("S-1", [wrong, other])))
+    sent = [(row.event, row.position, row.status) for row in f.rows(db, models.deliveries)]
+    assert sorted(sent) == [
+        ("alert.opened", 1, "pending"),
+        ("alert.superseded", 2, "pending"),
+    ]
+
+
+def test_what_is_logged_of_a_resolution_is_what_the_contract_names(db):
+    f.evaluate(db, f.publish(db, f.events("S-1", [*told(*INFUSED), SAE])))
+    (alert,) = f.rows(db, models.alerts, models.alerts.c.rule == "S-RELATED-G3")
+    resolve = responses.Action.RESOLVE
+    responses.respond(
+        db, f.SILENT, alert.id, resolve, by="the investigator", note="seen", now_us=f.NOW_US
+    )
+    last = f.rows(db, models.alert_log, models.alert_log.c.kind == "resolved")[-1]
+    assert last.alert == alert.id
+    body = orjson.loads(last.body)
+    assert set(body["resolution"]) == {"reason", "at", "by", "note", "because_of"}
+    assert set(body) - {"still_true"} == set(CONTRACT_4)
+
+
+CONTRACT_4 = (
+    *("id", "trial", "protocol_version", "subject", "rule", "category", "severity", "status"),
+    *("resolution", "title", "detail", "action", "source_text", "evidence", "occurred_at"),
+    *("opened_at", "due_at", "acknowledged", "assigned_to", "snoozed_until", "sequence", "key"),
+)
+
+
 def test_what_a_person_resolved_stays_resolved_until_it_grows_worse(db):
     mild = {**SAE, "data": SAE["data"] | {"grade": 3}}
     f.evaluate(db, f.publish(db, f.events("S-1", [*told(*INFUSED), mild])))

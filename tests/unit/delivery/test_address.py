@@ -30,6 +30,13 @@ PRIVATE = [
     pytest.param("http://[::ffff:127.0.0.1]/", id="loopback within IPv6"),
     pytest.param("http://[64:ff9b::7f00:1]/", id="loopback behind NAT64"),
     pytest.param("http://[2002:7f00:1::]/", id="loopback behind 6to4"),
+    pytest.param("http://[2001:0:7f00:1::80ff:fffe]/", id="loopback behind Teredo"),
+    pytest.param("http://[::7f00:1]/", id="loopback, IPv4-compatible"),
+    pytest.param("http://[fec0::1]/", id="site-local of IPv6"),
+    pytest.param("http://[64:ff9b:1::7f00:1]/", id="loopback behind a local NAT64"),
+    pytest.param("http://[5f00::1]/", id="segment routing"),
+    pytest.param("http://[ff0e::1]/", id="global multicast of IPv6"),
+    pytest.param("http://[::]/", id="unspecified of IPv6"),
 ]
 
 
@@ -48,6 +55,8 @@ def test_private_addresses_are_refused_unless_allowed(url: str) -> None:
         pytest.param("file:///etc/passwd", id="a file"),
         pytest.param("http://", id="no host"),
         pytest.param("http://user:password@example.org/", id="a password"),
+        pytest.param("http://@example.org/", id="an empty user"),
+        pytest.param("http://example.org\\@127.0.0.1/", id="a host that two parsers read as two"),
         pytest.param("http://example.org:99999/", id="no such port"),
         pytest.param("http://example.org:0/", id="port 0"),
         pytest.param("http://example.org/a b", id="a space"),
@@ -63,6 +72,11 @@ def test_public_urls_are_taken_apart() -> None:
     place = check("https://hooks.example.org:8443/a?b=c", Reach())
     assert (place.host, place.port, place.path) == ("hooks.example.org", 8443, "/a?b=c")
     assert place.host_header == "hooks.example.org:8443"
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "[2606:4700::1111]", "[::ffff:8.8.8.8]"])
+def test_public_addresses_are_reached(host: str) -> None:
+    assert check(f"https://{host}/", Reach()).port == 443
 
 
 def test_a_trusted_place_is_its_host_and_its_port() -> None:

@@ -51,18 +51,20 @@ def test_jitter_and_the_receivers_wish(
     assert delivery.wait_s(False, failed, wish_s, spread) == pytest.approx(expected_s)
 
 
-def test_a_minimal_body_leaves_out_detail_values_and_units_and_nothing_else() -> None:
+def test_a_minimal_body_leaves_out_detail_values_units_and_notes_and_nothing_else() -> None:
     alert = {
         "id": "a",
         "title": "t",
         "detail": "38.4",
         "resolution": None,
+        "acknowledged": {"by": "p", "at": "t", "note": "38.4 Cel, called"},
         "evidence": [{"fact": "f", "value": 38.4, "unit": "Cel", "time": "t", "event": "e"}],
     }
     assert delivery.minimal(alert) == {
         "id": "a",
         "title": "t",
         "resolution": None,
+        "acknowledged": {"by": "p", "at": "t", "note": None},
         "evidence": [{"fact": "f", "time": "t", "event": "e"}],
     }
     assert alert["detail"] == "38.4"
