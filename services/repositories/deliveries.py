@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -158,7 +159,7 @@ def _earlier_waits() -> ColumnElement[bool]:
     )
 
 
-def _next_due(subscription: str, now_us: int) -> Select[tuple[str]]:
+def _next_due(subscription: str, now_us: int) -> Select[str]:
     return (
         select(deliveries.c.id)
         .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
@@ -211,7 +212,8 @@ def _claimed(conn: Connection, delivery: str) -> Claim:
         )
         .where(deliveries.c.id == delivery)
     )
-    return Claim(*conn.execute(query).one())
+    columns: Sequence[Any] = conn.execute(query).one()
+    return Claim(*columns)
 
 
 def finish_attempt(
