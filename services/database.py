@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ _SQLITE = "sqlite"
 _POSTGRESQL = "postgresql"
 # How long SQLite's own waiting for the one writer may last before `retrying` sees "locked".
 _BUSY_TIMEOUT_MS = 5_000
+# How long a process waits before it asks again for the writer's place on SQLite, at random.
+_LOOK_AGAIN_S = (0.0003, 0.0015)
 # PostgreSQL: wait so long for a lock, give up a transaction that its owner forgot after so long.
 _POSTGRESQL_OPTIONS = (
     "-c synchronous_commit=on -c timezone=UTC -c lock_timeout=10s "
@@ -61,6 +64,7 @@ class Database:
                 f"not {parsed.drivername}"
             )
         self.dialect: str = self.engine.dialect.name
+        self._turn = threading.Lock()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -69,10 +73,23 @@ class Database:
         On SQLite it takes the one writer's place at once (BEGIN IMMEDIATE): a transaction that
         began by reading and then writes fails with "database is locked" whatever the timeout.
         """
-        with self.engine.connect() as connection:
+        with self._in_turn(), self.engine.connect() as connection:
             connection.execution_options(vigil_writes=True)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """On SQLite one thread of a process at a time asks for the one writer's place."""
+        if self.dialect == _POSTGRESQL:
+            yield
+            return
+        if not self._turn.acquire(timeout=_BUSY_TIMEOUT_MS / 1000):
+            raise errors.Busy("other threads keep the database; send the same request again soon")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -185,9 +202,34 @@ def _prepare_sqlite(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> Non
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """BEGIN IMMEDIATE for whoever said it will write."""
-    writes = connection.get_execution_options().get("vigil_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    """BEGIN IMMEDIATE for whoever said it will write, asked for again every millisecond or two.
+
+    SQLite's own waiting sleeps up to 100 ms between looks, which at three writing processes was
+    most of the time from an event to its webhook.
+    """
+    if not connection.get_execution_options().get("vigil_writes", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    give_up = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    raw.execute("PRAGMA busy_timeout=0").close()
+    try:
+        while not _taken(raw, last=time.monotonic() > give_up):
+            time.sleep(random.uniform(*_LOOK_AGAIN_S))  # noqa: S311
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}").close()
+
+
+def _taken(raw: sqlite3.Connection, *, last: bool) -> bool:
+    """Whether the writer's place is ours now; at the `last` look its absence is an error."""
+    try:
+        raw.execute("BEGIN IMMEDIATE").close()
+    except sqlite3.OperationalError as error:
+        if last or not is_transient(error):
+            raise
+        return False
+    return True
 
 
 def _postgresql_engine(url: str) -> Engine:

@@ -53,6 +53,7 @@ class Steps:
     evaluate: Callable[[Sequence[int], int], int] | None = None  # streams, now: events done
     release: Callable[[str, int], list[int]] | None = None  # replay trial, now: streams to do
     remind: Callable[[int], int] | None = None
+    prepare: Callable[[], None] | None = None  # what the first event would have to wait for
 
 
 @dataclass(slots=True)
@@ -70,6 +71,8 @@ class Sweep:
     def once(self, now_us: int) -> SweepReport:
         """Look once, and do what is found."""
         self.report.sweeps += 1
+        if self.steps.prepare is not None:
+            self.steps.prepare()
         if self.steps.evaluate is not None:
             # Versions approved for an instant that has come; their streams are dirty then.
             self.broker.ring_evaluate(protocols.activate_due(self.db, now_us))

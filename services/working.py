@@ -92,6 +92,7 @@ class Worker:
             evaluate=self._evaluate,
             release=lambda trial, now_us: evaluation.release(db, trial, now_us),
             remind=lambda now_us: evaluation.remind(db, now_us),
+            prepare=lambda: evaluation.prepare(db),
         )
 
     def _evaluate(self, stream_ids: Sequence[int], now_us: int) -> int:

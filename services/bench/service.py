@@ -209,6 +209,8 @@ def _latency(service: Running, receiver: Receiver) -> dict[str, Any]:
     service.call("POST", "/v1/subscriptions", _subscription(receiver.url))
     sent: dict[str, float] = {}
     names: list[str] = []
+    service.call("POST", "/v1/events", _serious("S-first"))  # the engine is built at the first
+    service.settle("alerts")
     began = time.perf_counter()
     for number in range(RATE_PER_S * RATE_SECONDS):
         time.sleep(max(0.0, began + number / RATE_PER_S - time.perf_counter()))

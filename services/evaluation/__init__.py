@@ -7,5 +7,8 @@ goes out: rules, alerting, the store. Nothing is locked while rules think.
 from services.evaluation.contributing import release
 from services.evaluation.loop import Progress, evaluate
 from services.evaluation.poison import remind
+from services.evaluation.thinking import ENGINES
 
-__all__ = ["Progress", "evaluate", "release", "remind"]
+prepare = ENGINES.prepare
+
+__all__ = ["Progress", "evaluate", "prepare", "release", "remind"]

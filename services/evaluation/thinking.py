@@ -12,11 +12,13 @@ from functools import partial
 from threading import Lock
 
 import rules
-from services import protocols
+from services import logs, protocols
 from services.database import Database
 from services.evaluation.work import Work, without
-from services.repositories import events
+from services.repositories import events, trials
 from services.repositories import protocols as versions
+
+log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,18 @@ class Engines:
                 raise rules.EvaluationError("the protocol version of a stream is not stored")
             engine = self._kept[trial, version] = rules.Engine(protocols.compiled(row))
         return engine
+
+    def prepare(self, db: Database) -> None:
+        """Build the engines in force before the first event needs one: it takes up to a second."""
+        with db.reading() as conn:
+            wanted = [(row.id, row.active_version) for row in trials.every(conn)]
+        for trial, version in wanted:
+            if version is None:
+                continue
+            try:
+                self.get(db, trial, version)
+            except rules.RuleError:  # a text of an older language: each event will tell
+                log.exception("protocol not prepared", trial=trial, version=version)
 
 
 ENGINES = Engines()
