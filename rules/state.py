@@ -69,8 +69,12 @@ def dumps(state: SubjectState) -> bytes:
 
 
 def loads(data: bytes) -> SubjectState:
-    """The state of these bytes; one of another engine version has only version, engine and n."""
+    """The state of these bytes. An older engine's keeps what was said, and folds anew.
+
+    New fields go to the end, so that older states can be read.
+    """
     values = orjson.loads(data)
-    if values[1] != ENGINE_VERSION:
-        return SubjectState(values[0], values[1], values[2], values[3], values[4])
-    return SubjectState(*values)
+    state = SubjectState(*values[: len(_FIELDS)])
+    if state.engine < ENGINE_VERSION:
+        state.engine, state.version = ENGINE_VERSION, ""
+    return state

@@ -52,9 +52,11 @@ _FIELDS = tuple(TrialState.__dataclass_fields__)
 def _loads(plan: Plan, data: bytes | None) -> TrialState:
     if data is None:
         return TrialState(plan.version)
-    state = TrialState(*orjson.loads(data))
+    state = TrialState(*orjson.loads(data)[: len(_FIELDS)])
     if state.engine > ENGINE_VERSION:
         raise EvaluationError("the state was written by a newer engine")
+    if state.engine < ENGINE_VERSION:  # what was said stays; the rest is folded anew
+        state.engine, state.version = ENGINE_VERSION, ""
     return state
 
 

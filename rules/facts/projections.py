@@ -127,6 +127,7 @@ def _age(key: str, calendar: Calendar, alike: Alike | None) -> Projection:
         record = held[-1]
         on = calendar.day(now_us if as_of_us is None else as_of_us)
         youngest, oldest = _ages(record[VALUE], on)
+        youngest = youngest if oldest < 0 else max(youngest, 0)  # who is told of is born
         until = FOREVER
         if as_of_us is None:
             until = calendar.midnight(min(next_birthday(born, on) for born in _born(record[VALUE])))

@@ -25,6 +25,8 @@ from rules.model import Window
 
 FOREVER = 1 << 62
 _PRESENT = frozenset({"active", "done"})
+# What ends an active condition: its resolution, and the word that it is not there.
+_CLOSING = frozenset({"resolved", "absent"})
 
 
 class Touch(NamedTuple):
@@ -63,7 +65,7 @@ def touches(records: list[Record], *, point: bool) -> Iterator[Touch]:
     closed: Record | None = None
     for record in reversed(records):
         closing.append(closed)
-        if record[STATUS] == "resolved":
+        if record[STATUS] in _CLOSING:
             closed = record
     open_before = False
     for record, closer in zip(records, reversed(closing), strict=True):
@@ -75,6 +77,8 @@ def touches(records: list[Record], *, point: bool) -> Iterator[Touch]:
         elif status == "resolved":
             if record[FROM_LO] is not None or not open_before:
                 yield _resolved(record, point=point)
+            open_before = False
+        elif status == "absent":
             open_before = False
         elif status == "suspected" and record is records[-1]:
             low = -FOREVER if record[FROM_LO] is None else record[FROM_LO]
@@ -109,13 +113,18 @@ def _ended(record: Record, closer: Record | None) -> tuple[int, int]:
 def _active_point(
     record: Record, closer: Record | None, low: int, high: int, *, dated: bool
 ) -> Touch:
-    """Its onset; undated it counts as now while active, and is unknown once resolved."""
+    """Its onset; undated it counts as now while active, and is unknown once resolved.
+
+    Once it is said to be absent, an undated one was at the latest when it was last told.
+    """
     if dated:
         return Touch(record, low, high, low, high)
     if closer is None:
         return Touch(record, low, high, FOREVER, FOREVER)
     if closer[FROM_LO] is not None:
         return Touch(record, closer[FROM_LO], closer[FROM_HI], closer[FROM_LO], closer[FROM_HI])
+    if closer[STATUS] == "absent":
+        return Touch(record, -FOREVER, high, -FOREVER, high, sure=False)
     return Touch(record, -FOREVER, FOREVER, -FOREVER, FOREVER, sure=False)
 
 
@@ -220,7 +229,7 @@ def drop_settled(records: list[Record], keep: int) -> int | None:
     stays unknown for ever, and no kept resolution was paired with a dropped start.
     """
     cut = len(records) - keep
-    while cut < len(records) and records[cut][STATUS] == "resolved":
+    while cut < len(records) and records[cut][STATUS] in _CLOSING:
         cut += 1
     if cut >= len(records):
         return None
@@ -251,9 +260,9 @@ def reach(records: list[Record], record: Record) -> int:
     before = records[:place][::-1]
     if before and before[0][STATUS] == "suspected":
         earliest = min(earliest, _begins(before[0]))
-    if record[STATUS] == "resolved":
+    if record[STATUS] in _CLOSING:
         for other in before:
-            if other[STATUS] == "resolved":
+            if other[STATUS] in _CLOSING:
                 break
             earliest = min(earliest, _begins(other))
     return earliest
