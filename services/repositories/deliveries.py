@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Connection,
-    Select,
+    Integer,
+    Text,
     and_,
+    bindparam,
     func,
     insert,
     literal_column,
@@ -23,7 +26,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.elements import ColumnElement
 
 from services import ids
 from services.channels import Outcome
@@ -56,41 +58,130 @@ class Claim:
     old_secret_until_us: int | None
 
 
+# Built once: building a statement costs more than SQLite's answer.
+_NOW = bindparam("now_us", type_=BigInteger)
+_WANTED = bindparam("wanted", type_=Text)
+_waiting = literal_column(_WAITING, Boolean)
+# Nobody is at it: it waits, or the lease of who began it has run out.
+_free = or_(
+    deliveries.c.status == "pending",
+    and_(deliveries.c.status == "sending", deliveries.c.lease_until_us <= _NOW),
+)
+_earlier = deliveries.alias("earlier")
+_earlier_waits = (
+    select(_earlier.c.id)
+    .where(
+        _earlier.c.alert == deliveries.c.alert,
+        _earlier.c.subscription == deliveries.c.subscription,
+        _earlier.c.change < deliveries.c.change,
+        _earlier.c.status.in_(WAITING),
+    )
+    .correlate(deliveries)
+    .exists()
+)
+_due = and_(
+    _waiting,
+    deliveries.c.next_attempt_us <= _NOW,
+    _free,
+    deliveries.c.position.is_not(None),
+    ~_earlier_waits,
+)
+_DUE_SUBSCRIPTIONS = select(subscriptions.c.id).where(
+    subscriptions.c.status == "active",
+    select(deliveries.c.id)
+    .where(deliveries.c.subscription == subscriptions.c.id, _due)
+    .correlate(subscriptions)
+    .exists(),
+)
+_IN_FLIGHT = (
+    select(func.count())
+    .select_from(deliveries)
+    .where(
+        _waiting,
+        deliveries.c.subscription == _WANTED,
+        deliveries.c.status == "sending",
+        deliveries.c.lease_until_us > _NOW,
+    )
+)
+_NEXT_DUE = (
+    select(deliveries.c.id)
+    .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+    .where(deliveries.c.subscription == _WANTED, subscriptions.c.status == "active", _due)
+    .order_by(deliveries.c.next_attempt_us, deliveries.c.position)
+    .limit(1)
+)
+_TAKE = (
+    update(deliveries)
+    .where(deliveries.c.id == _WANTED, _free)
+    .values(
+        status="sending",
+        lease_until_us=bindparam("until_us", type_=BigInteger),
+        attempts=deliveries.c.attempts + 1,
+    )
+    .returning(deliveries.c.attempts)
+)
+_ABANDON = (
+    update(attempts)
+    .where(attempts.c.delivery == _WANTED, attempts.c.finished_us.is_(None))
+    .values(outcome=Outcome.ABANDONED, finished_us=_NOW)
+)
+_CLAIMED = (
+    select(
+        deliveries.c.id,
+        deliveries.c.subscription,
+        deliveries.c.alert,
+        alerts.c.trial,
+        deliveries.c.event,
+        deliveries.c.critical,
+        deliveries.c.position,
+        deliveries.c.attempts,
+        deliveries.c.lease_until_us,
+        alert_log.c.at_us,
+        alert_log.c.body,
+        subscriptions.c.channel,
+        subscriptions.c.content,
+        subscriptions.c.secret,
+        subscriptions.c.old_secret,
+        subscriptions.c.old_secret_until_us,
+    )
+    .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+    .join(alerts, alerts.c.id == deliveries.c.alert)
+    .join(
+        alert_log,
+        and_(alert_log.c.alert == deliveries.c.alert, alert_log.c.change == deliveries.c.change),
+    )
+    .where(deliveries.c.id == _WANTED)
+)
+_FINISH = (
+    update(attempts)
+    .where(attempts.c.delivery == _WANTED, attempts.c.number == bindparam("nth", type_=Integer))
+    .values(
+        outcome=bindparam("how", type_=Text),
+        http_status=bindparam("answer", type_=Integer),
+        finished_us=_NOW,
+    )
+)
+_STILL_OURS = select(deliveries.c.id).where(
+    deliveries.c.id == _WANTED,
+    deliveries.c.status == "sending",
+    deliveries.c.attempts == bindparam("nth", type_=Integer),
+)
+_DELIVERED = (
+    update(deliveries)
+    .where(deliveries.c.id == _WANTED)
+    .values(status="delivered", delivered_us=_NOW, lease_until_us=None)
+)
+
+
 def due_subscriptions(conn: Connection, now_us: int) -> list[str]:
     """The active subscriptions that something is due for."""
-    something = select(deliveries.c.id).where(
-        deliveries.c.subscription == subscriptions.c.id, _due(now_us)
-    )
-    query = select(subscriptions.c.id).where(
-        subscriptions.c.status == "active", something.correlate(subscriptions).exists()
-    )
-    return list(conn.scalars(query))
-
-
-def count_due(conn: Connection, now_us: int) -> int:
-    """How many deliveries could be claimed now."""
-    query = (
-        select(func.count())
-        .select_from(deliveries)
-        .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
-        .where(subscriptions.c.status == "active", _due(now_us))
-    )
-    return conn.execute(query).scalar_one()
+    return list(conn.scalars(_DUE_SUBSCRIPTIONS, {"now_us": now_us}))
 
 
 def in_flight(conn: Connection, subscription: str, now_us: int) -> int:
     """How many attempts of this subscription are under way, by leases that still hold."""
-    query = (
-        select(func.count())
-        .select_from(deliveries)
-        .where(
-            _waiting(),
-            deliveries.c.subscription == subscription,
-            deliveries.c.status == "sending",
-            deliveries.c.lease_until_us > now_us,
-        )
-    )
-    return conn.execute(query).scalar_one()
+    known = {"wanted": subscription, "now_us": now_us}
+    return int(conn.execute(_IN_FLIGHT, known).scalar_one())
 
 
 def claim(conn: Connection, subscription: str, now_us: int, lease_us: int) -> Claim | None:
@@ -98,121 +189,25 @@ def claim(conn: Connection, subscription: str, now_us: int, lease_us: int) -> Cl
 
     Call in a writing transaction and commit before sending: then no crash can hide an attempt.
     """
-    candidate = conn.scalars(_next_due(subscription, now_us)).first()
+    candidate = conn.scalars(_NEXT_DUE, {"wanted": subscription, "now_us": now_us}).first()
     if candidate is None:
         return None
-    taken = conn.execute(
-        update(deliveries)
-        .where(deliveries.c.id == candidate, _free(now_us))
-        .values(
-            status="sending",
-            lease_until_us=now_us + lease_us,
-            attempts=deliveries.c.attempts + 1,
-        )
-        .returning(deliveries.c.attempts)
-    ).scalar_one_or_none()
+    known = {"wanted": candidate, "now_us": now_us}
+    taken = conn.execute(_TAKE, known | {"until_us": now_us + lease_us}).scalar_one_or_none()
     if taken is None:  # another worker was quicker
         return None
-    _abandon_unfinished(conn, candidate, now_us)
+    if taken > 1:  # the attempts of workers that died in the middle of them
+        conn.execute(_ABANDON, known)
     conn.execute(
-        insert(attempts).values(
-            delivery=candidate, number=taken, started_us=now_us, outcome=Outcome.SENDING
-        )
+        insert(attempts),
+        {
+            "delivery": candidate,
+            "number": taken,
+            "started_us": now_us,
+            "outcome": Outcome.SENDING,
+        },
     )
-    return _claimed(conn, candidate)
-
-
-def _due(now_us: int) -> ColumnElement[bool]:
-    return and_(
-        _waiting(),
-        deliveries.c.next_attempt_us <= now_us,
-        _free(now_us),
-        deliveries.c.position.is_not(None),
-        ~_earlier_waits(),
-    )
-
-
-def _waiting() -> ColumnElement[bool]:
-    return literal_column(_WAITING, Boolean)
-
-
-def _free(now_us: int) -> ColumnElement[bool]:
-    """Nobody is at it: it waits, or the lease of who began it has run out."""
-    return or_(
-        deliveries.c.status == "pending",
-        and_(deliveries.c.status == "sending", deliveries.c.lease_until_us <= now_us),
-    )
-
-
-def _earlier_waits() -> ColumnElement[bool]:
-    earlier = deliveries.alias("earlier")
-    return (
-        select(earlier.c.id)
-        .where(
-            earlier.c.alert == deliveries.c.alert,
-            earlier.c.subscription == deliveries.c.subscription,
-            earlier.c.change < deliveries.c.change,
-            earlier.c.status.in_(WAITING),
-        )
-        .correlate(deliveries)
-        .exists()
-    )
-
-
-def _next_due(subscription: str, now_us: int) -> Select[str]:
-    return (
-        select(deliveries.c.id)
-        .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
-        .where(
-            deliveries.c.subscription == subscription,
-            subscriptions.c.status == "active",
-            _due(now_us),
-        )
-        .order_by(deliveries.c.next_attempt_us, deliveries.c.position)
-        .limit(1)
-    )
-
-
-def _abandon_unfinished(conn: Connection, delivery: str, now_us: int) -> None:
-    """Close the attempts of workers that died in the middle of them."""
-    conn.execute(
-        update(attempts)
-        .where(attempts.c.delivery == delivery, attempts.c.finished_us.is_(None))
-        .values(outcome=Outcome.ABANDONED, finished_us=now_us)
-    )
-
-
-def _claimed(conn: Connection, delivery: str) -> Claim:
-    query = (
-        select(
-            deliveries.c.id,
-            deliveries.c.subscription,
-            deliveries.c.alert,
-            alerts.c.trial,
-            deliveries.c.event,
-            deliveries.c.critical,
-            deliveries.c.position,
-            deliveries.c.attempts,
-            deliveries.c.lease_until_us,
-            alert_log.c.at_us,
-            alert_log.c.body,
-            subscriptions.c.channel,
-            subscriptions.c.content,
-            subscriptions.c.secret,
-            subscriptions.c.old_secret,
-            subscriptions.c.old_secret_until_us,
-        )
-        .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
-        .join(alerts, alerts.c.id == deliveries.c.alert)
-        .join(
-            alert_log,
-            and_(
-                alert_log.c.alert == deliveries.c.alert, alert_log.c.change == deliveries.c.change
-            ),
-        )
-        .where(deliveries.c.id == delivery)
-    )
-    columns: Sequence[Any] = conn.execute(query).one()
+    columns: Sequence[Any] = conn.execute(_CLAIMED, {"wanted": candidate}).one()
     return Claim(*columns)
 
 
@@ -220,30 +215,15 @@ def finish_attempt(
     conn: Connection, claim: Claim, outcome: Outcome, http_status: int | None, now_us: int
 ) -> bool:
     """Write how the attempt ended; False if its lease was lost to another worker meanwhile."""
-    conn.execute(
-        update(attempts)
-        .where(attempts.c.delivery == claim.delivery, attempts.c.number == claim.number)
-        .values(outcome=outcome, http_status=http_status, finished_us=now_us)
-    )
-    return _still_ours(conn, claim)
-
-
-def _still_ours(conn: Connection, claim: Claim) -> bool:
-    query = select(deliveries.c.id).where(
-        deliveries.c.id == claim.delivery,
-        deliveries.c.status == "sending",
-        deliveries.c.attempts == claim.number,
-    )
-    return conn.execute(query).first() is not None
+    known = {"wanted": claim.delivery, "nth": claim.number}
+    done = {"how": outcome.value, "answer": http_status, "now_us": now_us}
+    conn.execute(_FINISH, known | done)
+    return conn.execute(_STILL_OURS, known).first() is not None
 
 
 def mark_delivered(conn: Connection, delivery: str, now_us: int) -> None:
     """It arrived."""
-    conn.execute(
-        update(deliveries)
-        .where(deliveries.c.id == delivery)
-        .values(status="delivered", delivered_us=now_us, lease_until_us=None)
-    )
+    conn.execute(_DELIVERED, {"wanted": delivery, "now_us": now_us})
 
 
 def postpone(conn: Connection, delivery: str, next_attempt_us: int) -> None:
