@@ -116,7 +116,7 @@ def house(settings: Settings, database: Database) -> Iterator[House]:
     services = Services.build(settings)
     protocols.create_trial(services.database, TRIAL, "live", YAML, "test", now_us())
     built = House(api.create_app(settings, services), services)
-    for role, person in {"publisher": None, "clinician": "dr-lee", "ops": None}.items():
+    for role, person in {"publisher": None, "clinician": "the-investigator", "ops": None}.items():
         _, built.keys[role] = keys.create(
             services.database, role=role, person=person, by="test", now_us=now_us()
         )

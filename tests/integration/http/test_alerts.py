@@ -71,7 +71,7 @@ def test_acknowledging_is_done_once(clinician, alert):
     first = clinician.post(path, json={"note": "seen"})
     assert first.status_code == 200
     assert first.json["status"] == "acknowledged"
-    assert first.json["acknowledged"]["by"] == "dr-lee"
+    assert first.json["acknowledged"]["by"] == "the-investigator"
     again = clinician.post(path)
     assert again.status_code == 200
     assert again.json == first.json
@@ -163,6 +163,6 @@ def test_every_change_by_a_person_is_in_the_audit(house, clinician, alert):
             .scalars()
             .all()
         )
-    assert ("dr-lee", "alert.acknowledge") in actions
+    assert ("the-investigator", "alert.acknowledge") in actions
     assert "acknowledged" in kinds
     assert audit.verify(house.services.database) == []

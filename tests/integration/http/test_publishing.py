@@ -222,7 +222,7 @@ def test_a_publisher_reads_back_its_own_events_only(house, publisher, make_event
 
 
 def test_an_override_needs_a_clinicians_key_and_a_waivable_criterion(house, publisher, make_event):
-    data = {"criterion": "E7", "by": "dr-lee", "reason": "washed out"}
+    data = {"criterion": "E7", "by": "the-investigator", "reason": "washed out"}
     assert publisher.post("/v1/events", json=make_event(1, "override", data)).status_code == 422
     clinician = house.door("clinician")
     assert (

@@ -65,7 +65,7 @@ def test_suspending_and_resuming_take_two_persons(house):
     first = lee.post(f"{TRIAL}/suspend", json={"reason": "two events"})
     assert (first.status_code, first.json["status"]) == (202, "awaiting_second")
     assert lee.post(f"{TRIAL}/suspend", json={"reason": "two events"}).status_code == 409
-    assert lee.get(TRIAL).json["awaiting_second"]["by"] == "dr-lee"
+    assert lee.get(TRIAL).json["awaiting_second"]["by"] == "the-investigator"
     done = kim.post(f"{TRIAL}/suspend", json={"reason": "agreed"})
     assert (done.status_code, done.json["status"]) == (200, "suspended")
     assert done.json["hold"]["reason"] == "two events"
@@ -84,7 +84,7 @@ def test_suspending_and_resuming_take_two_persons(house):
 def test_two_keys_of_one_person_are_one_person(house):
     house.door("clinician").post(f"{TRIAL}/suspend", json={"reason": "x"})
     assert (
-        house.key("admin", "dr-lee").post(f"{TRIAL}/suspend", json={"reason": "x"}).status_code
+        house.key("admin", "the-investigator").post(f"{TRIAL}/suspend", json={"reason": "x"}).status_code
         == 409
     )
 
@@ -93,14 +93,14 @@ def test_a_wish_counts_for_a_day(house):
     database = house.services.database
     asked_us = now_us() - DAY_US
     assert (
-        step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "dr-lee", "x", asked_us)
+        step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "the-investigator", "x", asked_us)
         == asked_us + DAY_US
     )
     assert house.door("clinician").get(TRIAL).json["awaiting_second"] is None
     late = step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "dr-kim", "x", asked_us + DAY_US)
     assert late == asked_us + 2 * DAY_US
     assert (
-        step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "dr-lee", "x", asked_us + DAY_US + 1)
+        step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "the-investigator", "x", asked_us + DAY_US + 1)
         is None
     )
 
