@@ -130,12 +130,13 @@ class _Call:
         """Count an attempt at each before it is made; the counts of those that are ours to make."""
         if not works:
             return {}
-        ids, now_us = [work.head.id for work in works], self.now_us()
+        now_us = self.now_us()
+        places = {work.head.id: work.head.done_n for work in works}
 
         def once() -> dict[int, int]:
             with self.db.writing() as conn:
                 return steps.claim(
-                    conn, ids, now_us=now_us, until_us=now_us + _CLAIM_US, ahead=MOST_EVENTS
+                    conn, places, now_us=now_us, until_us=now_us + _CLAIM_US, ahead=MOST_EVENTS
                 )
 
         return retrying(once)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -82,19 +83,21 @@ def waiting(conn: Connection, stream_ids: Collection[int], most: int) -> dict[in
 
 
 def claim(
-    conn: Connection, stream_ids: Collection[int], *, now_us: int, until_us: int, ahead: int
+    conn: Connection, places: Mapping[int, int], *, now_us: int, until_us: int, ahead: int
 ) -> dict[int, int]:
-    """Count one attempt at each stream's next event; the counts by stream, where they are ours.
+    """Count one attempt at the event after each of `places`, which are streams with the `done_n`
+    that was read; the counts by stream, where they are ours.
 
-    Not ours are those that somebody counted and may be at still. Whoever comes after a failure
-    goes on with care over the next `ahead` events.
+    Not ours are those that somebody counted and may be at still, and those that moved on since: a
+    claim of those would be nobody's, and keep everybody away. Whoever comes after a failure goes on
+    with care over the next `ahead` events.
     """
     careful = func.coalesce(streams.c.careful_to, 0)
     reach = streams.c.done_n + ahead
     statement = (
         update(streams)
         .where(
-            streams.c.id.in_(sorted(stream_ids)),
+            tuple_(streams.c.id, streams.c.done_n).in_(sorted(places.items())),
             streams.c.held.is_(False),
             streams.c.claimed_until_us <= now_us,
         )

@@ -259,9 +259,28 @@ def test_a_newer_engines_state_is_left_alone(db):
 def test_a_claim_is_one_workers_and_runs_out(db):
     (stream,) = f.publish(db, f.events("S-1", told("man")))
     with db.writing() as conn:
-        assert steps.claim(conn, [stream], now_us=10, until_us=20, ahead=5) == {stream: 1}
-        assert steps.claim(conn, [stream], now_us=15, until_us=25, ahead=5) == {}
-        assert steps.claim(conn, [stream], now_us=20, until_us=30, ahead=5) == {stream: 2}
+        at = {stream: 0}
+        assert steps.claim(conn, at, now_us=10, until_us=20, ahead=5) == {stream: 1}
+        assert steps.claim(conn, at, now_us=15, until_us=25, ahead=5) == {}
+        assert steps.claim(conn, at, now_us=20, until_us=30, ahead=5) == {stream: 2}
+
+
+def test_who_read_before_another_moved_the_stream_on_claims_nothing(db, monkeypatch):
+    dirty = f.publish(db, f.events("S-1", told(*ELIGIBLE)))
+    late_us = f.NOW_US + 60_000_000
+    read = loop.read
+
+    def overtaken(database, ids, now_us):
+        batch = read(database, ids, now_us)
+        monkeypatch.setattr(loop, "read", read)
+        f.evaluate(db, dirty, late_us)  # another worker, in between
+        f.publish(db, f.events("S-1", told("woman")), late_us)
+        return batch
+
+    monkeypatch.setattr(loop, "read", overtaken)
+    f.evaluate(db, dirty, late_us + 1)
+    stream = f.stream(db, "S-1")
+    assert (stream.attempts, stream.claimed_until_us) == (0, 0)
 
 
 def test_old_events_are_evaluated_under_a_claim_that_progress_ends(db):
