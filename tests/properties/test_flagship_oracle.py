@@ -316,10 +316,15 @@ def cel_value(value: Any, *, number: bool) -> Any:
     return celtypes.DoubleType(value) if number else celtypes.IntType(value)
 
 
-@pytest.mark.timeout(300)
-def test_cel_python_says_the_same_of_every_criterion(protocol: rules.Protocol) -> None:
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("sets", "seed"), [(CEL_SETS, 52), pytest.param(SETS, 53, marks=pytest.mark.soak)]
+)
+def test_cel_python_says_the_same_of_every_criterion(
+    protocol: rules.Protocol, sets: int, seed: int
+) -> None:
     programs = cel_programs(protocol)
-    for number, facts in enumerate(partial_sets(CEL_SETS, seed=52)):
+    for number, facts in enumerate(partial_sets(sets, seed=seed)):
         verdicts = protocol.assess(facts).verdicts
         spared = reading.not_applicable(facts)
         for criterion, program in programs.items():
