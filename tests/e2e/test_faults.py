@@ -147,9 +147,7 @@ def kill_while_events_come_in(running: House, db: Database, publisher: Publisher
     """
     for number in range(KILLS):
         victim = running.workers[number % 2]
-        wait_until(lambda: lives(db, victim), 60, "a worker's heartbeat")
-        before = events_done(db)
-        wait_until(lambda: events_done(db) > before + 50, 60, "some events to be done")
+        see_at_work(db, victim)
         assert publisher.is_alive(), "the faults were to fall into the intake"
         victim.kill_and_start()
         if number in {1, 3}:
@@ -160,6 +158,13 @@ def kill_while_events_come_in(running: House, db: Database, publisher: Publisher
             running.die_once.touch()
             wait_until(lambda: not running.die_once.exists(), 60, "the API to die after a commit")
         publisher.faults += 1
+
+
+def see_at_work(db: Database, worker: Child) -> None:
+    """Return when this very process has said that it lives, and events get done."""
+    wait_until(lambda: lives(db, worker), 60, "a worker's heartbeat")
+    before = events_done(db)
+    wait_until(lambda: events_done(db) > before + 50, 60, "some events to be done")
 
 
 def lives(db: Database, worker: Child) -> bool:
