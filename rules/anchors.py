@@ -117,10 +117,11 @@ class Reader:
         judged: Callable[[], Judged],
         at_us: int | None = None,
         own: Mapping[str, Reading] | None = None,
+        since_us: int | None = None,
     ) -> None:
-        """Nothing is read before it is asked for."""
+        """Nothing is read before it is asked for; `since_us`: the anchor's earliest instant."""
         self.plan, self.state, self.timeline = plan, state, timeline
-        self.judged, self.at_us = judged, at_us
+        self.judged, self.at_us, self.since_us = judged, at_us, since_us
         self.own = own or {}
 
     def __call__(self, name: str) -> Reading:
@@ -128,7 +129,8 @@ class Reader:
         if name in self.own:
             return self.own[name]
         if name in self.plan.read:
-            return self.plan.read[name](self.timeline, self.at_us, self.state.at_us)
+            read = self.plan.read[name]
+            return read(self.timeline, self.at_us, self.state.at_us, self.since_us)
         if name in STATUS_FACTS:
             return self.status(name)
         if name == "decision":

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from rules.events import Evidence, FindingChange
-from rules.facts.projections import UNKNOWN, Reading
+from rules.facts.projections import INEXACT, UNKNOWN, Reading
 from rules.model import AlertRule, Scalar, Source
 from rules.plan import Plan, fill
 from rules.terms import Category, Change, Scope, Severity
@@ -69,6 +69,12 @@ def text(value: Scalar | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _told(reading: Reading) -> str:
+    """The same, and whether it may lie outside of the window that it counts in."""
+    inexact = reading.note == INEXACT and reading.value is not None
+    return f"{text(reading.value)} ({INEXACT})" if inexact else text(reading.value)
 
 
 def source_text(source: Source, names: Mapping[str, str]) -> str:
@@ -145,7 +151,7 @@ class Findings:
         names = plan.evidence.get(rule.id, _OWN_EVIDENCE.get(rule.id, ()))
         mentioned = plan.mentioned.get(rule.id, ())
         readings = {name: read(name) for name in dict.fromkeys((*names, *mentioned))}
-        values = {name: text(readings[name].value) for name in mentioned}
+        values = {name: _told(readings[name]) for name in mentioned}
         title, detail = fill(rule.title, values), fill(rule.detail, values)
         evidence = tuple(
             Evidence(name, reading.value, plan.unit(name), reading.time_us, reading.event).as_dict()

@@ -119,6 +119,7 @@ def refold(
     state.infusions, state.adverse_events = {}, {}
     state.waiting = {}
     state.live, state.until, state.fixed, state.fixed_at_us = {}, {}, None, None
+    state.inexact = {}
     state.first_infusion, state.endpoints, state.asked = None, {}, {}
     timeline = state.timeline()
     counting = effective(log, plan.calendar, plan.protocol.checker)

@@ -132,8 +132,10 @@ class FactSpec:
 
     `origin`: the event type; `code` the declared code (or document of a consent, or field of
     demographics); `take`: latest | min | max | any | completed_years | touches_point |
-    touches_span; `given_by` for consents. Every declared code has a fact of its own name with
-    take 'latest' unless the protocol's `facts` say otherwise.
+    touches_span; `given_by` for consents; `dates_count`: what is dated by its day alone counts
+    wherever that day overlaps the window, for rules that rather warn too often than too seldom.
+    Every declared code has a fact of its own name with take 'latest' unless the protocol's `facts`
+    say otherwise.
     """
 
     name: str
@@ -147,6 +149,7 @@ class FactSpec:
     given_by: str | None = None
     label: str = ""
     line: int = 0
+    dates_count: bool = False
 
 
 @dataclass(frozen=True)

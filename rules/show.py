@@ -99,6 +99,7 @@ def _fact(item: FactSpec) -> Json:
         "code": item.code,
         "take": item.take,
         "window": _window(item.window),
+        "date_only": "counts" if item.dates_count else "unknown",
         "given_by": item.given_by,
     }
 
@@ -264,6 +265,7 @@ def _fact_block(item: FactSpec) -> Block:
         ("From", f"{item.origin.value}, {item.code}"),
         ("Takes", item.take.replace("_", " ")),
         ("Window", ", ".join(f"{value:g} {unit}" for unit, value in window.items())),
+        ("Dates alone", "count where their day overlaps the window" if item.dates_count else None),
         ("Type", item.value.value),
         ("Unit", item.unit),
     )

@@ -53,6 +53,7 @@ class SubjectState:
     asked: dict[str, str] = field(default_factory=dict)  # entity -> hash of its last snapshot
     contributions: dict[str, list[Any]] = field(default_factory=dict)
     digest: str = ""
+    inexact: dict[str, int] = field(default_factory=dict)  # live values without an exact time
 
     def timeline(self) -> Timeline:
         """The records as the projections read them."""

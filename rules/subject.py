@@ -17,7 +17,7 @@ from rules.events import Contribution, Event, StepResult
 from rules.facts import entities
 from rules.facts.calendar import DAY_US, Span, iso
 from rules.facts.entities import Merged, merge, unpack
-from rules.facts.projections import UNKNOWN, Reading
+from rules.facts.projections import INEXACT, UNKNOWN, Reading
 from rules.findings import OPS_DISAGREE, OPS_UNFIT, Findings, Step, digest, fingerprint
 from rules.folding import Dirty, absorb, compact, refold
 from rules.model import Scalar
@@ -203,6 +203,8 @@ class SubjectFold:
             else:
                 until.pop(name, None)
             value = reading.value
+            if self._noted(name, reading.note == INEXACT):
+                changed.add(name)
             if live.get(name) != value or type(live.get(name)) is not type(value):
                 changed.add(name)
                 if value is None:
@@ -210,6 +212,17 @@ class SubjectFold:
                 else:
                     live[name] = value
         return changed
+
+    def _noted(self, name: str, inexact: bool) -> bool:
+        """Keep whether a live value's exact time is recorded; whether that has changed."""
+        inexacts = self.state.inexact
+        if (name in inexacts) == inexact:
+            return False
+        if inexact:
+            inexacts[name] = 1
+        else:
+            del inexacts[name]
+        return True
 
     def _refresh_fixed(self, dirty: Dirty, anchor: entities.Part | None) -> bool:
         """Judge the enrolment's moment again where the step may have touched it."""
@@ -329,7 +342,8 @@ class SubjectFold:
             return
         if not refixed:
             return
-        read = Reader(plan, state, self.timeline, self._present, anchor[entities.END])
+        span = Span(anchor[entities.START], anchor[entities.END])
+        read = Reader(plan, state, self.timeline, self._present, span.end, since_us=span.start)
         readings = read.all(plan.names(Scope.ENROLMENT))
         snapshot = _snapshot(plan, Scope.ENROLMENT, readings)
         fired = self._fire_entity("enrolment", Scope.ENROLMENT, snapshot, self._present())
@@ -375,7 +389,7 @@ class SubjectFold:
         else:
             judged = judge_at(plan, state, self.timeline, at_us)
         own = entities.infusion_readings(merged)
-        read = Reader(plan, state, self.timeline, lambda: judged, at_us, own)
+        read = Reader(plan, state, self.timeline, lambda: judged, at_us, own, span.start)
         return _Infusion(name, span, judged, read.all(plan.names(Scope.INFUSION)))
 
     def _infusion(self, step: Step, dirty: Dirty, infusion: _Infusion) -> None:

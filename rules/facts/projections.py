@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from rules.facts.calendar import Calendar, completed_years, next_birthday, partial_days
 from rules.facts.timeline import (
@@ -24,7 +24,7 @@ from rules.facts.timeline import (
     asks_for_spans,
     source_key,
 )
-from rules.facts.touches import FOREVER, answer, window_edge, window_exit
+from rules.facts.touches import FOREVER, Question, answer, window_edge, window_exit
 from rules.model import FactSpec, Scalar
 from rules.terms import EventType
 
@@ -43,7 +43,18 @@ class Reading(NamedTuple):
 
 
 UNKNOWN = Reading(None)
-Projection = Callable[[Timeline, int | None, int], Reading]
+# Noted beside a value that counts though it may lie outside of its window.
+INEXACT = "exact time not recorded"
+
+
+class Projection(Protocol):
+    """One fact compiled. `since_us`: when an anchor that is a date alone may have begun."""
+
+    def __call__(
+        self, timeline: Timeline, as_of_us: int | None, now_us: int, since_us: int | None = None, /
+    ) -> Reading: ...
+
+
 Alike = Callable[[int, int], bool]  # whether no condition tells the whole numbers from..to apart
 
 
@@ -76,7 +87,9 @@ def _unsure(record: Record, note: str, until_us: int = FOREVER) -> Reading:
 def _timeless(key: str) -> Projection:
     """Birth and sex are no matter of the moment: the latest told holds for every anchor."""
 
-    def read(timeline: Timeline, _as_of_us: int | None, _now_us: int) -> Reading:
+    def read(
+        timeline: Timeline, _as_of_us: int | None, _now_us: int, _since_us: int | None = None, /
+    ) -> Reading:
         held = timeline.records.get(key)
         return _read(held[-1]) if held else UNKNOWN
 
@@ -84,7 +97,9 @@ def _timeless(key: str) -> Projection:
 
 
 def _latest(key: str) -> Projection:
-    def read(timeline: Timeline, as_of_us: int | None, now_us: int) -> Reading:
+    def read(
+        timeline: Timeline, as_of_us: int | None, now_us: int, _since_us: int | None = None, /
+    ) -> Reading:
         if as_of_us is not None:
             return _latest_at(timeline.complete(key, as_of_us), as_of_us)
         held = timeline.records.get(key)
@@ -120,7 +135,9 @@ def _valid(record: Record, at_us: int, *, live: bool) -> Reading:
 
 
 def _age(key: str, calendar: Calendar, alike: Alike | None) -> Projection:
-    def read(timeline: Timeline, as_of_us: int | None, now_us: int) -> Reading:
+    def read(
+        timeline: Timeline, as_of_us: int | None, now_us: int, _since_us: int | None = None, /
+    ) -> Reading:
         held = timeline.records.get(key)
         if not held or held[-1][VALUE] is None:
             return UNKNOWN
@@ -153,14 +170,20 @@ def _ages(text: str, on: date) -> tuple[int, int]:
 def _touching(key: str, spec: FactSpec, calendar: Calendar) -> Projection:
     point = spec.take == "touches_point"
 
-    def read(timeline: Timeline, as_of_us: int | None, now_us: int) -> Reading:
+    def read(
+        timeline: Timeline, as_of_us: int | None, now_us: int, since_us: int | None = None, /
+    ) -> Reading:
         at_us = now_us if as_of_us is None else as_of_us
-        held = _held(timeline, key, as_of_us)
-        found = answer(calendar, spec.window, held, at_us, now_us, point=point)
+        from_us = _begin(spec, at_us, since_us)
+        held = _held(timeline, key, None if as_of_us is None else from_us)
+        question = Question(spec.window, at_us, from_us, spec.dates_count)
+        found = answer(calendar, question, held, now_us, point=point)
         until = found.until if as_of_us is None else FOREVER
         if found.record is None:
             return Reading(None, until_us=until)
-        note = found.record[NOTE] if found.value is None else None
+        note = None if found.exact else INEXACT
+        if found.value is None:
+            note = found.record[NOTE]
         return Reading(found.value, found.record[START], found.record[EVENT], note, until)
 
     return read
@@ -168,33 +191,46 @@ def _touching(key: str, spec: FactSpec, calendar: Calendar) -> Projection:
 
 def _extreme(key: str, spec: FactSpec, calendar: Calendar) -> Projection:
     """The greatest or least value in the window, or whether any is true."""
+    counts = spec.dates_count
 
-    def read(timeline: Timeline, as_of_us: int | None, now_us: int) -> Reading:
+    def read(
+        timeline: Timeline, as_of_us: int | None, now_us: int, since_us: int | None = None, /
+    ) -> Reading:
         at_us = now_us if as_of_us is None else as_of_us
-        edge = window_edge(calendar, spec.window, at_us)
+        from_us = _begin(spec, at_us, since_us)
+        edge = window_edge(calendar, spec.window, from_us)
         best: Record | None = None
         doubtful: list[Record] = []
         until = FOREVER
-        for record in _held(timeline, key, as_of_us):
+        for record in _held(timeline, key, None if as_of_us is None else from_us):
             if as_of_us is not None and record[START] > as_of_us:
                 break
             if record[END] < edge:
                 continue
-            if record[START] < edge or (as_of_us is not None and record[END] > as_of_us):
+            partly = record[START] < edge or (as_of_us is not None and record[END] > as_of_us)
+            if partly and not counts:
                 doubtful.append(record)
             elif spec.take == "any" or record[VALUE] is not None:
                 best = record if best is None or _beats(spec.take, record, best) else best
         if as_of_us is None and best is not None:
-            until = window_exit(calendar, spec.window, best[START])
+            until = window_exit(calendar, spec.window, best[END if counts else START])
         doubt = [record for record in doubtful if _overturns(spec.take, record, best)]
         if as_of_us is None:
             leaving = [window_exit(calendar, spec.window, record[END]) for record in doubt]
             until = min([until, *leaving])
         if doubt:
             return _unsure(doubt[-1], "date only", until)
-        return UNKNOWN if best is None else _read(best, until)
+        if best is None:
+            return UNKNOWN
+        inexact = counts and (best[START] < best[END] or from_us < at_us)
+        return _read(best, until)._replace(note=INEXACT) if inexact else _read(best, until)
 
     return read
+
+
+def _begin(spec: FactSpec, at_us: int, since_us: int | None) -> int:
+    """From where the window counts back: where dates count, the anchor's earliest instant."""
+    return at_us if since_us is None or not spec.dates_count else min(since_us, at_us)
 
 
 def _held(timeline: Timeline, key: str, as_of_us: int | None) -> list[Record]:

@@ -148,17 +148,30 @@ class Answer(NamedTuple):
     value: bool | None
     record: Record | None
     until: int
+    exact: bool = True  # False: true only because dates alone count
 
 
-def ask(
-    calendar: Calendar, window: Window | None, found: list[Touch], as_of_us: int, now_us: int
-) -> Answer:
-    """Whether anything touches the window up to `as_of_us`; `until` counts from `now_us`."""
-    edge, top = window_edge(calendar, window, as_of_us), as_of_us
+class Question(NamedTuple):
+    """What is asked about a window: the span up to the instant `as_of_us`.
+
+    `since_us`: the anchor began at the earliest then. `dates_count`: what may have touched, did.
+    """
+
+    window: Window | None
+    as_of_us: int
+    since_us: int
+    dates_count: bool = False
+
+
+def ask(calendar: Calendar, question: Question, found: list[Touch], now_us: int) -> Answer:
+    """Whether anything touches the window; `until` counts from `now_us`."""
+    window, as_of_us = question.window, question.as_of_us
+    edge, top = window_edge(calendar, window, question.since_us), as_of_us
     if window is not None and window.months is not None:
         top = calendar.end_of_day(calendar.day(as_of_us))
     definite: Touch | None = None
     uncertain: Touch | None = None
+    possible: Touch | None = None
     until = FOREVER
     doubtful = FOREVER
     for touch in found:
@@ -170,27 +183,25 @@ def ask(
                 definite = touch
         else:
             uncertain = touch
+            possible = touch if touch.sure and question.dates_count else possible
             doubtful = min(doubtful, _settles(calendar, window, touch, now_us))
     if definite is not None:
         leaves = window_exit(calendar, window, definite.to_lo)
-        return Answer(True, definite.record, min(until, leaves))
+        return Answer(True, definite.record, min(until, leaves), question.since_us == as_of_us)
+    if possible is not None:
+        return Answer(True, possible.record, min(until, doubtful), exact=False)
     if uncertain is not None:
         return Answer(None, uncertain.record, min(until, doubtful))
     return Answer(False, None, until)
 
 
 def answer(
-    calendar: Calendar,
-    window: Window | None,
-    records: list[Record],
-    as_of_us: int,
-    now_us: int,
-    *,
-    point: bool,
+    calendar: Calendar, question: Question, records: list[Record], now_us: int, *, point: bool
 ) -> Answer:
     """The windowed fact over a source's records; no record where nothing was recorded by then."""
+    as_of_us = question.as_of_us
     found = list(touches(records, point=point))
-    result = ask(calendar, window, found, as_of_us, now_us)
+    result = ask(calendar, question, found, now_us)
     if result.record is not None:
         return result
     told = [record for record in records if record[START] <= as_of_us]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from rules.language.functions import names_in
 from rules.language.normal import MAX_CLAUSES, TooLarge, clauses
 from rules.language.reading import Book
 from rules.language.syntax import did_you_mean
@@ -60,6 +61,7 @@ def check(definition: Definition, book: Book) -> None:
     _codings(definition, book)
     _fact_names(definition, names, book)
     _sizes(definition, book)
+    _dates(definition, book)
     _places(definition, names, book)
     _scenarios(definition, book)
 
@@ -129,6 +131,15 @@ def _sizes(definition: Definition, book: Book) -> None:
             message = f"{what}: its condition is too large for the knowledge base"
             hint = f"divide it: at most {MAX_CLAUSES} alternatives when multiplied out"
             book.complain(line, message, hint)
+
+
+def _dates(definition: Definition, book: Book) -> None:
+    """A criterion is judged by what is sure; what may lie outside of its window is for rules."""
+    for item in definition.criteria:
+        for name in names_in(item.when, item.applicable_if):
+            if name in definition.facts and definition.facts[name].dates_count:
+                message = f"the criterion `{item.id}` uses `{name}`, which has `date_only: counts`"
+                book.complain(item.line, message, "that is for rules; declare another fact")
 
 
 def _places(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from rules.facts import units
 from rules.language.loader import Map
@@ -183,7 +184,7 @@ def _fact(
     origin = section.choice("from", (EventType.DEMOGRAPHICS, EventType.CONSENT, *CODED))
     label = section.text("label")
     if not origin:
-        section.asked |= {"code", "field", "document", "given_by", "take", "window"}
+        section.asked |= {"code", "field", "document", "given_by", "take", "window", "date_only"}
         return None
     if origin == EventType.DEMOGRAPHICS:
         return _demographic(section, name, label)
@@ -197,8 +198,11 @@ def _fact(
     if code is None:
         return None
     _check_take(section, take or "latest", code, window)
+    counts = section.choice("date_only", ("unknown", "counts"), required=False) == "counts"
+    if counts and (window is None or take in ("", "latest")):
+        section.complain("date_only", "`date_only: counts` needs a `window` and a `take` over it")
     spec = _of_code(name, code, take or "latest", window, section.line())
-    return FactSpec(**{**spec.__dict__, "label": label}) if label else spec
+    return replace(spec, label=label or spec.label, dates_count=counts)
 
 
 def _find(section: Section, origin: EventType, declared: Codes) -> Code | None:

@@ -43,8 +43,8 @@ def row(kind: str, time: str, /, *, precision: str = "second", **data: Any) -> R
     return {"type": kind, "time": time, "precision": precision, "data": data}
 
 
-def folded(rows: list[Row], at: str) -> tuple[dict[str, Any], list[str]]:
-    """The checklist and the open rules at an instant; received in order of time."""
+def stepped(rows: list[Row], at: str) -> rules.Outcome:
+    """Everything received in order of time, judged up to an instant."""
     checker = engine().plan.protocol.checker
     log: list[rules.Event] = []
     for n, one in enumerate(sorted(rows, key=lambda one: us(one["time"])), 1):
@@ -54,7 +54,12 @@ def folded(rows: list[Row], at: str) -> tuple[dict[str, Any], list[str]]:
         assert checker.begins(time_us, precision)
         names = (f"ev{n}", "s", f"e{n}", one["type"])
         log.append(rules.Event(n, *names, time_us, precision, time_us, data))
-    outcome = engine().subject_steps("t", "s", None, log, lambda n: log[:n], us(at))
+    return engine().subject_steps("t", "s", None, log, lambda n: log[:n], us(at))
+
+
+def folded(rows: list[Row], at: str) -> tuple[dict[str, Any], list[str]]:
+    """The checklist and the open rules at an instant."""
+    outcome = stepped(rows, at)
     view = engine().view(outcome.state)
     return view, sorted(rule for rule, _ in open_findings(outcome.results))
 
@@ -348,3 +353,113 @@ def test_an_override_satisfies_until_it_expires_and_never_moves_the_verdict(expi
     (one,) = [one for one in view["criteria"] if one["id"] == "E7"]
     assert (one["verdict"], one["satisfied"]) == (MET, satisfied)
     assert view["decision"] == ("eligible" if satisfied else "ineligible")
+
+
+# --- dates alone, around an infusion --------------------------------------------------------------
+GIVEN = "S-INFUSED-FEVER"
+HOLD = "S-FEVER"
+INFECTIONS = ("acute_infection", "bacterial_infection", "fungal_infection")
+INFECTIONS += ("unknown_active_infection",)
+
+
+def infusion(start: str = "2026-03-09T10:00:00+09:00", status: str = "completed") -> Row:
+    data = {"product": "MSC", "number": 1, "status": status}
+    return row("administration", "2026-03-09T11:00:00+09:00", **data, start=start)
+
+
+def heat(value: float, time: str, precision: str = "second") -> Row:
+    data = {"code": "body_temperature", "value": value, "unit": "Cel"}
+    return row("observation", time, precision=precision, **data)
+
+
+def heat_of(day: str, value: float = 39.0) -> Row:
+    return heat(value, f"{day}T00:00:00+09:00", "day")
+
+
+def fires(rule: str, *more: Row, at: str = "2026-03-12T12:00:00+09:00") -> bool:
+    who = fixture("clinical", "man", "own_consent", "screened", "enrolled")
+    return rule in folded([*who, *more], at)[1]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (heat(38.0, "2026-03-08T10:00:00+09:00"), True),
+        (heat(38.0, "2026-03-08T09:59:59+09:00"), False),
+        (heat(39.0, "2026-03-09T10:00:01+09:00"), False),
+        (heat_of("2026-03-07"), False),
+        (heat_of("2026-03-08"), True),
+        (heat_of("2026-03-09"), True),
+        (heat_of("2026-03-10"), False),
+        (heat_of("2026-03-09", 36.5), False),
+    ],
+)
+def test_a_fever_of_unknown_hour_that_may_lie_before_an_infusion_is_told(told, expected):
+    assert fires(GIVEN, told, infusion()) is expected
+    assert not fires(GIVEN, told, infusion(status="not_done"))
+    # A measured temperature in the morning does not talk it away.
+    assert fires(GIVEN, heat(36.5, "2026-03-09T09:00:00+09:00"), told, infusion()) is expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (heat(39.0, "2026-03-07T23:59:59+09:00"), False),
+        (heat(39.0, "2026-03-08T08:00:00+09:00"), True),
+        (heat(39.0, "2026-03-09T20:00:00+09:00"), True),
+        (heat(39.0, "2026-03-10T00:00:00+09:00"), False),
+        (heat_of("2026-03-07"), False),
+        (heat_of("2026-03-08"), True),
+        (heat_of("2026-03-09"), True),
+        (heat_of("2026-03-10"), False),
+    ],
+)
+def test_an_infusion_of_unknown_hour_looks_back_from_its_first_and_up_to_its_last(told, expected):
+    assert fires(GIVEN, told, infusion("2026-03-09")) is expected
+
+
+@pytest.mark.parametrize("code", INFECTIONS)
+@pytest.mark.parametrize(
+    ("status", "time", "more", "expected"),
+    [
+        ("active", "2026-03-05T08:00:00+09:00", {}, True),
+        ("active", "2026-03-09T12:00:00+09:00", {}, False),
+        ("active", "2026-03-09T12:00:00+09:00", {"onset": "2026-03-09"}, True),
+        ("active", "2026-03-10T12:00:00+09:00", {"onset": "2026-03-10"}, False),
+        ("resolved", "2026-03-07T08:00:00+09:00", {}, False),
+        ("absent", "2026-03-07T08:00:00+09:00", {}, False),
+        ("resolved", "2026-03-09T08:00:00+09:00", {"abatement": "2026-03-07"}, False),
+        ("resolved", "2026-03-09T08:00:00+09:00", {"abatement": "2026-03-08"}, True),
+        ("resolved", "2026-03-09T08:00:00+09:00", {"abatement": "2026-03-09"}, True),
+        ("suspected", "2026-03-09T08:00:00+09:00", {}, False),
+    ],
+)
+def test_an_infection_that_may_have_lasted_until_an_infusion_is_told(
+    code, status, time, more, expected
+):
+    story = [row("condition", time, code=code, status=status, **more)]
+    if status in {"resolved", "absent"}:
+        story.append(row("condition", "2026-03-04T08:00:00+09:00", code=code, status="active"))
+    assert fires(GIVEN, *story, infusion()) is expected
+
+
+def test_a_fever_of_yesterday_holds_the_next_infusion_until_today_is_over():
+    told = heat_of("2026-03-10")
+    assert fires(HOLD, told, at="2026-03-10T12:00:00+09:00")
+    assert fires(HOLD, told, at="2026-03-11T23:59:59+09:00")
+    assert not fires(HOLD, told, at="2026-03-12T00:00:01+09:00")
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (heat_of("2026-03-09"), "39 (exact time not recorded);"),
+        (heat(39.0, "2026-03-09T08:00:00+09:00"), "39;"),
+    ],
+)
+def test_the_alert_says_that_the_hour_is_not_recorded(told, expected):
+    who = fixture("clinical", "man", "own_consent", "screened", "enrolled")
+    outcome = stepped([*who, told, infusion()], "2026-03-09T12:00:00+09:00")
+    found = {rule: change for (rule, _), change in open_findings(outcome.results).items()}
+    assert f"before it {expected}" in found[GIVEN].detail
+    assert f"in 24 hours {expected}" in found[HOLD].detail

@@ -30,6 +30,11 @@ facts:
   consent_subject: {from: consent, document: informed_consent, given_by: subject}
   hottest: {from: observation, code: temp, take: max, window: {hours: 24}}
   coldest: {from: observation, code: temp, take: min, window: {hours: 48}}
+  perhaps_hot: {from: observation, code: temp, take: max, window: {hours: 24}, date_only: counts}
+  perhaps_cold: {from: observation, code: temp, take: min, window: {months: 1}, date_only: counts}
+  perhaps_unfit: {from: assessment, code: unfit, take: any, window: {hours: 48}, date_only: counts}
+  perhaps_infected: {from: condition, code: infection, take: touches_span, window: {hours: 24}, date_only: counts}
+  perhaps_infarct: {from: condition, code: infarct, take: touches_point, window: {months: 1}, date_only: counts}
   ever_unfit: {from: assessment, code: unfit, take: any, window: {months: 1}}
   infected_lately: {from: condition, code: infection, take: touches_span, window: {months: 1}}
   infarct: {from: condition, code: infarct, take: touches_point, window: {months: 6}}
@@ -49,6 +54,8 @@ rules:
   - {id: EL-WRONG, on: enrolment, category: eligibility, severity: critical, when: 'decision != "eligible"', title: Wrong, detail: "{decision} {ecog}", action: Stop., source: {document: doc, section: a}, hold: infusion}
   - {id: S-HOT, on: subject, category: safety, severity: serious, when: on_study && hottest >= 38, title: Fever, detail: "{hottest} after {coldest}", action: Wait., source: {document: doc, section: b}, hold: infusion}
   - {id: S-UNFIT, on: subject, category: safety, severity: info, when: ever_unfit && !dead, title: Unfit, detail: "{infusions}", action: Look., source: {document: doc, section: b}}
+  - {id: S-PERHAPS, on: subject, category: safety, severity: serious, when: 'perhaps_hot >= 38 || perhaps_cold < 36 || perhaps_unfit || perhaps_infected', title: Perhaps, detail: "{perhaps_hot} {perhaps_cold} {perhaps_unfit} {perhaps_infected}", action: Look., source: {document: doc, section: b}}
+  - {id: S-INF-PERHAPS, on: infusion, category: safety, severity: critical, when: 'perhaps_hot >= 38 || perhaps_cold < 36 || perhaps_unfit || perhaps_infected || perhaps_infarct', title: Perhaps, detail: "{perhaps_hot} {perhaps_cold} {perhaps_unfit} {perhaps_infected} {perhaps_infarct}", action: Look., source: {document: doc, section: b}}
   - {id: S-INF-HOT, on: infusion, category: safety, severity: critical, when: 'hottest >= 38 || infected_lately || decision != "eligible" || !enrolled', title: "Infusion {infusion_number}", detail: "{hottest} {decision} {enrolled} {infusions}", action: Look., source: {document: doc, section: b}}
   - {id: S-SAE, on: adverse_event, category: safety, severity: serious, when: serious || seriousness_criteria > 0, title: Serious, detail: "Grade {grade}", action: Report., source: {document: doc, section: c}}
   - {id: S-G3, on: adverse_event, category: safety, severity: serious, when: grade >= 3 && onset_after_infusion, title: Severe, detail: "Grade {grade}", action: Look., source: {document: doc, section: c}}

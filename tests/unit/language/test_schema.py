@@ -168,3 +168,26 @@ def test_the_protocol_is_shown_to_people_and_programs():
     assert {code["code"] for code in data["codes"]} >= {"temperature", "response"}
     assert data["codes"][0]["codings"] == [{"system": "http://loinc.org", "code": "8310-5"}]
     assert data["scope_facts"]["trial"]["st_tox_crossed"]["type"] == "boolean"
+
+
+def test_dates_that_count_need_a_window_to_count_in():
+    text, line = bent(
+        "  sex: {from: demographics, field: sex}",
+        "  sex: {from: demographics, field: sex}\n"
+        "  hot: {from: observation, code: temperature, date_only: counts}",
+    )
+    (complaint,) = complaints(text)
+    assert (complaint.line, "needs a `window`" in complaint.message) == (line + 1, True)
+
+
+def test_what_may_lie_outside_of_its_window_is_not_for_criteria():
+    text, _ = bent("window: {months: 6}}", "window: {months: 6}, date_only: counts}")
+    (complaint,) = complaints(text)
+    assert complaint.line == line_of(SMALL, "- id: E1")
+    assert "`infarction`, which has `date_only: counts`" in complaint.message
+
+
+def test_dates_that_count_are_shown():
+    text, _ = bent("window: {hours: 24}}", "window: {hours: 24}, date_only: counts}")
+    facts = {one["fact"]: one["date_only"] for one in as_json(rules.loads(text))["facts"]}
+    assert (facts["hottest"], facts["infarction"]) == ("counts", "unknown")
