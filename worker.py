@@ -84,6 +84,7 @@ def _after_the_fork(**_: object) -> None:
     """Build everything here: engines and connections must not cross a fork."""
     lifeline.watch_parent()
     logs.configure(settings.log_level)
+    logs.catch_strays()
     _Here.worker = Worker(settings, _Here.kind)
     _Here.worker.start()
 
@@ -122,6 +123,7 @@ def _brokerless(kind: str) -> None:
 def main(kind: str) -> None:
     """Run as one of `KINDS`, or as the scheduler, until told to end."""
     logs.configure(settings.log_level)
+    logs.catch_strays()
     level = ["--loglevel", settings.log_level]
     if kind == SCHEDULER:
         memory = ["--scheduler", "celery.beat:Scheduler", "--pidfile", ""]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import traceback
 from types import TracebackType
 
@@ -64,6 +65,31 @@ def _only_places(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
     return entry
 
 
+def _unquoted(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
+    """Of a library's record about an exception only what the library wrote, not what it put in.
+
+    Celery puts the exception's own text there.
+    """
+    record: logging.LogRecord | None = entry.get("_record")
+    if record is not None and record.exc_info:
+        entry["event"] = str(record.msg)
+    return entry
+
+
+def catch_strays() -> None:
+    """In a process of ours: what ends a thread, or all, is logged too, and not quoted."""
+
+    def of_process(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
+        get("process").critical("ended", exc_info=error)
+
+    def of_thread(stray: threading.ExceptHookArgs) -> None:
+        name = stray.thread.name if stray.thread else None
+        get("thread").critical("ended", thread=name, exc_info=stray.exc_value)
+
+    sys.excepthook = of_process
+    threading.excepthook = of_thread
+
+
 def _as_json(_: WrappedLogger, __: str, entry: EventDict) -> str:
     """One line; what orjson does not know is written as its type's name, never as its text."""
     line = orjson.dumps(entry, default=lambda other: f"<{type(other).__name__}>")
@@ -98,7 +124,7 @@ def configure(level: str = "info") -> None:
 def _formatter(shared: list[structlog.typing.Processor]) -> logging.Formatter:
     """The same processors for loggers of the standard library."""
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
+        foreign_pre_chain=[_unquoted, *shared],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _as_json],
     )
 

@@ -13,12 +13,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from services import clock, logs, protocols, sequencer
 from services.broker import Broker
 from services.database import Database
-from services.errors import ServiceError
 from services.repositories import heartbeats, steps, waiting
 
 EVERY_S = 1.0
@@ -71,31 +68,44 @@ class Sweep:
     def once(self, now_us: int) -> SweepReport:
         """Look once, and do what is found."""
         self.report.sweeps += 1
-        if self.steps.prepare is not None:
-            self.steps.prepare()
-        if self.steps.evaluate is not None:
-            # Versions approved for an instant that has come; their streams are dirty then.
-            self.broker.ring_evaluate(protocols.activate_due(self.db, now_us))
-            self._evaluate(self.steps.evaluate, now_us)
-        self._number()
-        if self.steps.remind is not None:
-            self.report.reminded += self.steps.remind(now_us)
-        self._beat(now_us)
+        for look in self._looks():
+            look(now_us)
         return self.report
 
     def run(self, stop: threading.Event, every_s: float = EVERY_S) -> None:
-        """Look until told to stop. A database that is away is met again at the next look."""
-        while not stop.wait(every_s):
-            try:
-                self.once(clock.now_us())
-            except (SQLAlchemyError, ServiceError, OSError) as error:
-                self.report.errors += 1
-                log.warning("the sweep could not look", exc_info=error)
+        """Look until told to stop; what fails is met again at the next look.
 
-    def _evaluate(self, evaluate: Callable[[Sequence[int], int], int], now_us: int) -> None:
+        Whatever it is: one look that fails keeps the others from nothing, and a thread that ended
+        here would be missed by nobody.
+        """
+        while not stop.wait(every_s):
+            self.report.sweeps += 1
+            for look in self._looks():
+                try:
+                    look(clock.now_us())
+                except Exception:
+                    self.report.errors += 1
+                    log.exception("the sweep could not look", look=look.__name__)
+
+    def _looks(self) -> list[Callable[[int], None]]:
+        """What one sweep looks for, in this order."""
+        looks: list[Callable[[int], None]] = [self._number, self._remind, self._beat]
+        if self.steps.evaluate is None:
+            return looks
+        return [self._prepare, self._activate, self._evaluate, *looks]
+
+    def _prepare(self, _now_us: int) -> None:
+        if self.steps.prepare is not None:
+            self.steps.prepare()
+
+    def _activate(self, now_us: int) -> None:
+        """Versions approved for an instant that has come; their streams are dirty then."""
+        self.broker.ring_evaluate(protocols.activate_due(self.db, now_us))
+
+    def _evaluate(self, now_us: int) -> None:
         """Streams that wait too long, passed instants, and replay trials whose clock moved on."""
-        # Activations whose time has come; their streams are found just after.
-        protocols.activate_due(self.db, now_us)
+        evaluate = self.steps.evaluate
+        assert evaluate is not None
         overdue = self._overdue(now_us)
         if overdue:
             done = evaluate(overdue, now_us)
@@ -119,7 +129,7 @@ class Sweep:
         with self.db.reading() as conn:
             return waiting.trials_with_some(conn)
 
-    def _number(self) -> None:
+    def _number(self, _now_us: int) -> None:
         """Changes whose writer died before it asked for their positions."""
         with self.db.reading() as conn:
             if not sequencer.something_waits(conn):
@@ -127,6 +137,11 @@ class Sweep:
         numbered = sequencer.number(self.db, self.process)
         self.report.unnumbered += numbered.changes
         self.broker.ring_deliver(numbered.deliveries)
+
+    def _remind(self, now_us: int) -> None:
+        """People about streams that are still held."""
+        if self.steps.remind is not None:
+            self.report.reminded += self.steps.remind(now_us)
 
     def _beat(self, now_us: int) -> None:
         if 0 <= now_us - self._beat_us < BEAT_EVERY_US:

@@ -22,6 +22,8 @@ from services.sweep import BROKERLESS_S, EVERY_S, Steps, Sweep
 KINDS = (EVALUATE, DELIVER)
 SCHEDULER = "scheduler"
 _PATIENCE_S = 20.0
+# A rule that never ends takes its process with it, on the doorbell or in the sweep.
+LONGEST_THOUGHT_S = 60.0
 # A stream that waits longer is taken along by whoever is rung for another one.
 _LATE_US = 100_000
 _TAKEN_ALONG = 48
@@ -37,6 +39,8 @@ class Worker:
         self._crew: Crew | None = None
         if kind == DELIVER:
             self._crew = Crew(self.services.database, self.services.channels)
+        else:
+            evaluation.limit(LONGEST_THOUGHT_S)
         process = f"{kind}:{socket.gethostname()}:{os.getpid()}"
         broker = self.services.broker
         self._sweep = Sweep(self.services.database, broker, self._steps(), kind, process)

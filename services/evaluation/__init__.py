@@ -7,8 +7,8 @@ goes out: rules, alerting, the store. Nothing is locked while rules think.
 from services.evaluation.contributing import release
 from services.evaluation.loop import Progress, evaluate
 from services.evaluation.poison import remind
-from services.evaluation.thinking import ENGINES
+from services.evaluation.thinking import ENGINES, limit
 
 prepare = ENGINES.prepare
 
-__all__ = ["Progress", "evaluate", "prepare", "release", "remind"]
+__all__ = ["Progress", "evaluate", "limit", "prepare", "release", "remind"]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from services import clock, logs, sequencer
 from services.broker import Broker
@@ -28,6 +28,8 @@ _CLAIM_US = 15 * clock.SECOND_US
 _LONGEST_US = 20 * clock.SECOND_US
 # What says nothing about the event: the database is away, or a file cannot be opened.
 _NOT_ITS_FAULT = (SQLAlchemyError, ServiceError, OSError)
+# What the database says of the rows themselves: trying again cannot help.
+_ITS_FAULT = (IntegrityError, DataError)
 _KILLED = "WorkerLost"
 
 log = logs.get(__name__)
@@ -116,15 +118,32 @@ class _Call:
                 except _NOT_ITS_FAULT:
                     raise
                 except Exception as error:  # noqa: BLE001 - counted, told, and held at the third
-                    again += self._failed(work, error, claimed=work.head.id in claimed)
+                    again += self._failed(work, error, claimed)
             if thoughts:
-                done = commit(self.db, thoughts, self.now_us())
-                self.progress.events += done.events
-                self.progress.steps += done.steps
-                self.progress.changes += done.changes
-                again += [*done.again, *done.rung]
-                self._unclaim([work for work in works if work.head.id in done.lost], claimed)
+                again += self._commit(thoughts, claimed)
         return again
+
+    def _commit(self, thoughts: Sequence[Thought], claimed: dict[int, int]) -> list[int]:
+        """Write them; what cannot be written is as poisonous as what cannot be thought.
+
+        Nobody knows whose fault it was: each is counted one failure, and goes on alone.
+        """
+        try:
+            done = commit(self.db, thoughts, self.now_us())
+        except Exception as error:
+            if isinstance(error, _NOT_ITS_FAULT) and not isinstance(error, _ITS_FAULT):
+                raise
+            return [
+                stream
+                for thought in thoughts
+                for stream in self._failed(thought.work, error, claimed)
+            ]
+        self.progress.events += done.events
+        self.progress.steps += done.steps
+        self.progress.changes += done.changes
+        lost = [thought.work for thought in thoughts if thought.work.head.id in done.lost]
+        self._unclaim(lost, claimed)
+        return [*done.again, *done.rung]
 
     def _claim(self, works: Sequence[Work]) -> dict[int, int]:
         """Count an attempt at each before it is made; the counts of those that are ours to make."""
@@ -160,7 +179,7 @@ class _Call:
                 for head in mine:
                     steps.unclaim(conn, head.id, head.done_n, counted=False)
 
-    def _failed(self, work: Work, error: Exception, *, claimed: bool) -> list[int]:
+    def _failed(self, work: Work, error: Exception, claimed: dict[int, int]) -> list[int]:
         """Count it; at the third failure of one event hold its stream."""
         self.progress.failures += 1
         head = work.head
@@ -168,7 +187,7 @@ class _Call:
 
         def once() -> int:
             with self.db.writing() as conn:
-                if claimed:
+                if head.id in claimed:
                     return steps.unclaim(
                         conn, head.id, head.done_n, counted=True, ahead=MOST_EVENTS
                     )

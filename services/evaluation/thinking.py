@@ -6,7 +6,9 @@ Who comes in: the loop and replay. Who goes out: rules, and the log where a fold
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -42,8 +44,26 @@ class Engines:
 
     def __init__(self) -> None:
         self.lock = Lock()
+        self.patience_s: float | None = None  # None: thinking may take as long as it takes
         self._owner = os.getpid()
         self._kept: dict[tuple[str, str], rules.Engine] = {}
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """The lock, and beside it a clock: who thinks past `patience_s` is ended with the process.
+
+        The kernel's alarm and not a thread's, for a loop in the C engine lets no thread run. It
+        costs microseconds; nobody handles the signal, so the process ends.
+        """
+        with self.lock:
+            if self.patience_s is None:
+                yield
+                return
+            signal.setitimer(signal.ITIMER_REAL, self.patience_s)
+            try:
+                yield
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
 
     def get(self, db: Database, trial: str, version: str) -> rules.Engine:
         """The engine of a stored protocol version, built at the first use."""
@@ -74,11 +94,16 @@ class Engines:
 ENGINES = Engines()
 
 
+def limit(seconds: float) -> None:
+    """In this process no single thought may take longer; for workers, which are started again."""
+    ENGINES.patience_s = seconds
+
+
 def think(db: Database, work: Work) -> Thought:
     """The stream's next steps. Raises what the rules raise: the event is poison, or its rule is."""
     head = work.head
     engine = ENGINES.get(db, head.trial, work.version)
-    with ENGINES.lock:
+    with ENGINES.alone():
         log = partial(_log, db, work)
         if work.is_trial:
             outcome = engine.trial_steps(head.trial, head.state, work.events, log, work.until_us)

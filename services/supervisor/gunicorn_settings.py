@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from services import logs
 from services.config import Settings
 from services.supervisor import lifeline
 
@@ -38,3 +39,4 @@ class _Worker(Protocol):
 def post_fork(_arbiter: object, worker: _Worker) -> None:
     """A worker dies with gunicorn, as gunicorn dies with the supervisor."""
     lifeline.bind(worker.ppid)
+    logs.catch_strays()

@@ -86,6 +86,20 @@ def test_other_subjects_go_on_in_the_same_call(db, poisoned):
     assert f.stream(db, "S-1").held
 
 
+def test_what_cannot_be_written_is_held_and_the_others_of_its_commit_go_on(db):
+    dirty = f.publish(db, f.events("S-1", told(*ELIGIBLE)))
+    dirty += f.publish(db, f.events("S-2", told(*ELIGIBLE)))
+    with db.writing() as conn:  # a row that stands where an evaluation's would
+        row = {"stream_id": dirty[0], "n": 2, "due_us": 0, "at_us": 1, "protocol_version": "1.0"}
+        row |= {"engine_version": 1, "digest": "", "changes": "[]", "evaluated_us": 1}
+        conn.execute(insert(models.decisions).values(row))
+    f.evaluate(db, dirty)
+    assert f.stream(db, "S-2").done_n == f.stream(db, "S-2").next_n
+    stuck = f.stream(db, "S-1")
+    assert (stuck.held, stuck.done_n) == (True, 1)
+    assert (letter(db).n, letter(db).reason) == (2, "IntegrityError")
+
+
 def test_a_held_stream_takes_events_and_waits(db, poisoned):
     _, n = hold(db)
     f.publish(db, f.events("S-1", told("man")))

@@ -129,16 +129,20 @@ def test_every_sweep_shows_that_the_worker_lives(db):
     assert (row.process, row.kind) == ("evaluate:test:1", "evaluate")
 
 
-def test_a_database_that_is_away_does_not_end_the_sweep(db, monkeypatch):
-    swept, stop = sweep(db), threading.Event()
+@pytest.mark.parametrize("error", [OSError, ValueError, ZeroDivisionError])
+def test_a_look_that_fails_ends_neither_the_sweep_nor_the_other_looks(db, error):
+    stop = threading.Event()
     looks = []
 
-    def fails(_):
+    def fails(_ids, _now_us):
         looks.append(1)
         if len(looks) == 3:
             stop.set()
-        raise OSError
+        raise error
 
-    monkeypatch.setattr(Sweep, "once", lambda _self, now_us: fails(now_us))
+    f.publish(db, f.events("S-1", told(*ELIGIBLE)))
+    swept = Sweep(db, Broker(None), Steps(evaluate=fails), "evaluate", "evaluate:test:1")
     swept.run(stop, 0.001)
-    assert swept.report.errors == 3
+    assert (swept.report.sweeps, swept.report.errors) == (3, 3)
+    with db.reading() as conn:
+        assert heartbeats.seen(conn, f.NOW_US)
