@@ -16,6 +16,7 @@ from services.client import Service
 from tests.support.processes import ROOT, python, wait_until
 from tests.support.receiver import Receiver
 from tests.support.service import Up, alive, signal_quietly
+from tests.support.valkey import ValkeyServer
 
 TRIAL = "msc-cgvhd"
 OPEN = {"VIGIL_WEBHOOK_ALLOW_PRIVATE": "1"}
@@ -180,3 +181,20 @@ def test_a_wrong_setting_ends_the_start_in_one_sentence(tmp_path: Path) -> None:
     up.child.start()
     assert up.process.wait(20) == 1
     assert up.log.read_text() == "vigil: VIGIL_WORKERS: expected a whole number from 1 to 64\n"
+
+
+def test_it_serves_as_well_on_postgresql_and_a_broker_of_its_own_address(
+    tmp_path: Path, postgresql_url: str
+) -> None:
+    """The parts that docker-compose.yml starts, given by their addresses."""
+    with ValkeyServer(tmp_path / "valkey") as broker, Receiver() as receiver:
+        parts = {"VIGIL_DATABASE_URL": postgresql_url, "VIGIL_BROKER_URL": broker.url, **OPEN}
+        with Up(tmp_path / "data", **parts) as up:
+            wait_until(lambda: up.service("ops").get("/readyz").status == 200, 10, "readiness")
+            subscribe(up.service("ops"), receiver.url)
+            publish(up.service("publisher"), "S-001", "death", {"causality": "unrelated"}, "d-1")
+            wait_until(lambda: bool(receiver.received), 20, "the webhook")
+            assert not (up.data / "vigil.db").exists()
+            assert not (up.data / "broker").exists()
+            _, left = up.stop()
+            assert left == {}
