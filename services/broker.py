@@ -164,6 +164,14 @@ class Broker:
         options = _RINGING if _is_redis(self.url) else {}
         return Connection(self.url, transport_options=options, connect_timeout=1)
 
+    @contextmanager
+    def _channel(self) -> Iterator[Any]:
+        """A channel of its own; asked for once, where kombu itself would wait 2 s and ask again."""
+        with self.connection() as connection:
+            connection.ensure_connection(max_retries=0)
+            with connection.channel() as channel:
+                yield channel
+
     def _failures(self) -> tuple[type[BaseException], ...]:
         """What a broker that is away, full or confused raises."""
         probe = self.connection()
@@ -174,7 +182,7 @@ class Broker:
         if self.url is None:
             return None
         try:
-            with self.connection() as connection, connection.channel() as channel:
+            with self._channel() as channel:
                 return {name: _depth(channel, name) for name in QUEUES}
         except self._failures():
             return None
@@ -197,7 +205,7 @@ class Broker:
     def _policy(self) -> str | None:
         """The eviction policy, or None while the broker is away."""
         try:
-            with self.connection() as connection, connection.channel() as channel:
+            with self._channel() as channel:
                 # INFO and not CONFIG: hosted servers forbid the latter.
                 policy = _client(channel).info("memory").get("maxmemory_policy")
         except self._failures():
