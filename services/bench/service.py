@@ -218,7 +218,7 @@ def _latency(service: Running, receiver: Receiver) -> dict[str, Any]:
         sent[subject] = time.perf_counter()
         answer = service.call("POST", "/v1/events", _serious(subject))
         names.append(answer["events"][0]["event"])
-    _wait_for(receiver, len(sent))
+    _wait_for(receiver, set(sent))
     webhook_ms = [(receiver.arrived[one] - at) * 1e3 for one, at in sent.items()]
     return {
         "event_to_alert_ms": percentiles([_evaluated_ms(service, name) for name in names]),
@@ -252,11 +252,11 @@ def _serious(subject: str) -> dict[str, Any]:
     return stories.envelope("alerts", subject, f"{subject}-ae", moment, ("adverse_event", data))
 
 
-def _wait_for(receiver: Receiver, count: int) -> None:
+def _wait_for(receiver: Receiver, subjects: set[str]) -> None:
     end = time.monotonic() + SETTLE_S
-    while len(receiver.arrived) < count:
+    while missing := subjects - receiver.arrived.keys():
         if time.monotonic() > end:
-            message = f"{len(receiver.arrived)} of {count} webhooks arrived"
+            message = f"{len(missing)} of {len(subjects)} webhooks did not arrive"
             raise RuntimeError(message)
         time.sleep(0.05)
 
