@@ -25,7 +25,7 @@ _PATIENCE_S = 20.0
 # A rule that never ends takes its process with it, on the doorbell or in the sweep.
 LONGEST_THOUGHT_S = 60.0
 # A stream that waits longer is taken along by whoever is rung for another one.
-_LATE_US = 100_000
+_LATE_US = 30_000
 _TAKEN_ALONG = 48
 
 
