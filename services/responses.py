@@ -96,4 +96,4 @@ def _changes(
 def _said_last(conn: Connection, alert: str, by: str, note: str | None) -> bool:
     """Whether the last entry of the history is this very note: a request that came twice."""
     last = alerts.history(conn, alert)[-1]
-    return bool(last.by == by and last.note == note)
+    return bool(last.kind == KINDS[Action.COMMENT] and last.by == by and last.note == note)

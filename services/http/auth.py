@@ -110,13 +110,12 @@ def guard() -> None:
     allowed = ACCESS.get(request.endpoint)
     if allowed is PUBLIC:
         return
-    who = authenticated()
+    who = g.caller = authenticated()  # known to the log also where it is refused
     if allowed is None or who.role not in allowed:
         raise Forbidden("The key's role does not reach this.")
     trial = (request.view_args or {}).get("trial")
     if trial is not None:
         require_trial(who, trial)
-    g.caller = who
 
 
 def authenticated() -> Caller:
