@@ -18,6 +18,12 @@ def event_id(trial: str, source: str, own_id: str) -> str:
     return derived("ev_", trial, source, own_id)
 
 
+def content_hash(kind: str, subject: str, time_us: int, data: str) -> str:
+    """What makes two events of one source and id the same or a conflict; `data` is canonical."""
+    text = f"{kind}\0{subject}\0{time_us}\0{data}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def alert_id(trial: str, subject: str, rule: str, key: str) -> str:
     """The id of an alert: the same episode is the same alert in every replay."""
     return derived("al_", trial, subject, rule, key)

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection
 
 import rules
-from services import alerting
+from services import alerting, ids
 from services.database import Database
 from services.errors import NotFound
 from services.evaluation import contributing
@@ -40,7 +41,7 @@ class Difference:
     """One place where the store and the log disagree; texts name columns and hashes, no values."""
 
     subject: str
-    what: str  # decision | alert | state | contribution | log (it cannot be folded)
+    what: str  # event | decision | alert | state | contribution | log (it cannot be folded)
     which: str  # n and due instant, or an id
     reason: str
     engine_version: int | None = None
@@ -92,6 +93,7 @@ def verify(db: Database, trial: str) -> Report:
         for stream in _streams(conn, trial):
             log = events.after(conn, stream.id, 0, until=stream.done_n)
             report.streams += 1
+            report.differences += _events(conn, stream)
             try:
                 rebuilt = _fold(db, conn, stream, log, stream.reached_us)
             except rules.RuleError as error:
@@ -186,6 +188,28 @@ def _place(stream: StreamRow, version: str, results: Sequence[rules.StepResult])
     return alerting.Place(stream.id, stream.trial, stream.subject, version, 0, results)
 
 
+def _events(conn: Connection, stream: StreamRow) -> Iterator[Difference]:
+    """What was published is still what its id and its content's hash say.
+
+    An old value that weighs no more changes no decision, and so is seen here alone. Of a correction
+    the data are stored in its target's form, after the hash was made.
+    """
+    for row in events.rows_of(conn, stream.id):
+        if row.by_key is None:
+            continue
+        wrong = []
+        if row.event != ids.event_id(row.trial, row.source, row.id):
+            wrong.append("id")
+        as_sent = row.type != rules.EventType.CORRECTION
+        content = ids.content_hash(row.type, row.subject, row.time_us, row.data)
+        if as_sent and row.content != content:
+            wrong.append("content")
+        if (row.trial, row.subject) != (stream.trial, stream.subject):
+            wrong.append("stream")
+        if wrong:
+            yield Difference(stream.subject, "event", row.event, f"differs in {', '.join(wrong)}")
+
+
 def _differences(conn: Connection, rebuilt: Rebuilt, report: Report) -> Iterator[Difference]:
     yield from _decisions(conn, rebuilt, report)
     yield from _alerts(conn, rebuilt, report)
@@ -233,6 +257,7 @@ def _alerts(conn: Connection, rebuilt: Rebuilt, report: Report) -> Iterator[Diff
         if row["rule"] not in _OF_OPERATIONS
     }
     report.alerts += len(stored)
+    yield from _histories(conn, rebuilt.stream)
     for alert, row in sorted(rebuilt.alerts.items()):
         known = stored.pop(alert, None)
         if known is None:
@@ -245,6 +270,15 @@ def _alerts(conn: Connection, rebuilt: Rebuilt, report: Report) -> Iterator[Diff
             yield Difference(subject, "alert", alert, f"differs in {', '.join(wrong)}")
     for alert in sorted(stored):
         yield Difference(subject, "alert", alert, "does not follow from the log")
+
+
+def _histories(conn: Connection, stream: StreamRow) -> Iterator[Difference]:
+    """The log of each alert is whole, and ends with the alert as it is."""
+    said = alerts.last_said(conn, stream.id)
+    for row in alerts.of_stream(conn, stream.id):
+        as_it_is = (row["changes"], orjson.dumps(alerts.as_contract(row)).decode())
+        if said.get(row["id"]) != as_it_is:
+            yield Difference(stream.subject, "alert", row["id"], "differs from its history")
 
 
 def _standing(row: dict[str, Any]) -> bool | None:

@@ -67,6 +67,21 @@ def history(conn: Connection, alert: str) -> list[Row[*tuple[Any, ...]]]:
     return list(conn.execute(query))
 
 
+def last_said(conn: Connection, stream_id: int) -> dict[str, tuple[int, str]]:
+    """How many changes the log has of each alert of a stream, and the body of the last one."""
+    own = alerts.c.stream_id == stream_id
+    query = (
+        select(alert_log.c.alert, alert_log.c.body)
+        .join(alerts, alerts.c.id == alert_log.c.alert)
+        .where(own)
+        .order_by(alert_log.c.alert, alert_log.c.change)
+    )
+    said: dict[str, tuple[int, str]] = {}
+    for alert, body in conn.execute(query):
+        said[alert] = (said.get(alert, (0, ""))[0] + 1, body)
+    return said
+
+
 def after_position(conn: Connection, position: int, limit: int) -> list[Row[*tuple[Any, ...]]]:
     """Numbered changes past `position`, in order: what the live stream reads."""
     query = select(alert_log).where(alert_log.c.position > position)

@@ -6,7 +6,6 @@ judged twice: its own shape here, and against its target once intake has looked 
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, NamedTuple, Protocol
 
 from rules import EventType
@@ -109,7 +108,7 @@ def judge(
     if found:
         return None, found
     text = canonical_json(data)
-    content = _content(envelope.type, envelope.subject, envelope.time_us, text)
+    content = ids.content_hash(envelope.type, envelope.subject, envelope.time_us, text)
     event = ids.event_id(envelope.trial, envelope.source, envelope.id)
     return _incoming(index, event, envelope, receipt_us, content, text, correction), found
 
@@ -157,12 +156,6 @@ def _corrected_time(data: dict[str, Any]) -> int:
     time = data.get("time")
     read = parse_time(time) if isinstance(time, str) else time
     return read if isinstance(read, int) else 0
-
-
-def _content(kind: str, subject: str, time_us: int, data: str) -> str:
-    """What makes two events of one source and id the same or a conflict."""
-    text = f"{kind}\0{subject}\0{time_us}\0{data}"
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _incoming(

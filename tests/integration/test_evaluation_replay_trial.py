@@ -160,7 +160,9 @@ def test_a_replay_trial_tells_only_who_names_it(database):
 @pytest.fixture
 def verified(database):
     f.make(database)
-    f.evaluate(database, f.publish(database, f.events("S-1", [*told(*INFUSED), SAE])))
+    old = {"type": "observation", "time": "2026-01-02T09:00:00+09:00"}
+    old["data"] = {"code": "body_temperature", "value": 36.1, "unit": "Cel"}
+    f.evaluate(database, f.publish(database, f.events("S-1", [old, *told(*INFUSED), SAE])))
     assert replay.verify(database, f.TRIAL).differences == []
     return database
 
@@ -171,7 +173,9 @@ TAMPERED = {
         "decision",
     ),
     "a decision's changes": (
-        update(models.decisions).where(models.decisions.c.n == 29).values(changes="[]"),
+        update(models.decisions)
+        .where(models.decisions.c.changes.contains("S-RELATED-G3"))
+        .values(changes="[]"),
         "decision",
     ),
     "an alert's text": (
@@ -198,6 +202,34 @@ TAMPERED = {
             data='{"rule": "enrolled", "unit": "subject", "subject": "S-1", "evaluable": true, "event": false, "since_us": 1, "revision": 1}'
         ),
         "contribution",
+    ),
+    "an old value that weighs no more": (
+        update(models.events)
+        .where(models.events.c.data.contains('"body_temperature"'))
+        .values(data='{"code":"body_temperature","unit":"Cel","value":36.2}'),
+        "event",
+    ),
+    "the time of an event": (
+        update(models.events).where(models.events.c.n == 2).values(time_us=1),
+        "event",
+    ),
+    "a change of an alert that is gone": (
+        models.alert_log.delete().where(models.alert_log.c.change == 1),
+        "alert",
+    ),
+    "what a person did with an alert": (
+        update(models.alerts)
+        .where(models.alerts.c.rule == "S-RELATED-G3")
+        .values(acknowledged='{"by": "nobody", "at": "", "note": null}'),
+        "alert",
+    ),
+    "an alert that is gone": (
+        update(models.alerts).where(models.alerts.c.rule == "S-RELATED-G3").values(stream_id=1),
+        "alert",
+    ),
+    "the bytes of a state": (
+        update(models.streams).where(models.streams.c.subject == "S-1").values(state=b"{}"),
+        "state",
     ),
     "an event that is gone": (models.events.delete().where(models.events.c.n == 3), "log"),
 }
