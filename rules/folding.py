@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from rules.errors import LogNeeded
 from rules.events import Event
@@ -66,8 +67,11 @@ def _earliest(plan: Plan, timeline: Timeline, source: Source, record: Record) ->
     if source.origin is EventType.DEMOGRAPHICS:
         return -FOREVER
     if source.touches:
-        day = plan.calendar.day(reach(timeline.records[source.key], record))
-        return plan.calendar.midnight(day)
+        dropped = source.key in timeline.low
+        earliest = reach(timeline.records[source.key], record, dropped=dropped)
+        if earliest == -FOREVER:
+            return earliest
+        return plan.calendar.midnight(plan.calendar.day(earliest))
     return record[START]  # type: ignore[no-any-return]
 
 
@@ -133,7 +137,8 @@ def compact(plan: Plan, state: SubjectState, timeline: Timeline, dirty: Dirty) -
     """Drop what no later step can need."""
     touched = plan.reader.sources.values() if dirty.everything else dirty.sources
     for source in touched:
-        timeline.prune(source, drop_settled, force=dirty.everything)
+        settled = partial(drop_settled, now_us=state.at_us)
+        timeline.prune(source, settled, force=dirty.everything)
     for name in dirty.infusions:
         if name in state.infusions:
             entities.collapse(state.infusions[name])

@@ -30,7 +30,7 @@ class Effective(NamedTuple):
     """The events that count, in order of their numbers; and what would count if it fitted."""
 
     events: list[Event]
-    unfit: list[Event]  # corrections that came before what they correct, and do not fit it
+    unfit: list[Event]  # corrections that do not fit what they correct
 
 
 def target(event: Event) -> Name | None:
@@ -43,7 +43,8 @@ def effective(events: Iterable[Event], calendar: Calendar, checker: Checker) -> 
     """The events that count, as they count.
 
     The last received correction of a target wins. One that is itself entered in error corrects
-    nothing. One whose target is not here yet waits; the door judged the others against theirs.
+    nothing. One whose target is not here yet waits; nobody at the door could judge it, so all are
+    judged here.
     """
     log = sorted(events, key=lambda event: event.n)
     gone = {event.data.get("discards") for event in log if event.type == "discard"}
@@ -114,11 +115,9 @@ def _fitting(event: Event, correction: Event, checker: Checker) -> Mapping[str, 
     """The event's data after the correction; None where the one does not fit the other."""
     if event.type == _CORRECTION:
         return None
+    if event.type == _OVERRIDE and correction.n < event.n:
+        return None  # nobody knew then that a clinician's key was needed
     whole: Any = correction.data.get("data")
-    if correction.n > event.n:  # judged at the door
-        return whole if isinstance(whole, dict) else event.data
-    if event.type == _OVERRIDE:  # nobody knew then that a clinician's key was needed
-        return None
     if whole is None:
         return event.data
     data, problems = checker.check(event.type, whole, event.time_us)

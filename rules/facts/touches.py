@@ -233,38 +233,53 @@ def _enters(calendar: Calendar, touch: Touch, now_us: int) -> int:
     return min((instant for instant in instants if instant > now_us), default=FOREVER)
 
 
-def drop_settled(records: list[Record], keep: int) -> int | None:
+def drop_settled(records: list[Record], keep: int, now_us: int = FOREVER) -> int | None:
     """Drop a prefix that no later question needs; the instant from which that is harmless.
 
-    Harmless: some kept record surely touches whatever the dropped ones could, nothing dropped
-    stays unknown for ever, and no kept resolution was paired with a dropped start.
+    Harmless: some kept record surely touches whatever the dropped ones could, whatever may still be
+    told of its end; nothing dropped stays unknown for ever; and no kept resolution was paired with
+    a dropped start. Nor does a kept one stand for others before it has surely begun: the present
+    is asked about at `now_us`.
     """
     cut = len(records) - keep
     while cut < len(records) and records[cut][STATUS] in _CLOSING:
         cut += 1
     if cut >= len(records):
         return None
-    low = 0
+    low = int(records[cut][END])
     for point in (True, False):
         found = list(touches(records, point=point))
         places = {id(record): place for place, record in enumerate(records)}
-        old = [touch for touch in found if places[id(touch.record)] < cut]
-        new = [touch for touch in found if places[id(touch.record)] >= cut and touch.sure]
-        best = max(new, key=lambda touch: touch.to_lo, default=None)
-        if not old:
-            continue
-        if best is None or any(not touch.sure or touch.to_hi > best.to_lo for touch in old):
-            return None
-        low = max(low, best.from_hi)
-    low = max(low, int(records[cut][END]))
+        kept = [touch for touch in found if places[id(touch.record)] >= cut and touch.sure]
+        for old in found:
+            if places[id(old.record)] >= cut:
+                continue
+            covers = [new for new in kept if _covers(new, old, point=point)]
+            begun = min((new.from_hi for new in covers), default=FOREVER)
+            if not covers or begun > now_us:
+                return None
+            low = max(low, begun)
     del records[:cut]
     return low
 
 
-def reach(records: list[Record], record: Record) -> int:
+def _covers(new: Touch, old: Touch, *, point: bool) -> bool:
+    """Whether the newer touches every window that the older may touch, for good."""
+    if not old.sure:
+        return False
+    if old.to_hi >= FOREVER:  # both are open, and whatever ends one ends the other
+        return new.to_hi >= FOREVER and old.from_hi <= new.from_lo
+    record = new.record
+    if record[STATUS] != "active" or record[FROM_LO if point else TO_LO] is not None:
+        return old.to_hi <= new.to_lo  # by its own dates
+    return not point and old.to_hi <= new.from_lo  # its end may yet be told, or told otherwise
+
+
+def reach(records: list[Record], record: Record, *, dropped: bool = False) -> int:
     """The earliest instant about which `record` says anything, also through its neighbours.
 
-    A resolution ends what began before it; and whatever follows a suspicion settles it.
+    A resolution ends what began before it, `dropped` records too; and whatever follows a suspicion
+    settles it.
     """
     place = records.index(record)
     earliest = min(_begins(record), FOREVER)
@@ -276,6 +291,8 @@ def reach(records: list[Record], record: Record) -> int:
             if other[STATUS] in _CLOSING:
                 break
             earliest = min(earliest, _begins(other))
+        else:
+            return -FOREVER if dropped else earliest
     return earliest
 
 

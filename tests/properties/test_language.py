@@ -1,6 +1,8 @@
 """Whatever a file or a publisher says, the answer is a complaint or a value, never a crash."""
 
 import random
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,9 +19,13 @@ SHARDS = (
 )
 
 
-def bent(rng: random.Random) -> str:
-    """The small protocol after one to three slips of the pen."""
-    lines = SMALL.split("\n")
+FLAGSHIP = Path(__file__).parents[2] / "rules" / "protocols" / "msc-cgvhd.yaml"
+TEXTS = {"small": SMALL, "flagship": FLAGSHIP.read_text(encoding="utf-8")}
+
+
+def bent(rng: random.Random, text: str = SMALL) -> str:
+    """A protocol after one to three slips of the pen."""
+    lines = text.split("\n")
     for _ in range(rng.randint(1, 3)):
         at = rng.randrange(len(lines))
         line = lines[at]
@@ -39,11 +45,15 @@ def bent(rng: random.Random) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("seed", range(3))
-def test_a_bent_file_loads_or_complains_with_lines(seed):
+def test_a_bent_file_loads_or_complains_with_lines(seed, text):
     rng = random.Random(seed)
-    for _ in range(150):
-        assert all(complaint.line >= 1 for complaint in complaints(bent(rng)))
+    for _ in range(150 if text == "small" else 50):
+        broken = bent(rng, TEXTS[text])
+        for complaint in complaints(broken):
+            assert 1 <= complaint.line <= broken.count("\n") + 2
+            assert re.match(r"p\.yaml:\d+: .", str(complaint))
 
 
 def complaints(text: str) -> list[rules.Complaint]:

@@ -223,6 +223,9 @@ def _repair(pick, n, received, log):
     named = {"source": target.source, "id": target.id}
     if way == "ahead":
         named = {"source": "lab", "id": f"e{n + pick(1, 2, 3)}"}
+        if pick(0, 1):  # it may fit what comes, or not
+            data = getattr(pick, pick(*_KINDS))()
+            return event(n, "correction", received, corrects=named, data=data)
     if way in {"ahead", "error"} or target.type not in _OFTEN:
         return event(n, "correction", received, corrects=named, entered_in_error=True)
     said: dict[str, Any] = {"corrects": named}

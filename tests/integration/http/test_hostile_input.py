@@ -299,3 +299,24 @@ def test_a_conflict_names_the_event_of_the_request_that_it_is_about(house):
 def test_a_date_alone_is_the_sites_day(house):
     midnight = {**GOOD, "timeprecision": "day", "time": "2026-03-01T15:00:00Z"}
     assert house.door("publisher").post("/v1/events", json=midnight).status_code == 202
+
+
+def test_a_correction_that_came_first_and_does_not_fit_holds_nobody_up(house):
+    door = house.door("publisher")
+    corrects = {"source": SOURCE, "id": "later"}
+    ahead = of_type("correction", corrects=corrects, data={"grade": [], "onset": "never"})
+    target = {**of_type("adverse_event", ae="A-1", grade=3, serious=True), "id": "later"}
+    death = {**of_type("death", causality="related"), "id": "last"}
+    for sent in (ahead, target, death):
+        assert door.post("/v1/events", json=sent).status_code == 202
+        house.evaluate()
+    alerts = house.door("clinician").get(f"/v1/alerts?subject={SUBJECT}").json["items"]
+    told = {alert["rule"]: alert for alert in alerts}
+    assert {"OPS-CORRECTION-UNFIT", "S-SAE", "S-RELATED-G3", "S-DEATH"} <= told.keys()
+    unfit = told["OPS-CORRECTION-UNFIT"]
+    assert (unfit["category"], unfit["status"]) == ("operations", "open")
+    again = {**of_type("correction", corrects=corrects, data={"ae": "A-1", "grade": 2}), "id": "c2"}
+    assert door.post("/v1/events", json=again).status_code == 202
+    house.evaluate()
+    alerts = house.door("clinician").get(f"/v1/alerts?subject={SUBJECT}&status=open").json["items"]
+    assert {alert["rule"] for alert in alerts} == {"S-DEATH"}

@@ -74,6 +74,22 @@ def test_what_later_records_cover_is_dropped():
     assert len(records) == KEEP
 
 
+def test_what_has_not_surely_begun_yet_covers_nothing():
+    records = [lasting(n, "active") for n in range(1, MANY + 1)]
+    for record in records[-KEEP:]:  # dated by the day alone: over the day its beginning is not sure
+        record[0], record[1] = 50 * DAY, 51 * DAY - 1
+    assert drop_settled(records, KEEP, now_us=50 * DAY + 1) is None
+    assert len(records) == MANY
+    assert drop_settled(records, KEEP, now_us=51 * DAY) is not None
+
+
+def test_what_has_no_end_yet_covers_nothing_that_may_outlast_it():
+    ended = lasting(1, "active", begin=1, end=10)
+    records = [ended, *(lasting(n, "active", begin=3) for n in range(11, MANY + 11))]
+    assert drop_settled(records, KEEP) is None  # it may be told to have ended on day 4
+    assert records[0] is ended
+
+
 def test_a_resolution_is_never_parted_from_what_it_resolves():
     records = [
         lasting(n, "active", begin=n) if n % 2 else lasting(n, "resolved", end=n)
@@ -88,6 +104,10 @@ def test_a_resolution_reaches_back_to_what_it_ends():
     records = [lasting(1, "active"), lasting(2, "active"), lasting(9, "resolved")]
     assert reach(records, records[2]) == DAY
     assert reach(records, records[1]) == 2 * DAY
+    assert reach(records, records[2], dropped=True) < 0
+    assert reach(records, records[1], dropped=True) == 2 * DAY
+    ended = [lasting(0, "resolved"), *records]
+    assert reach(ended, ended[3], dropped=True) == DAY
 
 
 def part(n, **fields):
