@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from typing import Any
 
 import orjson
 import pytest
@@ -160,7 +161,7 @@ def test_a_replay_trial_tells_only_who_names_it(database):
 @pytest.fixture
 def verified(database):
     f.make(database)
-    old = {"type": "observation", "time": "2026-01-02T09:00:00+09:00"}
+    old: dict[str, Any] = {"type": "observation", "time": "2026-01-02T09:00:00+09:00"}
     old["data"] = {"code": "body_temperature", "value": 36.1, "unit": "Cel"}
     f.evaluate(database, f.publish(database, f.events("S-1", [old, *told(*INFUSED), SAE])))
     assert replay.verify(database, f.TRIAL).differences == []
