@@ -215,19 +215,23 @@ def _begin_sqlite(connection: Connection) -> None:
     give_up = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
     raw.execute("PRAGMA busy_timeout=0").close()
     try:
-        while not _taken(raw, last=time.monotonic() > give_up):
+        while not _taken(raw):
+            if time.monotonic() > give_up:
+                # Once more by SQLAlchemy, for its errors are what everybody expects.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
             time.sleep(random.uniform(*_LOOK_AGAIN_S))  # noqa: S311
     finally:
         raw.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}").close()
 
 
-def _taken(raw: sqlite3.Connection, *, last: bool) -> bool:
-    """Whether the writer's place is ours now; at the `last` look its absence is an error."""
+def _taken(raw: sqlite3.Connection) -> bool:
+    """Whether the writer's place is ours now."""
     try:
         raw.execute("BEGIN IMMEDIATE").close()
     except sqlite3.OperationalError as error:
-        if last or not is_transient(error):
-            raise
+        if not is_transient(error):
+            raise OperationalError("BEGIN IMMEDIATE", None, error) from error
         return False
     return True
 

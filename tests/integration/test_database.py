@@ -113,15 +113,16 @@ def test_durable_settings_are_in_force(database: Database) -> None:
             assert conn.scalar(text("SHOW transaction_read_only")) == "on"
 
 
-def test_a_writer_is_writing_from_its_first_statement(sqlite_url: str) -> None:
+def test_a_writer_is_writing_from_its_first_statement(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # A deferred transaction that reads first fails at once when another one writes in between.
+    monkeypatch.setattr(store, "_BUSY_TIMEOUT_MS", 10)
     db = Database(sqlite_url)
     add_trial(db)
     with db.writing() as conn:
         trials.every(conn)
         with db.engine.connect() as other:
-            other.exec_driver_sql("PRAGMA busy_timeout=10")
-            other.rollback()
             other.execution_options(vigil_writes=True)
             with pytest.raises(OperationalError, match="locked"):
                 other.begin()
