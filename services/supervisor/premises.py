@@ -101,4 +101,6 @@ def read_keys(data: Path) -> dict[str, str]:
         return {}
     except (OSError, ValueError) as error:
         raise ServiceError(f"{data / KEYS} cannot be read; mend or remove it") from error
-    return {str(role): str(key) for role, key in found.items()}
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found.values()):
+        raise ServiceError(f"{data / KEYS} does not hold keys by role; mend or remove it")
+    return found

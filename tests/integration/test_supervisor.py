@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from services.errors import ServiceError
 from services.supervisor import premises
 from services.supervisor.children import Child, Plan, stop
 from services.supervisor.embedded import EmbeddedBroker
@@ -151,6 +152,13 @@ def test_one_service_for_a_data_directory(tmp_path: Path) -> None:
         premises.take(tmp_path)
     os.close(lock)
     os.close(premises.take(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["{bro", "[]", '"x"', "", '{"admin": 5}'])
+def test_keys_that_cannot_be_read_are_named_and_not_made_anew(tmp_path: Path, text: str) -> None:
+    (tmp_path / "keys.json").write_text(text)
+    with pytest.raises(ServiceError, match=r"keys\.json .*; mend or remove it"):
+        premises.read_keys(tmp_path)
 
 
 def test_run_json_is_for_the_owner_alone_and_goes_with_the_service(tmp_path: Path) -> None:
