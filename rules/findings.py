@@ -29,7 +29,7 @@ OPS_DISAGREE = AlertRule(
     action="Tell the developers; check the subject's alerts by hand until it is understood.",
     source=Source("engine", "cross-check"),
 )
-# A correction may come before what it corrects; then nobody could judge it at the door.
+# A correction may come before what it corrects, or beside it; then no door could judge it.
 OPS_UNFIT = AlertRule(
     id="OPS-CORRECTION-UNFIT",
     scope=Scope.SUBJECT,
@@ -37,8 +37,8 @@ OPS_UNFIT = AlertRule(
     severity=Severity.SERIOUS,
     when=None,  # type: ignore[arg-type]  # raised by the engine itself, not by a condition
     title="A correction cannot be applied",
-    detail="It came before the event that it corrects, and does not fit it. "
-    "That event counts as it was published.",
+    detail="It does not fit the event that it corrects. "
+    "That event counts as it was published, or as an earlier correction has it.",
     action="Compare both with the source, and send a correction that fits.",
     source=Source("engine", "corrections"),
 )

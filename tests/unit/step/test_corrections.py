@@ -71,6 +71,16 @@ def test_one_that_came_first_and_does_not_fit_is_told_and_changes_nothing(kind, 
     assert [one["verdict"] for one in mine] == [one["verdict"] for one in theirs]
 
 
+def test_one_that_the_door_could_not_judge_leaves_the_earlier_correction_in_force():
+    log = [
+        event(1, "assessment", NOON, code="ecog", value=1),
+        corrects(2, 1, data={"code": "ecog", "value": 3}),
+        corrects(3, 1, data={"code": "ecog", "value": "3"}),  # stored at the same moment
+    ]
+    assert counting(*log)[0].data["value"] == 3
+    assert told(run(log)) == {UNFIT}
+
+
 def test_what_is_told_names_the_correction_and_ends_with_one_that_fits():
     log = [
         corrects(1, 2, data={"code": "temp", "value": "hot"}),
