@@ -60,6 +60,9 @@ def test_private_addresses_are_refused_unless_allowed(url: str) -> None:
         pytest.param("http://example.org:99999/", id="no such port"),
         pytest.param("http://example.org:0/", id="port 0"),
         pytest.param("http://example.org/a b", id="a space"),
+        pytest.param("http://example.org/\x7f", id="a control character"),
+        pytest.param("http://example.org/\u00fc", id="a letter that HTTP does not carry"),
+        pytest.param("http://ex\u00e4mple.org/", id="a host that is not written as DNS does"),
         pytest.param("http://example.org/\r\nx: y", id="a line end"),
     ],
 )
