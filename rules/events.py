@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rules.model import Scalar
 from rules.terms import Category, Change, Decision, Scope, Severity
@@ -90,7 +91,7 @@ class Contribution:
     revision: int
     withdrawn: bool = False
 
-    def as_data(self) -> dict[str, object]:
+    def as_data(self) -> dict[str, Any]:
         """The `data` of the event that is appended to the trial's stream."""
         return {
             "rule": self.rule,

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from services import models, replay, responses
-from services.evaluation import committing, loop
+from services.evaluation import committing, loop, work
 from services.repositories import steps
 from tests.support import flagship as f
 from tests.support.flagship import ELIGIBLE, INFUSED, SAE, told
@@ -268,7 +268,7 @@ def test_a_claim_is_one_workers_and_runs_out(db):
 def test_who_read_before_another_moved_the_stream_on_claims_nothing(db, monkeypatch):
     dirty = f.publish(db, f.events("S-1", told(*ELIGIBLE)))
     late_us = f.NOW_US + 60_000_000
-    read = loop.read
+    read = work.read
 
     def overtaken(database, ids, now_us):
         batch = read(database, ids, now_us)

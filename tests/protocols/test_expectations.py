@@ -239,7 +239,7 @@ PRESSURES: list[tuple[dict[str, Any] | None, Truth]] = [
     ({"value": 15.4655, "unit": "kPa"}, True),  # 116.001
     ({"value": 11.5, "unit": "cm[Hg]"}, False),
 ]
-ALONE = ("uncontrolled_hypertension", "unstable_angina", "severe_diabetes")
+ALONE: tuple[str, ...] = ("uncontrolled_hypertension", "unstable_angina", "severe_diabetes")
 ALONE += ("myocardial_infarction", "arrhythmia")
 
 
@@ -358,12 +358,12 @@ def test_an_override_satisfies_until_it_expires_and_never_moves_the_verdict(expi
 # --- dates alone, around an infusion --------------------------------------------------------------
 GIVEN = "S-INFUSED-FEVER"
 HOLD = "S-FEVER"
-INFECTIONS = ("acute_infection", "bacterial_infection", "fungal_infection")
+INFECTIONS: tuple[str, ...] = ("acute_infection", "bacterial_infection", "fungal_infection")
 INFECTIONS += ("unknown_active_infection",)
 
 
 def infusion(start: str = "2026-03-09T10:00:00+09:00", status: str = "completed") -> Row:
-    data = {"product": "MSC", "number": 1, "status": status}
+    data: dict[str, Any] = {"product": "MSC", "number": 1, "status": status}
     return row("administration", "2026-03-09T11:00:00+09:00", **data, start=start)
 
 

@@ -96,7 +96,7 @@ def wrong_envelopes() -> Iterator[Case]:
         yield case(f"no {name}", rest, 422)
         for wrong in (None, 1, True, [], "", [SUBJECT], {"a": SUBJECT}, 1e300, "\t", "\x7f"):
             yield case(f"{name} {wrong!r}", {**GOOD, name: wrong}, 422)
-    for name, wrong in {
+    impossible: dict[str, list[Any]] = {
         "subject": ["*", "S\n", "S-٠٠١", "S" * 65, "../x", "a/b"],
         "id": ["x" * 257, "x\ny", "\x00"],
         "source": ["a b", "vigil:contribution"],
@@ -110,8 +110,9 @@ def wrong_envelopes() -> Iterator[Case]:
         "timePrecision": ["day"],
         "timeprecision": ["hour", "", None, 1, [], {}, "Day"],
         "recordedtime": [None, 1, "now", "2026-03-02T08:15:00"],
-    }.items():
-        for value in wrong:
+    }
+    for name, texts in impossible.items():
+        for value in texts:
             yield case(f"{name} {value!r:.20}", {**GOOD, name: value}, 422)
 
 
@@ -156,12 +157,15 @@ def wrong_times() -> Iterator[Case]:
 def wrong_data() -> Iterator[Case]:
     for value in ("37", None, [], {}, [37], {"code": "x"}, True, -0.0, 2**53, 10**25, 1e-300):
         yield case(f"value {value!r}", {**GOOD, "data": {**DATA, "value": value}}, 422)
+    unit: Any
     for unit in ("kg", "", None, 1, [], "C", "[degf]", "m" * 101, "Cel/0", "%", "((((", "\x00"):
         yield case(f"unit {unit!r:.9}", {**GOOD, "data": {**DATA, "unit": unit}}, 422)
+    more: Any
     for more in ({"absent": "unknown"}, {"x": 1}, {"code": ["x"]}, {"coding": [{"system": []}]}):
         yield case(f"{more!r}", {**GOOD, "data": {**DATA, **more}}, 422)
     for born in ("2030-01-01", "2020-02-30", "0000", 2019, None, "2019-", "2019-01\n", "٢٠١٩"):
         yield case(f"born {born!r}", of_type("demographics", birth_date=born), 422)
+    onset: Any
     for onset in ("2026-03-01T00:00:00", "2026-03-01T00:00:00+24:00", "0001-01-01", 1, []):
         data = {"code": "arrhythmia", "status": "active", "onset": onset}
         yield case(f"onset {onset!r}", of_type("condition", **data), 422)
@@ -170,7 +174,8 @@ def wrong_data() -> Iterator[Case]:
     corrects = {"source": SOURCE, "id": "x"}
     itself = {"source": SOURCE, "id": GOOD["id"]}
     elsewhere = {"source": "https://other.example/", "id": "x"}
-    for data in (
+    repair: dict[str, Any]
+    for repair in (
         {"entered_in_error": True},
         {"corrects": corrects},
         {"corrects": corrects, "entered_in_error": False},
@@ -179,7 +184,7 @@ def wrong_data() -> Iterator[Case]:
         {"corrects": itself, "entered_in_error": True},
         {"corrects": itself, "data": DATA},
     ):
-        yield case(f"correction {data!r}", of_type("correction", **data), 422)
+        yield case(f"correction {repair!r}", of_type("correction", **repair), 422)
     yield case("an unknown trial", {**GOOD, "trial": "nowhere"}, 404)
     other = {**GOOD, "data": {**DATA, "value": 37.5}}
     yield case("two contents of one id", [GOOD, other], 409)

@@ -84,7 +84,9 @@ def test_suspending_and_resuming_take_two_persons(house):
 def test_two_keys_of_one_person_are_one_person(house):
     house.door("clinician").post(f"{TRIAL}/suspend", json={"reason": "x"})
     assert (
-        house.key("admin", "the-investigator").post(f"{TRIAL}/suspend", json={"reason": "x"}).status_code
+        house.key("admin", "the-investigator")
+        .post(f"{TRIAL}/suspend", json={"reason": "x"})
+        .status_code
         == 409
     )
 
@@ -100,7 +102,9 @@ def test_a_wish_counts_for_a_day(house):
     late = step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "dr-kim", "x", asked_us + DAY_US)
     assert late == asked_us + 2 * DAY_US
     assert (
-        step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "the-investigator", "x", asked_us + DAY_US + 1)
+        step.by_two(
+            database, "msc-cgvhd", step.Wish.SUSPEND, "the-investigator", "x", asked_us + DAY_US + 1
+        )
         is None
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rules.facts.calendar import Calendar
@@ -11,7 +13,7 @@ from tests.support.step_logs import ZONE, at, engine, event, protocol, run
 
 UNFIT = "OPS-CORRECTION-UNFIT"
 NOON = "2026-01-12T12:00:00"
-TARGETS = {
+TARGETS: dict[str, dict[str, Any]] = {
     "observation": {"code": "temp", "value": 36.9, "unit": "Cel"},
     "demographics": {"birth_date": "1980-06-15", "sex": "male"},
     "consent": {"document": "informed_consent", "given_by": "subject", "status": "given"},
@@ -151,7 +153,7 @@ def test_a_chain_of_thousands_of_corrections_is_followed_to_its_end(ahead):
     if ahead:  # the same, received in the opposite order
         order = dict(enumerate(reversed(log), 1))
         log = [
-            event(n, one.type, NOON, **one.data)
+            event(n, one.type, NOON, **dict[str, Any](one.data))
             if one is target
             else corrects(n, n + 1, entered_in_error=True)
             for n, one in order.items()

@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 
 from rules import state as states
-from rules.anchors import Reader
+from rules.anchors import Judged, Reader
 from tests.support.step_logs import at, engine, event, run
+
+
+def nobody() -> Judged:
+    """No fact of these asks for a judgement."""
+    raise AssertionError
 
 
 def fact(name, log, now="2026-08-31T12:00:00", anchor=None):
@@ -14,7 +19,7 @@ def fact(name, log, now="2026-08-31T12:00:00", anchor=None):
     state = states.loads(run(log, until=now).state)
     state.at_us = at(now)
     read = Reader(
-        engine().plan, state, state.timeline(), lambda: None, None if anchor is None else at(anchor)
+        engine().plan, state, state.timeline(), nobody, None if anchor is None else at(anchor)
     )
     return read(name).value
 
