@@ -42,7 +42,7 @@ _POSTGRESQL_OPTIONS = (
 )
 # serialization_failure, deadlock_detected, lock_not_available, and the server going or coming.
 _TRANSIENT_STATES = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03"})
-_TRIES = 8
+TRIES = 8
 _FIRST_PAUSE_S = 0.01
 # One advisory lock for all migrators of a database: "vigil" in ASCII.
 _MIGRATION_LOCK = 0x766967696C
@@ -116,7 +116,7 @@ class Database:
         self.engine.dispose()
 
 
-def retrying(fn: Callable[[], Result], *, tries: int = _TRIES) -> Result:
+def retrying(fn: Callable[[], Result], *, tries: int = TRIES) -> Result:
     """What `fn` returns, tried again on deadlock, serialization failure, lock or lost connection.
 
     `fn` must be a whole transaction that may run twice: a connection lost during the commit leaves

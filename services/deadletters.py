@@ -131,7 +131,7 @@ def _ring(db: Database, broker: Broker, row: LetterRow | None) -> None:
     """After the commit: the stream may go on, and people hear of it."""
     if row is None:
         return
-    told = sequencer.number(db).deliveries
+    told = sequencer.number_soon(db).deliveries
     if row.stream_id is not None:
         broker.ring_evaluate([row.stream_id])
     broker.ring_deliver([*told, *([row.delivery] if row.delivery else [])])

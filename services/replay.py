@@ -7,6 +7,7 @@ may run beside a live service: each stream is compared up to its `done_n`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,7 +76,7 @@ def rebuild(db: Database, trial: str, as_of_us: int | None = None) -> Iterator[R
 
     Raises NotFound for an unknown trial.
     """
-    with db.reading() as conn:
+    with _snapshot(db) as conn:
         for stream in _streams(conn, trial):
             log = events.after(conn, stream.id, 0, until=stream.done_n)
             reached_us = stream.reached_us
@@ -88,7 +89,7 @@ def rebuild(db: Database, trial: str, as_of_us: int | None = None) -> Iterator[R
 def verify(db: Database, trial: str) -> Report:
     """Compare what is stored of a trial with what its log says. Raises NotFound."""
     report = Report()
-    with db.reading() as conn:
+    with _snapshot(db) as conn:
         made: dict[str, contributing.Made] = {}
         for stream in _streams(conn, trial):
             log = events.after(conn, stream.id, 0, until=stream.done_n)
@@ -106,6 +107,15 @@ def verify(db: Database, trial: str) -> Report:
             made |= {one.event: one for one in _made(rebuilt)}
         report.differences += _contributions(conn, trial, made)
     return report
+
+
+@contextmanager
+def _snapshot(db: Database) -> Iterator[Connection]:
+    """One snapshot that PostgreSQL does not take for forgotten while a long stream is folded."""
+    with db.reading() as conn:
+        if db.dialect == "postgresql":
+            conn.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield conn
 
 
 def _made(rebuilt: Rebuilt) -> Iterator[contributing.Made]:

@@ -49,7 +49,7 @@ def respond(
 ) -> None:
     """Write down what `by` did to `alert`, and let the subscribers know. Raises NotFound."""
     if retrying(lambda: _write(db, alert, action, by, note, now_us)):
-        broker.ring_deliver(sequencer.number(db).deliveries)
+        broker.ring_deliver(sequencer.number_soon(db).deliveries)
 
 
 def _write(

@@ -14,10 +14,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from services.database import Database, retrying
+from services import logs
+from services.database import TRIES, Database, retrying
+from services.errors import Busy
 from services.repositories import alerts, leases
 
 _LEASE = "sequencer"
+
+log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,17 @@ class Numbered:
     deliveries: tuple[str, ...]
 
 
-def number(db: Database, holder: str = "") -> Numbered:
-    """Give positions to every committed change and delivery that has none."""
+def number_soon(db: Database) -> Numbered:
+    """As `number`, but who cannot wait leaves it to the sweep: nobody is told later than by it."""
+    try:
+        return number(db, tries=1)
+    except Busy:
+        log.warning("numbering is left to the sweep")
+        return Numbered(0, ())
+
+
+def number(db: Database, holder: str = "", tries: int = TRIES) -> Numbered:
+    """Give positions to every committed change and delivery that has none. Raises Busy."""
 
     def once() -> Numbered:
         with db.writing() as conn:
@@ -37,7 +50,7 @@ def number(db: Database, holder: str = "") -> Numbered:
             leases.lock(conn, _LEASE, holder)
             return Numbered(_changes(conn), _deliveries(conn))
 
-    return retrying(once)
+    return retrying(once, tries=tries)
 
 
 def _changes(conn: Connection) -> int:

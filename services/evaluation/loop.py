@@ -62,7 +62,7 @@ def evaluate(
             broker.ring_evaluate(list(queue))
             break
     if call.progress.changes or call.progress.held:
-        broker.ring_deliver(sequencer.number(db).deliveries)
+        broker.ring_deliver(sequencer.number_soon(db).deliveries)
     return call.progress
 
 

@@ -12,11 +12,14 @@ from services.models import leases
 
 
 def lock(conn: Connection, name: str, holder: str) -> None:
-    """Hold `name` until this transaction ends; whoever has it is waited for.
+    """Hold `name` until this transaction ends; whoever has it is waited for, a second at most.
 
     A row's lock is a lease that cannot outlive its holder. On SQLite the writing transaction is it.
+    A holder that was stopped and not killed keeps it: then the caller hears of a lost lock.
     """
     dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    if dialect is postgresql:
+        conn.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
     conn.execute(
         dialect.insert(leases).values(name=name, holder=holder, until_us=0).on_conflict_do_nothing()
     )

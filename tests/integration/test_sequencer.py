@@ -1,6 +1,7 @@
 """Positions are given after commit, by one at a time: nobody who reads by position skips a row."""
 
 import threading
+import time
 
 import orjson
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy import insert
 
 from services import models, sequencer
 from services.database import Database
+from services.repositories import leases
 from tests.support import flagship as f
 from tests.support.flagship import ELIGIBLE, INFUSED, told
 
@@ -59,7 +61,7 @@ def test_numbering_again_changes_nothing(db):
 
 
 def test_a_later_change_of_an_alert_never_comes_before_an_earlier_one(db, monkeypatch):
-    monkeypatch.setattr(sequencer, "number", lambda _: sequencer.Numbered(0, ()))
+    monkeypatch.setattr(sequencer, "number_soon", lambda _: sequencer.Numbered(0, ()))
     f.evaluate(db, f.publish(db, f.events("S-1", told(*ELIGIBLE))))
     monkeypatch.undo()
     (first,) = f.rows(db, models.alert_log)
@@ -124,3 +126,15 @@ def test_several_sequencers_at_once_give_each_position_once(db):
     given = sorted(positions(db).values())
     assert given == list(range(1, len(given) + 1))
     assert orjson.loads(f.rows(db, models.alert_log)[0].body) is not None
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_who_was_stopped_while_it_numbered_stops_no_evaluation(db):
+    with db.writing() as held:
+        leases.lock(held, "sequencer", "stopped")
+        began = time.monotonic()
+        progress = f.evaluate(db, f.publish(db, f.events("S-1", told(*ELIGIBLE))))
+        assert time.monotonic() - began < 5
+        assert progress.events == len(told(*ELIGIBLE))
+        assert set(positions(db).values()) == {None}
+    assert sequencer.number(db).changes == len(positions(db))

@@ -106,7 +106,7 @@ def test_an_instant_that_passed_before_an_activation_is_judged_by_the_version_be
 
 
 def test_positions_that_a_dead_writer_owed_are_given(db, monkeypatch):
-    monkeypatch.setattr(sequencer, "number", lambda _: sequencer.Numbered(0, ()))
+    monkeypatch.setattr(sequencer, "number_soon", lambda _: sequencer.Numbered(0, ()))
     f.evaluate(db, f.publish(db, f.events("S-1", told(*ELIGIBLE))))
     monkeypatch.undo()
     assert [row.position for row in f.rows(db, models.alert_log)] == [None]
