@@ -19,10 +19,10 @@ from tests.support import flagship as f
 from tests.support.receiver import Receiver
 
 # What only a clinician may read; each stands in the store, in an alert or beside one.
-SECRETS = ("38.77", "SECRETTERM", "secret words", "1961-02-03", "secretcause", "4.5678")
+SECRETS = ("38.771903", "SECRETTERM", "secret words", "1961-02-03", "secretcause", "4.5678")
 STORY = (
     ("demographics", {"birth_date": "1961-02-03", "sex": "male"}),
-    ("observation", {"code": "body_temperature", "value": 38.77, "unit": "Cel"}),
+    ("observation", {"code": "body_temperature", "value": 38.771903, "unit": "Cel"}),
     ("enrolment", {"status": "screened"}),
     ("enrolment", {"status": "enrolled"}),
     (
@@ -161,8 +161,8 @@ def test_no_webhook_of_ops_tells_a_value_at_any_event(house, told, receiver) -> 
 def test_the_log_names_no_value(house, told, caplog) -> None:
     ops = house.door("ops")
     for path in paths(house, told):
-        ops.get(path + "?cursor=secret+words&subject=SECRETTERM&as_of=38.77")
-    house.publish({"id": "SECRETTERM", "data": {"value": 38.77}})
+        ops.get(path + "?cursor=secret+words&subject=SECRETTERM&as_of=38.771903")
+    house.publish({"id": "SECRETTERM", "data": {"value": 38.771903}})
     written = caplog.text
     assert "/v1/alerts" in written
     refused = [line for line in written.splitlines() if "'status': 403" in line]
