@@ -90,10 +90,10 @@ def minimal(alert: Mapping[str, object]) -> dict[str, object]:
 
 
 def secrets(claim: Claim, now_us: int) -> list[str]:
-    """What signs: the secret, and the one before it while it is still valid."""
-    old_holds = claim.old_secret_until_us is not None and claim.old_secret_until_us > now_us
-    signing = [claim.secret, claim.old_secret if old_holds else None]
-    return [secret for secret in signing if secret]
+    """What signs: the secret, and those before it while they are still valid."""
+    retired = orjson.loads(claim.old_secrets)
+    still = [old["secret"] for old in retired if old["until_us"] > now_us]
+    return [*([claim.secret] if claim.secret else []), *still]
 
 
 @dataclass(frozen=True, slots=True)

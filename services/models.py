@@ -221,8 +221,8 @@ subscriptions = Table(
     Column("content", Text, nullable=False),  # minimal | full
     Column("digest", Text),
     Column("secret", Text),  # whsec_...; needed in clear to sign
-    Column("old_secret", Text),
-    Column("old_secret_until_us", BigInteger),
+    # Retired secrets that still sign: JSON list of {"secret", "until_us"}, newest first.
+    Column("old_secrets", Text, nullable=False, default="[]", server_default="[]"),
     Column("status", Text, nullable=False),  # active | disabled | deleted
     Column("trials", Text),  # JSON list: the creator key's trials; null: all
     Column("created_us", BigInteger, nullable=False),
@@ -239,9 +239,13 @@ deliveries = Table(
     Column("change", Integer, nullable=False),
     Column("event", Text, nullable=False),  # alert.opened ...
     Column("critical", Boolean, nullable=False),
+    # minimal | full, as the subscription was when the change happened: each attempt has one body.
+    Column("content", Text, nullable=False, default="minimal", server_default="minimal"),
     Column("status", Text, nullable=False),  # pending | sending | delivered | dead | cancelled
     Column("position", BigInteger),  # within the subscription; null until the sequencer numbers it
     Column("attempts", Integer, nullable=False, default=0, server_default="0"),
+    # Attempts before the schedule last began anew (requeue, retry, replay).
+    Column("forgiven", Integer, nullable=False, default=0, server_default="0"),
     Column("created_us", BigInteger, nullable=False),
     Column("next_attempt_us", BigInteger, nullable=False),
     Column("lease_until_us", BigInteger),
@@ -303,6 +307,31 @@ api_keys = Table(
     Column("revoked_us", BigInteger),
 )
 
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", Text, primary_key=True),  # what a person types at the sign-in
+    Column("role", Text, nullable=False),  # clinician | ops | admin
+    Column("trials", Text),  # JSON list; null: all
+    Column("person", Text, nullable=False),
+    Column("password", Text, nullable=False),  # argon2id
+    Column("created_us", BigInteger, nullable=False),
+    Column("disabled_us", BigInteger),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),  # sha256 of the cookie
+    # Who signed in: one of the two; role and trials are read from it at each request.
+    Column("account", Text, ForeignKey("accounts.name")),
+    Column("api_key", Text),  # api_keys.id, or 'bootstrap'
+    Column("csrf", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("seen_us", BigInteger, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,
@@ -335,8 +364,8 @@ leases = Table(
 heartbeats = Table(
     "heartbeats",
     metadata,
-    Column("process", Text, primary_key=True),  # kind:host:pid
-    Column("kind", Text, nullable=False),  # evaluate | deliver | scheduler | stream
+    Column("process", Text, primary_key=True),  # kind:host:pid; canary:queue
+    Column("kind", Text, nullable=False),  # evaluate deliver scheduler stream api canary
     Column("seen_us", BigInteger, nullable=False),
     Column("detail", Text, nullable=False),  # JSON: counters, rss
 )

@@ -85,9 +85,11 @@ class Ledger(Rows):
 
     def _deliveries(self) -> Iterator[dict[str, Any]]:
         """A row for each subscriber of each change."""
+        standing = alerts.standing_subscriptions(self.conn)
+        contents = {row.id: row.content for row in standing}
         wishes = [
             (row.id, wish(row.filter, row.events, row.trials) if row.active else None)
-            for row in alerts.standing_subscriptions(self.conn)
+            for row in standing
         ]
         if not wishes:
             return
@@ -99,7 +101,8 @@ class Ledger(Rows):
             about = _about(row, kind, *surroundings[row["stream_id"]])
             for subscription in _hearers(wishes, about, told.get(row["id"], set())):
                 told.setdefault(row["id"], set()).add(subscription)
-                yield self._delivery(row, change, about.event, subscription)
+                delivery = self._delivery(row, change, about.event, subscription)
+                yield {**delivery, "content": contents[subscription]}
 
     def _told(self) -> dict[str, set[str]]:
         """Who was told before of the alerts that turn out to rest on wrong data."""

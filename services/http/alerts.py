@@ -17,7 +17,7 @@ from services.errors import NotFound
 from services.http import auth
 from services.http.context import actor, caller, parts, reply
 from services.http.openapi import Blueprint
-from services.http.schemas import Alert, AlertDetail, AlertPage, AlertsQuery, Comment, Note
+from services.http.schemas.alerts import Alert, AlertDetail, AlertPage, AlertsQuery, Comment, Note
 from services.reading import alerts
 
 blueprint = Blueprint("alerts", __name__, description="Alerts and what became of them")

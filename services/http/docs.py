@@ -11,7 +11,7 @@ from flask import Response, current_app, render_template
 
 from services.http.context import reply
 from services.http.openapi import Blueprint
-from services.http.schemas import Document
+from services.http.schemas.operations import Document
 
 blueprint = Blueprint("docs", __name__, description="This description", template_folder="templates")
 

@@ -17,7 +17,7 @@ from services.errors import NotFound, UnsupportedContent
 from services.http import auth, problems
 from services.http.context import caller, parts, reply, transact
 from services.http.openapi import Blueprint
-from services.http.schemas import EventStatus, Receipt
+from services.http.schemas.events import EventStatus, Receipt
 from services.keys import PUBLISHER, Caller
 from services.reading import events
 

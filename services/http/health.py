@@ -14,7 +14,7 @@ from services.bootstrap import Services
 from services.clock import SECOND_US, now_us
 from services.http.context import parts, reply
 from services.http.openapi import Blueprint
-from services.http.schemas import Health, Ready
+from services.http.schemas.operations import Health, Ready
 from services.reading import operations
 
 blueprint = Blueprint("health", __name__, description="Is it alive, can it work?")

@@ -18,7 +18,8 @@ from werkzeug.routing import BaseConverter
 
 from services.http import auth, problems
 from services.http.bodies import StrictParser
-from services.http.schemas import CloudEvent, ProblemSchema
+from services.http.schemas.errors import ProblemSchema
+from services.http.schemas.events import CloudEvent
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -16,15 +16,14 @@ from services.errors import NotFound
 from services.http import auth
 from services.http.context import actor, caller, parts, person, reply
 from services.http.openapi import Blueprint
-from services.http.schemas import (
-    Awaiting,
+from services.http.schemas.operations import (
     DeadLetter,
     DeadLetterPage,
     DeadLettersQuery,
-    Reason,
     StreamPage,
     StreamsQuery,
 )
+from services.http.schemas.trials import Awaiting, Reason
 from services.reading import operations
 
 blueprint = Blueprint("ops", __name__, description="Queues and dead letters")

@@ -15,7 +15,7 @@ from services.clock import now_us
 from services.errors import Malformed, NotFound, UnsupportedContent
 from services.http.context import actor, caller, parts, reply
 from services.http.openapi import Blueprint
-from services.http.schemas import Activation, ProtocolPage, ProtocolShown, ProtocolVersion
+from services.http.schemas.trials import Activation, ProtocolPage, ProtocolShown, ProtocolVersion
 from services.reading import engines, trials
 
 blueprint = Blueprint("protocols", __name__, description="Protocol versions")

@@ -13,10 +13,10 @@ from services.clock import now_us
 from services.errors import NotFound
 from services.http.context import parts, reply
 from services.http.openapi import Blueprint
-from services.http.schemas import (
+from services.http.schemas.fields import PageQuery
+from services.http.schemas.subjects import (
     AsOfQuery,
     Eligibility,
-    PageQuery,
     Subject,
     SubjectPage,
     SubjectsQuery,

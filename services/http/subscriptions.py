@@ -15,7 +15,7 @@ from services.bootstrap import reach
 from services.clock import now_us
 from services.http.context import actor, caller, parts, reply
 from services.http.openapi import Blueprint
-from services.http.schemas import (
+from services.http.schemas.subscriptions import (
     Subscription,
     SubscriptionChange,
     SubscriptionNew,

@@ -17,11 +17,11 @@ from services.errors import NotFound
 from services.http import auth
 from services.http.context import actor, caller, parts, person, reply
 from services.http.openapi import Blueprint
-from services.http.schemas import (
+from services.http.schemas.fields import PageQuery
+from services.http.schemas.trials import (
     Advance,
     Awaiting,
     OptionalReason,
-    PageQuery,
     Reason,
     StoppingPage,
     Trial,

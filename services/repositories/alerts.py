@@ -101,7 +101,12 @@ def told(conn: Connection, ids: Collection[str]) -> dict[str, set[str]]:
 
 def standing_subscriptions(conn: Connection) -> list[Row[*tuple[Any, ...]]]:
     """Those that were not deleted, with what matching needs; `active` ones want to be told."""
-    columns = (subscriptions.c.id, subscriptions.c.filter, subscriptions.c.events)
+    columns = (
+        subscriptions.c.id,
+        subscriptions.c.filter,
+        subscriptions.c.events,
+        subscriptions.c.content,
+    )
     active = (subscriptions.c.status == "active").label("active")
     query = select(*columns, subscriptions.c.trials, active)
     standing = query.where(subscriptions.c.status != "deleted")

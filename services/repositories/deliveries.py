@@ -54,8 +54,7 @@ class Claim:
     channel: str
     content: str
     secret: str | None
-    old_secret: str | None
-    old_secret_until_us: int | None
+    old_secrets: str  # JSON list of {"secret", "until_us"}, newest first
 
 
 # Built once: building a statement costs more than SQLite's answer.
@@ -139,10 +138,9 @@ _CLAIMED = (
         alert_log.c.at_us,
         alert_log.c.body,
         subscriptions.c.channel,
-        subscriptions.c.content,
+        deliveries.c.content,
         subscriptions.c.secret,
-        subscriptions.c.old_secret,
-        subscriptions.c.old_secret_until_us,
+        subscriptions.c.old_secrets,
     )
     .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
     .join(alerts, alerts.c.id == deliveries.c.alert)

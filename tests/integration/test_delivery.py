@@ -124,6 +124,9 @@ class Store:
                         change=change,
                         event="alert.opened",
                         critical=critical,
+                        content=select(subscriptions.c.content)
+                        .where(subscriptions.c.id == to)
+                        .scalar_subquery(),
                         status="pending",
                         position=self.position,
                         created_us=now_us(),
@@ -185,10 +188,9 @@ def test_content_full_tells_the_values(store: Store, receiver: Receiver) -> None
 def test_during_a_rotation_both_secrets_verify(store: Store, receiver: Receiver) -> None:
     old, new = store.subscribe(receiver.url), new_secret()
     with store.db.writing() as conn:
+        retired = [{"secret": old, "until_us": now_us() + 60 * SECOND_US}]
         conn.execute(
-            update(subscriptions).values(
-                secret=new, old_secret=old, old_secret_until_us=now_us() + 60 * SECOND_US
-            )
+            update(subscriptions).values(secret=new, old_secrets=orjson.dumps(retired).decode())
         )
     store.alert("a")
     delivery.deliver(store.db, CHANNELS)

@@ -5,7 +5,7 @@ from marshmallow import ValidationError
 
 from services.errors import Malformed, Rejected
 from services.http.bodies import complaints, strict_object
-from services.http.schemas import Instant
+from services.http.schemas.fields import Instant
 
 
 @pytest.mark.parametrize(

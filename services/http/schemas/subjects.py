@@ -1,0 +1,132 @@
+"""Subjects: their state, their timeline, their eligibility."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from rules import Verdict
+from services.http.schemas.fields import (
+    DECISIONS,
+    ENROLMENT,
+    Answer,
+    Instant,
+    PageQuery,
+    maybe,
+    one_of,
+    page_of,
+    short,
+    time_out,
+)
+
+
+class SubjectsQuery(PageQuery):
+    """`q` is a part of the subject's pseudonym."""
+
+    status = one_of(ENROLMENT)
+    q = short(64)
+
+
+class AsOfQuery(Schema):
+    """When the question is asked for."""
+
+    as_of = Instant(metadata={"format": "date-time"})
+
+
+class Subject(Answer):
+    """A subject at a glance."""
+
+    trial = fields.String(required=True)
+    subject = fields.String(required=True)
+    status = fields.String(required=True, allow_none=True)
+    decision = one_of(DECISIONS, required=True, allow_none=True)
+    events = fields.Integer(required=True)
+    pending = fields.Integer(required=True)
+    held = fields.Boolean(required=True)
+    open_alerts = fields.Integer(required=True)
+    last_received_at = maybe(time_out(required=True))
+    protocol_version = fields.String(required=True, allow_none=True)
+
+
+class TimelineItem(Answer):
+    """One event of the log as received."""
+
+    event = fields.String(required=True)
+    n = fields.Integer(required=True)
+    source = fields.String(required=True)
+    id = fields.String(required=True)
+    type = fields.String(required=True)
+    time = time_out(required=True)
+    timeprecision = fields.String(required=True)
+    received_at = time_out(required=True)
+    recordedtime = maybe(time_out(required=True))
+    status = one_of(["pending", "evaluated", "dead", "discarded"], required=True)
+    corrected_by = fields.List(fields.String(), required=True)
+    data = fields.Dict(required=True)
+
+
+class Evidence(Answer):
+    """What a statement leans on."""
+
+    fact = fields.String(required=True)
+    value = fields.Raw(allow_none=True)
+    unit = fields.String(allow_none=True)
+    time = maybe(time_out())
+    event = fields.String(allow_none=True)
+
+
+class Overridden(Answer):
+    """Who waived a criterion, and why."""
+
+    by = fields.String(required=True)
+    at = time_out(required=True)
+    reason = fields.String(required=True, allow_none=True)
+    expires = fields.String(required=True, allow_none=True)
+
+
+class CriterionState(Answer):
+    """`verdict`: whether the statement holds; `satisfied`: whether it lets the subject in."""
+
+    id = fields.String(required=True)
+    kind = one_of(["inclusion", "exclusion"], required=True)
+    text = fields.String(required=True)
+    verdict = one_of([verdict.value for verdict in Verdict], required=True)
+    satisfied = fields.Boolean(required=True, allow_none=True)
+    evidence = fields.List(fields.Nested(Evidence), required=True)
+    missing = fields.List(fields.String(), required=True)
+    overridden = fields.Nested(Overridden, required=True, allow_none=True)
+
+
+class MissingFact(Answer):
+    """What is not known yet, and which criteria wait for it."""
+
+    fact = fields.String(required=True)
+    label = fields.String(required=True)
+    criteria = fields.List(fields.String(), required=True)
+
+
+class Anchor(Answer):
+    """The enrolment at which eligibility was fixed."""
+
+    event = fields.String(required=True)
+    time = time_out(required=True)
+
+
+class Eligibility(Answer):
+    """Contract section 3."""
+
+    trial = fields.String(required=True)
+    subject = fields.String(required=True)
+    protocol_version = fields.String(required=True)
+    as_of = time_out(required=True)
+    anchor = fields.Nested(Anchor, required=True, allow_none=True)
+    pending = fields.Integer(required=True)
+    held = fields.Boolean(required=True)
+    decision = one_of(DECISIONS, required=True)
+    criteria = fields.List(fields.Nested(CriterionState), required=True)
+    missing = fields.List(fields.Nested(MissingFact), required=True)
+
+
+SubjectPage = page_of(Subject, "SubjectPage")
+
+
+TimelinePage = page_of(TimelineItem, "TimelinePage")

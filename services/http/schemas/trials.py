@@ -1,0 +1,167 @@
+"""Trials, their protocols and where their stopping rules stand."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from services.http.schemas.fields import (
+    Answer,
+    Instant,
+    maybe,
+    name,
+    one_of,
+    page_of,
+    short,
+    time_out,
+)
+
+
+class TrialNew(Schema):
+    """A trial and its first protocol version, which becomes active at once."""
+
+    id = name(required=True)
+    mode = one_of(["live", "replay"], load_default="live")
+    protocol = short(2_000_000, required=True, metadata={"description": "the protocol's YAML"})
+
+
+class Advance(Schema):
+    """Where a replay trial's clock shall stand."""
+
+    to = Instant(required=True, metadata={"format": "date-time"})
+
+
+class Activation(Schema):
+    """Who approved a version, and from when it counts: not earlier than now."""
+
+    effective_from = Instant(allow_none=True, load_default=None, metadata={"format": "date-time"})
+    approved_by = short(required=True)
+    backtest = short(2000, allow_none=True, load_default=None)
+
+
+class Reason(Schema):
+    """Why; kept in the audit."""
+
+    reason = short(2000, required=True)
+
+
+class OptionalReason(Schema):
+    """Why, if there is something to say."""
+
+    reason = short(2000, least=0, load_default="")
+
+
+class Enrolment(Answer):
+    """Enrolled so far against the target; null where no version is active."""
+
+    enrolled = fields.Integer(required=True)
+    target = fields.Integer(required=True, allow_none=True)
+
+
+class Hold(Answer):
+    """An enrolment hold."""
+
+    since = time_out(required=True)
+    by = fields.String(required=True)
+    reason = fields.String(required=True)
+
+
+class Waiting(Answer):
+    """A first person's wish that waits for a second person."""
+
+    action = fields.String(required=True)
+    by = fields.String(required=True)
+    reason = fields.String(required=True)
+    at = time_out(required=True)
+    until = time_out(required=True)
+
+
+class Trial(Answer):
+    """A trial at a glance."""
+
+    id = fields.String(required=True)
+    mode = one_of(["live", "replay"], required=True)
+    status = one_of(["open", "suspended", "closed"], required=True)
+    title = fields.String(required=True, allow_none=True)
+    banner = fields.String(required=True, allow_none=True)
+    active_version = fields.String(required=True, allow_none=True)
+    enrolment = fields.Nested(Enrolment, required=True)
+    open_alerts = fields.Integer(required=True)
+    clock = maybe(time_out(required=True))
+    hold = fields.Nested(Hold, required=True, allow_none=True)
+    awaiting_second = fields.Nested(Waiting, required=True, allow_none=True)
+    created_at = time_out(required=True)
+
+
+class Awaiting(Answer):
+    """A first person asked; a second one must ask the same before `until`."""
+
+    status = fields.String(required=True, validate=validate.Equal("awaiting_second"))
+    until = time_out(required=True)
+
+
+class ProtocolVersion(Answer):
+    """One immutable version."""
+
+    trial = fields.String(required=True)
+    version = fields.String(required=True)
+    status = one_of(["draft", "scheduled", "active", "retired"], required=True)
+    digest = fields.String(required=True)
+    created_at = time_out(required=True)
+    created_by = fields.String(required=True)
+    effective_from = maybe(time_out(required=True))
+    approved_by = fields.String(required=True, allow_none=True)
+
+
+class ProtocolShown(Answer):
+    """A version as `vigil protocol show --format json` gives it."""
+
+
+class Boundary(Answer):
+    """One step of a stopping boundary."""
+
+    evaluable = fields.Integer(required=True)
+    stop_at = fields.Integer(required=True, allow_none=True)
+
+
+class PathStep(Answer):
+    """One step of the trial's own path."""
+
+    evaluable = fields.Integer(required=True)
+    events = fields.Integer(required=True)
+    at = time_out(required=True)
+    subject = fields.String(required=True)
+
+
+class StopIf(Answer):
+    """The trial stops if so many of the next so many have an event."""
+
+    of_next = fields.Integer(required=True)
+    events = fields.Integer(required=True)
+
+
+class Stopping(Answer):
+    """Where one stopping rule stands."""
+
+    id = fields.String(required=True)
+    title = fields.String()
+    method = fields.String(required=True)
+    evaluable = fields.Integer(required=True)
+    events = fields.Integer(required=True)
+    pending = fields.Integer(required=True)
+    boundary = fields.List(fields.Nested(Boundary), required=True)
+    path = fields.List(fields.Nested(PathStep), required=True)
+    crossed = fields.Boolean(required=True)
+    crossed_at = maybe(time_out(required=True))
+    next_stop_at = fields.Integer(required=True, allow_none=True)
+    stop_if = fields.List(fields.Nested(StopIf), required=True)
+    hold = fields.Dict(required=True, allow_none=True)
+    during_hold = fields.List(fields.Dict())
+
+
+TrialPage = page_of(Trial, "TrialPage")
+
+
+ProtocolPage = page_of(ProtocolVersion, "ProtocolPage")
+
+
+StoppingPage = page_of(Stopping, "StoppingPage")
