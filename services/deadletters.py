@@ -35,7 +35,7 @@ def requeue(db: Database, broker: Broker, letter: str, by: str, now_us: int) -> 
             if row.kind == deadletters.EVENT:
                 release_stream(conn, letter, stream_id=row.stream_id, by=by, now_us=now_us)
             else:
-                deliveries.revive(conn, row.delivery, now_us)
+                deliveries.retry(conn, row.delivery, now_us)
             deadletters.close(conn, letter, deadletters.REQUEUED, by=by, now_us=now_us)
             _audit(conn, row, by, "dead_letter.requeued", now_us)
             return row

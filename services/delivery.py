@@ -196,7 +196,8 @@ def _finish(conn: Connection, done: _Done, now_us: int) -> None:
         subscriptions.disable(conn, claim.subscription)
         _give_up(conn, claim, answer, now_us)
         return
-    wait = wait_s(claim.critical, claim.number, answer.retry_after_s, random.random())  # noqa: S311
+    failed = claim.number - claim.forgiven
+    wait = wait_s(claim.critical, failed, answer.retry_after_s, random.random())  # noqa: S311
     if wait is None:
         _give_up(conn, claim, answer, now_us)
     else:

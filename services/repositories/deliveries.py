@@ -14,11 +14,14 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    ColumnElement,
     Connection,
     Integer,
+    Row,
     Text,
     and_,
     bindparam,
+    case,
     func,
     insert,
     literal_column,
@@ -47,7 +50,8 @@ class Claim:
     event: str
     critical: bool
     position: int
-    number: int  # of the attempt, from 1
+    number: int  # of the attempt, from 1, for ever
+    forgiven: int  # attempts before the schedule last began anew
     lease_until_us: int
     changed_us: int  # when the change happened that is told
     body: str  # the alert as JSON of the contract, as it then was
@@ -134,11 +138,13 @@ _CLAIMED = (
         deliveries.c.critical,
         deliveries.c.position,
         deliveries.c.attempts,
+        deliveries.c.forgiven,
         deliveries.c.lease_until_us,
         alert_log.c.at_us,
         alert_log.c.body,
         subscriptions.c.channel,
-        deliveries.c.content,
+        # Frozen when the change happened; who may no longer have values gets none at all.
+        case((subscriptions.c.content == "minimal", "minimal"), else_=deliveries.c.content),
         subscriptions.c.secret,
         subscriptions.c.old_secrets,
     )
@@ -255,19 +261,49 @@ def bury(conn: Connection, claim: Claim, reason: Outcome, now_us: int) -> str:
     return letter
 
 
-def revive(conn: Connection, delivery: str, now_us: int) -> bool:
-    """Send a dead or waiting delivery again, now; one more failure and it is dead again."""
-    changed = conn.execute(
-        update(deliveries)
-        .where(deliveries.c.id == delivery, deliveries.c.status.in_(("dead", "pending")))
-        .values(status="pending", next_attempt_us=now_us, lease_until_us=None)
+def retry(conn: Connection, delivery: str, now_us: int) -> bool:
+    """Send it again, now and by a schedule that begins anew; False while it is being sent.
+
+    The same id, position and body; its dead letter, if one is open, is requeued.
+    """
+    return (
+        _send_again(conn, [deliveries.c.id == delivery, deliveries.c.status != "sending"], now_us)
+        > 0
     )
+
+
+def replay(conn: Connection, subscription: str, since_position: int, now_us: int) -> int:
+    """Send again everything after `since_position`, in order per alert; how many that are.
+
+    What is being sent just now goes again too: else its alert would end with an older change.
+    """
+    wanted = [deliveries.c.subscription == subscription, deliveries.c.position > since_position]
+    return _send_again(conn, wanted, now_us)
+
+
+def _send_again(conn: Connection, wanted: Sequence[ColumnElement[bool]], now_us: int) -> int:
     conn.execute(
         update(dead_letters)
-        .where(dead_letters.c.delivery == delivery, dead_letters.c.status == "open")
+        .where(
+            dead_letters.c.status == "open",
+            dead_letters.c.delivery.in_(select(deliveries.c.id).where(*wanted)),
+        )
         .values(status="requeued", closed_us=now_us)
     )
-    return changed.rowcount > 0
+    anew = {"status": "pending", "next_attempt_us": now_us, "forgiven": deliveries.c.attempts}
+    changed = conn.execute(
+        update(deliveries).where(*wanted).values(**anew, lease_until_us=None, delivered_us=None)
+    )
+    return changed.rowcount
+
+
+def restrict(conn: Connection, subscription: str) -> None:
+    """What is not delivered yet goes out minimal: privacy goes before identical bytes."""
+    conn.execute(
+        update(deliveries)
+        .where(deliveries.c.subscription == subscription, deliveries.c.status != "delivered")
+        .values(content="minimal")
+    )
 
 
 def cancel_waiting(conn: Connection, subscription: str) -> None:
@@ -279,20 +315,24 @@ def cancel_waiting(conn: Connection, subscription: str) -> None:
     )
 
 
+def get(conn: Connection, delivery: str) -> Row[Any] | None:
+    """The delivery."""
+    return conn.execute(select(deliveries).where(deliveries.c.id == delivery)).one_or_none()
+
+
 def of_subscription(
     conn: Connection, subscription: str, before: int | None, limit: int
-) -> Sequence[dict[str, object]]:
+) -> list[Row[Any]]:
     """Deliveries of one subscription, newest position first; `before` is the last one seen."""
-    query = select(deliveries).where(deliveries.c.subscription == subscription)
+    query = select(deliveries).where(
+        deliveries.c.subscription == subscription, deliveries.c.position.is_not(None)
+    )
     if before is not None:
         query = query.where(deliveries.c.position < before)
-    rows = conn.execute(query.order_by(deliveries.c.position.desc()).limit(limit))
-    return [row._asdict() for row in rows]
+    return list(conn.execute(query.order_by(deliveries.c.position.desc()).limit(limit)))
 
 
-def attempts_of(conn: Connection, delivery: str) -> Sequence[dict[str, object]]:
+def attempts_of(conn: Connection, delivery: str) -> list[Row[Any]]:
     """The attempts of one delivery, in order."""
-    rows = conn.execute(
-        select(attempts).where(attempts.c.delivery == delivery).order_by(attempts.c.number)
-    )
-    return [row._asdict() for row in rows]
+    query = select(attempts).where(attempts.c.delivery == delivery)
+    return list(conn.execute(query.order_by(attempts.c.number)))

@@ -133,6 +133,8 @@ class Store:
                         next_attempt_us=now_us(),
                     )
                 )
+            given = update(subscriptions).where(subscriptions.c.id == to)
+            conn.execute(given.values(last_position=self.position))
         return made
 
     def delivery(self, name: str):
