@@ -228,6 +228,8 @@ subscriptions = Table(
     Column("created_us", BigInteger, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("last_position", BigInteger, nullable=False, default=0, server_default="0"),
+    # Since when its receiver takes nothing: null after each delivery that arrived.
+    Column("failing_since_us", BigInteger),
 )
 
 deliveries = Table(
@@ -259,8 +261,16 @@ Index(
     sqlite_where=deliveries.c.position.is_(None),
     postgresql_where=deliveries.c.position.is_(None),
 )
+# The dispatcher's two questions: what is due for whom, and what is under way.
+Index(
+    "ix_deliveries_sending",
+    deliveries.c.subscription,
+    sqlite_where=deliveries.c.status == "sending",
+    postgresql_where=deliveries.c.status == "sending",
+)
 Index(
     "ix_deliveries_due",
+    deliveries.c.subscription,
     deliveries.c.next_attempt_us,
     sqlite_where=deliveries.c.status.in_(["pending", "sending"]),
     postgresql_where=deliveries.c.status.in_(["pending", "sending"]),

@@ -44,6 +44,7 @@ def upgrade() -> None:
         "subscriptions",
         sa.Column("old_secrets", sa.Text(), nullable=False, server_default="[]"),
     )
+    op.add_column("subscriptions", sa.Column("failing_since_us", sa.BigInteger(), nullable=True))
     op.drop_column("subscriptions", "old_secret")
     op.drop_column("subscriptions", "old_secret_until_us")
 
@@ -61,4 +62,16 @@ def _delivery_columns() -> None:
     op.execute(
         "UPDATE deliveries SET content = (SELECT content FROM subscriptions"
         " WHERE subscriptions.id = deliveries.subscription)"
+    )
+    waiting = "status IN ('pending', 'sending')"
+    _index("ix_deliveries_due", ["subscription", "next_attempt_us"], waiting)
+    _index("ix_deliveries_sending", ["subscription"], "status = 'sending'")
+
+
+def _index(name: str, columns: list[str], which: str) -> None:
+    """An index of some deliveries; one of that name from before makes room."""
+    op.drop_index(name, table_name="deliveries", if_exists=True)
+    where = sa.text(which)
+    op.create_index(
+        name, "deliveries", columns, unique=False, sqlite_where=where, postgresql_where=where
     )
