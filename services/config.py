@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ DATABASE_SCHEMES = ("sqlite", "postgresql+psycopg")
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 SMTP_SCHEMES = ("smtp", "smtps")
+# The kernel takes 107 for the path of a unix socket; who binds one may add a suffix meanwhile.
+LONGEST_SOCKET_BYTES = 90
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,12 @@ VARIABLES = (
         "an existing directory",
         "Whose `*.yaml` become live trials at the first start.",
     ),
+    Variable(
+        "VIGIL_STREAM_SOCKET",
+        "none; `vigil up` sets its own",
+        "a path of at most 90 bytes, in a directory that nobody else may enter",
+        "Where the process of the open streams listens; without it the API holds them itself.",
+    ),
 )
 
 _BY_NAME = {variable.name: variable for variable in VARIABLES}
@@ -122,6 +131,7 @@ class Settings:
     host: str
     port: int
     protocols: Path
+    stream_socket: Path | None
 
     @staticmethod
     def from_env(env: Mapping[str, str]) -> Settings:
@@ -143,6 +153,7 @@ class Settings:
             host=_checked(env, "VIGIL_HOST", _host) or "127.0.0.1",
             port=_or(_checked(env, "VIGIL_PORT", lambda text: _whole(text, 0, 65535)), 8080),
             protocols=_checked(env, "VIGIL_PROTOCOLS", _directory) or _own_protocols(),
+            stream_socket=_checked(env, "VIGIL_STREAM_SOCKET", _socket),
         )
 
     def as_env(self) -> dict[str, str]:
@@ -262,6 +273,13 @@ def _addresses(text: str) -> frozenset[str]:
     if not all(re.fullmatch(r"\S+:\d{1,5}", address) for address in addresses):
         raise ValueError(text)
     return addresses
+
+
+def _socket(text: str) -> Path:
+    path = Path(text).expanduser().absolute()
+    if len(os.fsencode(path)) > LONGEST_SOCKET_BYTES:
+        raise ValueError(text)
+    return path
 
 
 def _directory(text: str) -> Path:

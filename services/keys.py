@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import orjson
+from sqlalchemy import Connection
 
 from services import audit
 from services.database import Database, retrying
@@ -60,8 +61,14 @@ def authenticate(db: Database, bearer: str, admin_key: str | None = None) -> Cal
         row = stored.by_digest(conn, _digest(bearer))
     if row is None:
         raise Unauthenticated("the key is unknown or revoked; ask an administrator for a new one")
-    trials = None if row.trials is None else frozenset(orjson.loads(row.trials))
-    return Caller(row.id, row.role, trials, row.person)
+    return _as_caller(row)
+
+
+def standing(conn: Connection, callers: Collection[Caller]) -> set[Caller]:
+    """Those of `callers` whose keys are still good for what they were good for."""
+    rows = stored.unrevoked(conn, {who.key_id for who in callers})
+    good = {_as_caller(row) for row in rows}
+    return {who for who in callers if who in good or who.key_id == BOOTSTRAP_KEY}
 
 
 def create(
@@ -139,6 +146,12 @@ def _check(role: str, trials: Sequence[str] | None, person: str | None) -> None:
 def _digest(key: str) -> str:
     """Enough for 256 random bits: there is nothing to guess, so nothing to slow down."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _as_caller(row: KeyRow) -> Caller:
+    """Who calls with the key of a row."""
+    trials = None if row.trials is None else frozenset(orjson.loads(row.trials))
+    return Caller(row.id, row.role, trials, row.person)
 
 
 def _as_key(row: KeyRow) -> Key:

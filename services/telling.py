@@ -139,19 +139,21 @@ def _hearers(wishes: list[tuple[str, Wish | None]], about: About, told: set[str]
 
 
 def _about(row: AlertRow, kind: str, mode: str, site: str | None) -> About:
-    categories = {row["category"]}
-    if row["rule"] in _ALSO_SAFETY:
-        categories.add(Category.SAFETY)
     return About(
         trial=row["trial"],
         replay=mode == "replay",
         subject=row["subject"],
         site=site,
         rule=row["rule"],
-        categories=frozenset(categories),
+        categories=categories(row["rule"], row["category"]),
         severity_rank=row["severity_rank"],
         event=f"alert.{kind}",
     )
+
+
+def categories(rule: str, category: str) -> frozenset[str]:
+    """Whose alerts these are: one category's, or two's where safety must hear of operations."""
+    return frozenset({category, Category.SAFETY} if rule in _ALSO_SAFETY else {category})
 
 
 def release_stream(conn: Connection, letter: str, *, stream_id: int, by: str, now_us: int) -> None:

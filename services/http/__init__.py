@@ -27,6 +27,7 @@ from services.http import (
     ops,
     problems,
     protocols,
+    stream,
     subjects,
     subscriptions,
     trials,
@@ -34,7 +35,7 @@ from services.http import (
 from services.http.context import EXTENSION, WRITER
 from services.validation import MAX_BYTES
 
-RESOURCES = (events, trials, protocols, subjects, alerts, subscriptions, ops, health, docs)
+RESOURCES = (events, trials, protocols, subjects, alerts, stream, subscriptions, ops, health, docs)
 # Of a body that is too large: so much is read and thrown away before the answer.
 SPARE_BYTES = 16 * 1024 * 1024
 
@@ -45,6 +46,7 @@ def install(app: Flask, services: Services, statuses: Mapping[type[ServiceError]
     """Put every resource on `app`."""
     app.extensions[EXTENSION] = services
     app.extensions[WRITER] = GroupCommit(services.database)
+    app.extensions[stream.HERE] = stream.Here(services)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.strict_slashes = False
     app.before_request(_begin)

@@ -53,6 +53,7 @@ ACCESS: Mapping[str, frozenset[str]] = {
     "subjects.eligibility": CLINICAL,
     "alerts.listed": WATCHING,
     "alerts.one": WATCHING,
+    "stream.alerts": WATCHING,
     "alerts.acknowledge": CLINICAL,
     "alerts.resolve": CLINICAL,
     "alerts.comment": CLINICAL,

@@ -82,10 +82,18 @@ def last_said(conn: Connection, stream_id: int) -> dict[str, tuple[int, str]]:
     return said
 
 
+# Asked many times a second: built once.
+_AFTER = (
+    select(alert_log.c.position, alert_log.c.kind, alert_log.c.body)
+    .where(alert_log.c.position > bindparam("position"))
+    .order_by(alert_log.c.position)
+    .limit(bindparam("most"))
+)
+
+
 def after_position(conn: Connection, position: int, limit: int) -> list[Row[*tuple[Any, ...]]]:
     """Numbered changes past `position`, in order: what the live stream reads."""
-    query = select(alert_log).where(alert_log.c.position > position)
-    return list(conn.execute(query.order_by(alert_log.c.position).limit(limit)))
+    return list(conn.execute(_AFTER, {"position": position, "most": limit}))
 
 
 def told(conn: Connection, ids: Collection[str]) -> dict[str, set[str]]:

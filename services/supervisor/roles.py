@@ -49,6 +49,11 @@ def api(settings: Settings, descriptor: int) -> Plan:
     return dataclasses.replace(plan, descriptors=(descriptor,))
 
 
+def stream(settings: Settings) -> Plan:
+    """Who holds the open streams, on a socket in the data directory."""
+    return python("stream", settings, "-m", "services.live")
+
+
 def workers(settings: Settings) -> Iterator[Plan]:
     """Those that evaluate, the one that delivers, and the scheduler, which needs a broker."""
     for number in range(1, settings.workers + 1):

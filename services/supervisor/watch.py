@@ -109,6 +109,7 @@ class _Supervisor:
             if self.settings.broker_url is None:
                 embedded = EmbeddedBroker(self.settings.data)
                 self._start_broker(embedded)
+            self._place_streams()
             with ExitStack() as stack:
                 receiver = self._receiver(stack)
                 if self._prepare() and self._start_all():
@@ -116,6 +117,8 @@ class _Supervisor:
             return 0
         finally:
             self._stop()
+            if self.settings.stream_socket is not None:
+                premises.remove_socket(self.settings.stream_socket, self.settings.data)
             if embedded is not None:
                 embedded.clean_up()
 
@@ -135,6 +138,13 @@ class _Supervisor:
             self.broker = None
         self.listener.brokerless()
 
+    def _place_streams(self) -> None:
+        """Where the process of the open streams will listen."""
+        data = self.settings.data
+        place = premises.socket_in(data, data / "stream.sock")
+        place.unlink(missing_ok=True)
+        self.settings = dataclasses.replace(self.settings, stream_socket=place)
+
     def _receiver(self, stack: ExitStack) -> socket.socket | None:
         """Where the demo's receiver will listen: the one private place that webhooks may reach."""
         if not self.demo:
@@ -146,13 +156,20 @@ class _Supervisor:
         return receiver
 
     def _start_all(self) -> bool:
-        """Start everybody; True once the API answers and the trials stand."""
+        """Start everybody; True once the API answers, streams can open and the trials stand."""
         self._start(roles.api(self.settings, self.server.fileno()))
+        self._start(roles.stream(self.settings))
         for plan in roles.workers(self.settings):
             self._start(plan)
-        return self._until(self._answers, "the API did not answer") and self._until(
-            self._prepared, "the trials were not prepared"
+        return (
+            self._until(self._answers, "the API did not answer")
+            and self._until(self._streams, "nobody held the streams")
+            and self._until(self._prepared, "the trials were not prepared")
         )
+
+    def _streams(self) -> bool:
+        """Whether streams can open: their socket appears when somebody listens behind it."""
+        return self.settings.stream_socket is not None and self.settings.stream_socket.exists()
 
     def _start(self, plan: Plan) -> Child:
         child = Child(self._logged(plan))

@@ -32,6 +32,22 @@ class AlertsQuery(PageQuery):
     since = fields.Integer(validate=validate.Range(0, LARGEST))
 
 
+class StreamQuery(Schema):
+    """What a stream shows; `last_event_id` is for who cannot send the header, which goes before."""
+
+    trial = name()
+    subject = name()
+    category = one_of(CATEGORIES)
+    min_severity = one_of(SEVERITIES)
+    last_event_id = fields.Integer(validate=validate.Range(0, LARGEST))
+
+
+class StreamHeaders(Schema):
+    """Where a stream goes on: after this position, or after the last one if that is smaller."""
+
+    last_event_id = fields.Integer(data_key="Last-Event-ID", validate=validate.Range(0, LARGEST))
+
+
 class Note(Schema):
     """What a person adds to an alert."""
 

@@ -41,6 +41,7 @@ MATRIX = {
     ("GET", f"{SUBJECT}/eligibility"): CLINICAL,
     ("GET", "/v1/alerts"): WATCHES,
     ("GET", "/v1/alerts/al_x"): WATCHES,
+    ("GET", "/v1/alerts/stream"): WATCHES,
     ("POST", "/v1/alerts/al_x/acknowledge"): CLINICAL,
     ("POST", "/v1/alerts/al_x/resolve"): CLINICAL,
     ("POST", "/v1/alerts/al_x/comment"): CLINICAL,
