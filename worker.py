@@ -15,28 +15,21 @@ from typing import Any
 
 from celery import Celery, signals
 
-from services import logs
+from services import canaries, logs
 from services.broker import DELIVER, EVALUATE, MAINTENANCE, Broker
 from services.config import Settings
 from services.errors import ConfigError
 from services.supervisor import lifeline
-from services.working import KINDS, SCHEDULER, Worker
+from services.working import KINDS, Worker
 
 # A rule that never ends takes its process with it; the attempt was counted.
 _EVALUATE_LIMIT_S = 120
-_TICK_S = 5.0
 
 settings = Settings.from_env(os.environ)
 broker = Broker(settings.broker_url)
 # Without a broker nobody asks the app for anything, but who imports it finds one.
 app: Celery = broker.celery if broker.url else Celery("vigil", broker="memory://")
-app.conf.beat_schedule = {
-    "tick": {
-        "task": "vigil.maintenance",
-        "schedule": _TICK_S,
-        "options": {"queue": MAINTENANCE, "expires": 60},
-    }
-}
+app.conf.beat_schedule = canaries.schedule()
 
 
 class _Here:
@@ -64,10 +57,10 @@ def deliver(_delivery_ids: list[str]) -> None:
     _worker().deliver()
 
 
-@app.task(name="vigil.maintenance")
-def maintain() -> None:
-    """The scheduler's tick: the only proof that it lives and is heard."""
-    _worker().seen_scheduler()
+@app.task(name=canaries.TASK)
+def canary(queue: str, sent_us: int, sent_by: str) -> None:
+    """The scheduler's sign of life through one queue, and that queue's through this worker."""
+    _worker().canary(queue, sent_us, sent_by)
 
 
 @signals.celeryd_init.connect
@@ -125,8 +118,8 @@ def main(kind: str) -> None:
     logs.configure(settings.log_level)
     logs.catch_strays()
     level = ["--loglevel", settings.log_level]
-    if kind == SCHEDULER:
-        memory = ["--scheduler", "celery.beat:Scheduler", "--pidfile", ""]
+    if kind == canaries.SCHEDULER:
+        memory = ["--scheduler", canaries.SENDER, "--pidfile", ""]
         app.start(["--quiet", "beat", *memory, *level])
     elif settings.broker_url is None:
         _brokerless(kind)
@@ -138,6 +131,6 @@ def main(kind: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in (*KINDS, SCHEDULER):
-        raise SystemExit(f"usage: python -m worker {'|'.join((*KINDS, SCHEDULER))}")
+    if len(sys.argv) != 2 or sys.argv[1] not in (*KINDS, canaries.SCHEDULER):
+        raise SystemExit(f"usage: python -m worker {'|'.join((*KINDS, canaries.SCHEDULER))}")
     main(sys.argv[1])

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from celery import Celery
@@ -80,6 +81,16 @@ def celery_app(url: str) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a broker shows of itself; `policy` and `aof` None: it is no Redis, or does not tell."""
+
+    up: bool
+    depths: Mapping[str, int] = field(default_factory=dict)
+    policy: str | None = None  # what it does when its memory is full
+    aof: bool | None = None  # whether it writes messages to its disk
 
 
 class Broker:
@@ -186,6 +197,23 @@ class Broker:
                 return {name: _depth(channel, name) for name in QUEUES}
         except self._failures():
             return None
+
+    def look(self) -> Look:
+        """Depths and how the broker keeps messages, over one connection."""
+        if self.url is None:
+            return Look(up=False)
+        try:
+            with self._channel() as channel:
+                depths = {name: _depth(channel, name) for name in QUEUES}
+                if not _is_redis(self.url):
+                    return Look(True, depths)
+                info = _client(channel).info
+                memory, persistence = info("memory"), info("persistence")
+        except self._failures():
+            return Look(up=False)
+        return Look(
+            True, depths, memory.get("maxmemory_policy"), bool(persistence.get("aof_enabled"))
+        )
 
     def refuse_eviction(self) -> None:
         """Raises ConfigError where the broker would throw messages away when full.

@@ -155,7 +155,7 @@ decisions = Table(
     Column("decision", Text),
     Column("digest", Text, nullable=False),  # of verdicts, findings and alert changes
     Column("changes", Text, nullable=False),  # JSON list of alert changes, [] mostly
-    Column("evaluated_us", BigInteger, nullable=False),
+    Column("evaluated_us", BigInteger, nullable=False, index=True),  # how much, how fast, lately
 )
 
 alerts = Table(
@@ -274,6 +274,15 @@ Index(
     deliveries.c.next_attempt_us,
     sqlite_where=deliveries.c.status.in_(["pending", "sending"]),
     postgresql_where=deliveries.c.status.in_(["pending", "sending"]),
+)
+
+# What arrived lately, there and in all.
+Index(
+    "ix_deliveries_delivered",
+    deliveries.c.subscription,
+    deliveries.c.delivered_us,
+    sqlite_where=deliveries.c.delivered_us.is_not(None),
+    postgresql_where=deliveries.c.delivered_us.is_not(None),
 )
 
 attempts = Table(

@@ -1,22 +1,21 @@
 """The net under the corridor: what nobody rang for, and what only time brings.
 
 Who comes in: a thread in every worker, every second, with the broker or without it. Who goes out:
-the steps it was given, the sequencer, heartbeats. Steps do not know one another, so whoever starts
+the steps it was given, the sequencer, the pulse. Steps do not know one another, so whoever starts
 the sweep hands them over.
 """
 
 from __future__ import annotations
 
-import resource
-import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from services import clock, logs, protocols, sequencer
 from services.broker import Broker
 from services.database import Database
-from services.repositories import heartbeats, steps, waiting
+from services.pulse import Pulse
+from services.repositories import steps, waiting
 
 EVERY_S = 1.0
 # Without a broker the sweep is the only bell.
@@ -25,7 +24,6 @@ BEAT_EVERY_US = 3 * clock.SECOND_US
 # What waits no longer than this, somebody was rung for and is at it.
 _RUNG_FOR_US = 1_200_000
 _MOST = 500
-_FORGET_US = 24 * 3600 * clock.SECOND_US
 
 log = logs.get(__name__)
 
@@ -63,7 +61,15 @@ class Sweep:
     kind: str  # evaluate | deliver
     process: str  # kind:host:pid
     report: SweepReport = field(default_factory=SweepReport)
+    # What the worker itself counts, and what else it says of itself.
+    counters: Callable[[], Mapping[str, float]] = dict
+    detail: Callable[[], Mapping[str, object]] = dict
     _beat_us: int = 0
+    _pulse: Pulse = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The pulse of the process that this sweep runs in."""
+        self._pulse = Pulse(self.db, self.kind, self.process)
 
     def once(self, now_us: int) -> SweepReport:
         """Look once, and do what is found."""
@@ -147,17 +153,14 @@ class Sweep:
         if 0 <= now_us - self._beat_us < BEAT_EVERY_US:
             return
         self._beat_us = now_us
-        detail = asdict(self.report) | {
-            "rings": self.broker.rings,
-            "missed_rings": self.broker.missed_rings,
-            "rss_mb": rss_mb(),
-        }
-        with self.db.writing() as conn:
-            heartbeats.beat(conn, self.process, self.kind, now_us=now_us, detail=detail)
-            heartbeats.forget(conn, now_us - _FORGET_US)
+        self._pulse.beat(now_us, self._counts(), **self.detail())
 
+    def _counts(self) -> dict[str, float]:
+        found = {f"sweep_{name}": count for name, count in asdict(self.report).items()}
+        bells = {"rings": self.broker.rings, "missed_rings": self.broker.missed_rings}
+        return {**found, **bells, **self.counters()}
 
-def rss_mb() -> float:
-    """The most memory that this process ever had, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+    def end(self, now_us: int) -> None:
+        """The worker ends in good order: its last counts stay, its heartbeat goes."""
+        self._pulse.beat(now_us, self._counts(), **self.detail())
+        self._pulse.end(now_us)

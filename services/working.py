@@ -5,28 +5,27 @@ Who comes in: worker.py, after the fork. Who goes out: evaluation or delivery, b
 
 from __future__ import annotations
 
-import os
 import random
-import socket
 import threading
 from collections.abc import Sequence
 
-from services import clock, evaluation
+from services import canaries, clock, evaluation, logs, pulse
 from services.bootstrap import Services
 from services.broker import DELIVER, EVALUATE
 from services.config import Settings
 from services.delivery import Crew
-from services.repositories import heartbeats, steps
+from services.repositories import steps
 from services.sweep import BROKERLESS_S, EVERY_S, Steps, Sweep
 
 KINDS = (EVALUATE, DELIVER)
-SCHEDULER = "scheduler"
 _PATIENCE_S = 20.0
 # A rule that never ends takes its process with it, on the doorbell or in the sweep.
 LONGEST_THOUGHT_S = 60.0
 # A stream that waits longer is taken along by whoever is rung for another one.
 _LATE_US = 30_000
 _TAKEN_ALONG = 48
+
+log = logs.get(__name__)
 
 
 class Worker:
@@ -41,9 +40,19 @@ class Worker:
             self._crew = Crew(self.services.database, self.services.channels)
         else:
             evaluation.limit(LONGEST_THOUGHT_S)
-        process = f"{kind}:{socket.gethostname()}:{os.getpid()}"
         broker = self.services.broker
-        self._sweep = Sweep(self.services.database, broker, self._steps(), kind, process)
+        # Heard through the broker: how many messages, and the last of them when.
+        self._heard = 0
+        self._heard_us: int | None = None
+        self._sweep = Sweep(
+            self.services.database,
+            broker,
+            self._steps(),
+            kind,
+            pulse.name(kind),
+            counters=lambda: {"messages": self._heard},
+            detail=lambda: {"heard_us": self._heard_us},
+        )
         self._stop = threading.Event()
         every_s = EVERY_S if broker.url else BROKERLESS_S
         self._thread = threading.Thread(
@@ -62,6 +71,10 @@ class Worker:
         if self._crew is not None:
             self._crew.stop(_PATIENCE_S)
         self._thread.join(_PATIENCE_S)
+        try:
+            self._sweep.end(clock.now_us())
+        except Exception:  # the store is away: then the heartbeat runs out by itself
+            log.exception("the end could not be told")
 
     def evaluate(self, stream_ids: Sequence[int]) -> int:
         """Evaluate these streams, and some that wait already; how many events were done.
@@ -69,7 +82,7 @@ class Worker:
         When doorbells come faster than commits, each commit then takes many streams along, and
         their own doorbells find nothing left to do.
         """
-        now_us = clock.now_us()
+        now_us = self._hear()
         with self.services.database.reading() as conn:
             waiting = steps.kept_waiting(
                 conn, stored_before_us=now_us - _LATE_US, now_us=now_us, limit=4 * _TAKEN_ALONG
@@ -80,13 +93,25 @@ class Worker:
 
     def deliver(self) -> None:
         """Something is due: wake who delivers."""
+        self._hear()
         if self._crew is not None:
             self._crew.wake()
 
-    def seen_scheduler(self) -> None:
-        """The scheduler's message came through the broker: both live."""
-        with self.services.database.writing() as conn:
-            heartbeats.beat(conn, SCHEDULER, SCHEDULER, now_us=clock.now_us(), detail={})
+    def canary(self, queue: str, sent_us: int, sent_by: str) -> None:
+        """A canary came through `queue`: whoever sent it, the broker and this worker live."""
+        canaries.heard(
+            self.services.database,
+            queue,
+            sent_us=sent_us,
+            sent_by=sent_by,
+            heard_by=self._sweep.process,
+            now_us=self._hear(),
+        )
+
+    def _hear(self) -> int:
+        self._heard += 1
+        self._heard_us = clock.now_us()
+        return self._heard_us
 
     def _steps(self) -> Steps:
         db = self.services.database

@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
     )
     _delivery_columns()
+    _indexes()
     op.add_column(
         "subscriptions",
         sa.Column("old_secrets", sa.Text(), nullable=False, server_default="[]"),
@@ -75,3 +76,9 @@ def _index(name: str, columns: list[str], which: str) -> None:
     op.create_index(
         name, "deliveries", columns, unique=False, sqlite_where=where, postgresql_where=where
     )
+
+
+def _indexes() -> None:
+    """For whoever looks how much was done lately."""
+    op.create_index(op.f("ix_decisions_evaluated_us"), "decisions", ["evaluated_us"])
+    _index("ix_deliveries_delivered", ["subscription", "delivered_us"], "delivered_us IS NOT NULL")

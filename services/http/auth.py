@@ -62,6 +62,7 @@ ACCESS: Mapping[str, frozenset[str]] = {
     "subscriptions.one": WATCHING,
     "subscriptions.change": WATCHING,
     "subscriptions.remove": WATCHING,
+    "ops.queues": OPERATING,
     "ops.streams": OPERATING,
     "ops.dead_letters": OPERATING,
     "ops.requeue": OPERATING,

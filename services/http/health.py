@@ -11,11 +11,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services import database
 from services.bootstrap import Services
+from services.broker import Look
 from services.clock import SECOND_US, now_us
 from services.http.context import parts, reply
 from services.http.openapi import Blueprint
 from services.http.schemas.operations import Health, Ready
-from services.reading import operations
+from services.reading import operations, queues
 
 blueprint = Blueprint("health", __name__, description="Is it alive, can it work?")
 
@@ -35,8 +36,13 @@ def healthz() -> Response:
 @blueprint.answers(200, Ready, public=True)
 @blueprint.alt_response(503, schema=Ready, description="Something that must work does not")
 def readyz() -> Response:
-    """Database, schema and a worker must be there; broker and scheduler may be degraded."""
-    found = {**_store(parts()), "broker": _broker(parts())}
+    """Database, schema and a worker must be there; the rest may be degraded.
+
+    `queues` is degraded while the broker answers but a queue's canaries are not heard; `stream`
+    while the process that serves the live stream is silent.
+    """
+    look = parts().broker.look()
+    found = {**_store(parts(), look), "broker": OK if look.up else DEGRADED}
     must = (found["database"], found["schema"], found["worker"])
     if FAILED in must:
         return reply({"status": FAILED, **found}, 503, {"Retry-After": "5"})
@@ -44,22 +50,26 @@ def readyz() -> Response:
     return reply({"status": OK if whole else DEGRADED, **found})
 
 
-def _store(services: Services) -> dict[str, str]:
-    """What the database tells: itself, its schema, and who was seen lately."""
+def _store(services: Services, look: Look) -> dict[str, str]:
+    """What the database tells: itself, its schema, who was seen and what was heard lately."""
     try:
         with services.database.reading() as conn:
             seen = operations.last_seen(conn)
+            heard = queues.canaries(conn, look, now_us())
         current = database.is_current(services.database)
     except SQLAlchemyError:
-        return {"database": FAILED, "schema": FAILED, "worker": FAILED, "scheduler": DEGRADED}
+        return dict.fromkeys(("database", "schema", "worker"), FAILED) | dict.fromkeys(
+            ("scheduler", "queues", "stream"), DEGRADED
+        )
     recent = {kind for kind, seen_us in seen.items() if now_us() - seen_us <= LATELY_US}
+    deaf = any(canary["state"] in {queues.LATE, queues.NEVER} for canary in heard.values())
+    # Where no process of its own serves the stream, the API's own processes do.
+    silent = "stream" in seen and "stream" not in recent
     return {
         "database": OK,
         "schema": OK if current else FAILED,
         "worker": OK if "evaluate" in recent else FAILED,
         "scheduler": OK if "scheduler" in recent else DEGRADED,
+        "queues": DEGRADED if deaf else OK,
+        "stream": DEGRADED if silent else OK,
     }
-
-
-def _broker(services: Services) -> str:
-    return DEGRADED if services.broker.depths() is None else OK

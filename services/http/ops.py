@@ -1,4 +1,4 @@
-"""Operations: streams that wait or are held, and what was given up.
+"""Operations: what waits and who works, streams that are held, and what was given up.
 
 Who comes in: ops and admins. Who goes out: services/reading for lists, services/deadletters for
 what releases a held stream. No event's data is shown here.
@@ -20,14 +20,31 @@ from services.http.schemas.operations import (
     DeadLetter,
     DeadLetterPage,
     DeadLettersQuery,
+    Queues,
     StreamPage,
     StreamsQuery,
 )
 from services.http.schemas.trials import Awaiting, Reason
 from services.reading import operations
+from services.reading import queues as glances
 
 blueprint = Blueprint("ops", __name__, description="Queues and dead letters")
 BASE = "/v1/ops"
+
+
+@blueprint.route(f"{BASE}/queues")
+@blueprint.answers(200, Queues)
+def queues() -> Response:
+    """Each queue's depth, oldest age, work in flight and rate; its canary; workers; endpoints.
+
+    The rows are the truth, `messages` are only the broker's bells. A key of some trials sees the
+    rows of these; broker, canaries and workers serve all.
+    """
+    services = parts()
+    only, look = auth.within(caller(), None), services.broker.look()
+    mode = glances.mode(services.broker.url, services.settings.data)
+    with services.database.reading() as conn:
+        return reply(glances.glance(conn, look, mode, only, now_us()))
 
 
 @blueprint.route(f"{BASE}/streams")

@@ -5,7 +5,7 @@ import time
 import pytest
 import redis
 
-from services import models, replay
+from services import canaries, models, replay
 from services.broker import Broker
 from services.errors import ConfigError
 from services.repositories import heartbeats
@@ -13,6 +13,8 @@ from tests.support import flagship as f
 from tests.support.flagship import ELIGIBLE, INFUSED, SAE, told
 from tests.support.processes import Child, python, wait_until
 from tests.support.valkey import ValkeyServer
+
+AWAY = "redis://127.0.0.1:1/0"  # nobody listens there
 
 
 def worker(database_url, broker_url, folder, name="one", kind="evaluate"):
@@ -28,6 +30,17 @@ def worker(database_url, broker_url, folder, name="one", kind="evaluate"):
 
 def all_done(db):
     return all(row.done_n == row.next_n for row in f.rows(db, models.streams))
+
+
+def depths(valkey):
+    found = Broker(valkey.url).depths()
+    assert found is not None
+    return found
+
+
+def heard(db):
+    with db.reading() as conn:
+        return set(heartbeats.canaries(conn))
 
 
 def alive(db):
@@ -105,9 +118,41 @@ def test_the_scheduler_is_seen_through_the_broker(database, database_url, valkey
     ]
     try:
         wait_until(lambda: {"deliver", "scheduler"} <= alive(database), 40, "their heartbeats")
+        wait_until(lambda: {"deliver", "maintenance"} == heard(database), 40, "their canaries")
+        assert depths(valkey)["evaluate"] > 0  # nobody listens there
     finally:
         for child in children:
             child.kill()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_that_ends_in_good_order_leaves_its_counts_and_no_heartbeat(
+    database, database_url, valkey, tmp_path
+):
+    child = worker(database_url, valkey.url, tmp_path, kind="deliver").start()
+    try:
+        wait_until(lambda: "deliver" in alive(database), 30, "the worker's heartbeat")
+        assert child.process is not None
+        child.process.terminate()
+        child.process.wait(60)
+        assert alive(database) == set()
+        with database.reading() as conn:
+            assert heartbeats.counted(conn)["deliver"]["sweep_sweeps"] > 0
+    finally:
+        child.kill()
+
+
+def test_a_queue_that_nobody_hears_is_not_filled_with_canaries(valkey, monkeypatch):
+    app = Broker(valkey.url).celery
+    app.conf.beat_schedule = canaries.schedule()
+    sender = canaries.Sender(app)
+    before = depths(valkey)
+    monkeypatch.setattr(canaries, "CROWDED", before["deliver"] + 3)
+    for _ in range(5):
+        sender.apply_entry(sender.schedule["canary-deliver"])
+    assert depths(valkey) == {**before, "deliver": before["deliver"] + 3}
+    away = canaries.Sender(Broker(AWAY).celery)
+    away.apply_entry(sender.schedule["canary-deliver"])  # says so, and nothing else happens
 
 
 # --- the doorbell -----------------------------------------------------------------------------

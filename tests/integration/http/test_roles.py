@@ -50,6 +50,7 @@ MATRIX = {
     ("GET", "/v1/subscriptions/su_x"): WATCHES,
     ("PATCH", "/v1/subscriptions/su_x"): WATCHES,
     ("DELETE", "/v1/subscriptions/su_x"): WATCHES,
+    ("GET", "/v1/ops/queues"): OPERATES,
     ("GET", "/v1/ops/streams"): OPERATES,
     ("GET", "/v1/ops/dead-letters"): OPERATES,
     ("POST", "/v1/ops/dead-letters/dd_x/requeue"): OPERATES,
