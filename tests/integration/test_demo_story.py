@@ -1,0 +1,244 @@
+"""The demo's story through the real corridor: every alert that it promises comes, and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+from sqlalchemy import select
+
+from services import clock, intake, models, responses, trials
+from services.database import Database
+from services.demo.everyday import EVERY, everyday
+from services.demo.scenes import Answer, Resumption, Scene
+from services.demo.story import CHILD, MIXED_UP, WAIVED, Evening, story
+from services.demo.teller import Writer
+from services.reading import stopping
+from services.replay import verify
+from services.repositories import steps
+from tests.support import flagship
+from tests.support.trials import Someone
+
+# An evening in Seoul, when the site is closed.
+NOW = datetime(2026, 3, 20, 12, 40, 7, tzinfo=UTC)
+PACE = timedelta(seconds=6)
+
+RECRUITMENT = [
+    ["opened EL-NEEDS-DATA 01"],
+    ["opened EL-INELIGIBLE 02"],
+    ["opened EL-ELIGIBLE 01", "resolved EL-NEEDS-DATA 01", "updated EL-NEEDS-DATA 01"],
+    ["opened EL-ELIGIBLE 02", "superseded EL-INELIGIBLE 02"],
+    ["opened EL-NEEDS-DATA 03"],
+    ["opened EL-ELIGIBLE 03", "resolved EL-NEEDS-DATA 03"],
+    ["opened EL-INELIGIBLE 04"],
+    ["opened EL-ELIGIBLE 04", "resolved EL-INELIGIBLE 04"],
+]
+FEVER = [
+    ["opened S-FEVER 02"],
+    ["opened S-INFUSED-FEVER 02", "updated S-FEVER 02"],
+    ["acknowledged S-INFUSED-FEVER 02"],
+]
+FIRST_EVENING = [
+    *RECRUITMENT,
+    [f"resolved EL-ELIGIBLE {who}" for who in ("01", "02", "03", "04")],
+    [],
+    [],
+    [],
+    *FEVER,
+    ["opened S-RELATED-G3 04", "opened S-SAE 04"],
+    ["resolved S-FEVER 02"],
+    ["opened S-RELATED-G3 05"],
+    ["resolved S-RELATED-G3 05"],
+    ["opened S-RELATED-G3 02", "opened S-SAE 02"],
+    ["opened S-RELATED-G3 06", "opened S-SAE 06", "opened ST-TOX-CROSSED trial"],
+    ["opened EL-ENROLLED-NOT-ELIGIBLE 07"],
+    [],
+    ["acknowledged ST-TOX-CROSSED trial"],
+    ["resolved S-SAE 04"],
+]
+SECOND_EVENING = [
+    ["resolved ST-TOX-CROSSED trial"],
+    *RECRUITMENT,
+    ["opened ACC-TARGET trial", *(f"resolved EL-ELIGIBLE {who}" for who in ("02", "03", "04"))],
+    ["updated ST-TOX-CROSSED trial"] * 3,  # it is closed, and counts those who are pending
+    *FEVER,
+    ["opened S-SAE 04"],
+    ["resolved S-FEVER 02"],
+    ["resolved S-SAE 04"],
+]
+
+
+class Stage:
+    """The trial in a store, where scenes are played as the demo's process plays them."""
+
+    def __init__(self, db: Database, evening: Evening, begin: datetime = NOW) -> None:
+        self.db, self.evening, self.now = db, evening, begin
+        self.writer = Writer(flagship.TRIAL, evening)
+        self.heard = {(row.alert, row.change) for row in flagship.rows(db, models.alert_log)}
+
+    def play(self, scenes: Sequence[Scene]) -> list[list[str]]:
+        """What was said of alerts after each scene."""
+        return [self.scene(scene) for scene in scenes]
+
+    def scene(self, scene: Scene) -> list[str]:
+        self.let_time_pass()
+        for fact in scene.facts:
+            event = self.writer.event(fact, self.now)
+            intake.publish(self.db, [event], Someone(role=fact.role), self.now_us)
+        self.let_time_pass()
+        for deed in scene.deeds:
+            self.do(deed)
+        self.now += PACE + timedelta(milliseconds=20)
+        return self.said()
+
+    @property
+    def now_us(self) -> int:
+        return clock.to_us(self.now)
+
+    def let_time_pass(self) -> None:
+        """What the sweep does."""
+        with self.db.reading() as conn:
+            due = steps.overdue(conn, stored_before_us=self.now_us, now_us=self.now_us, limit=500)
+        if due:
+            flagship.evaluate(self.db, due, self.now_us)
+
+    def do(self, deed: Answer | Resumption) -> None:
+        if isinstance(deed, Resumption):
+            wish = trials.Wish.RESUME
+            trials.by_two(self.db, flagship.TRIAL, wish, deed.role, deed.reason, self.now_us)
+            return
+        who = None if deed.who is None else self.evening.name(deed.who)
+        table = models.alerts.c
+        where = (table.rule == deed.rule, table.subject == who, table.status != "resolved")
+        (alert,) = flagship.rows(self.db, models.alerts, *where)
+        responses.respond(
+            self.db,
+            flagship.SILENT,
+            alert.id,
+            responses.Action(deed.verb),
+            by="clinician",
+            note=deed.note,
+            now_us=self.now_us,
+        )
+
+    def said(self) -> list[str]:
+        log, alerts = models.alert_log, models.alerts
+        both = log.join(alerts, alerts.c.id == log.c.alert)
+        query = select(alerts.c.id, log.c.change, log.c.kind, alerts.c.rule, alerts.c.subject)
+        with self.db.reading() as conn:
+            rows = list(conn.execute(query.select_from(both)))
+        new = [row for row in rows if (row.id, row.change) not in self.heard]
+        self.heard |= {(row.id, row.change) for row in new}
+        return sorted(
+            f"{row.kind} {row.rule} {row.subject.partition('-')[2] if row.subject else 'trial'}"
+            for row in new
+        )
+
+
+@pytest.fixture
+def db(sqlite_url):
+    db = Database(sqlite_url)
+    flagship.make(db)
+    yield db
+    db.dispose()
+
+
+def evening_after(db: Database, number: int) -> Evening:
+    """What a new evening finds, as the teller asks the service."""
+    (trial,) = flagship.rows(db, models.trials)
+    with db.reading() as conn:
+        found = stopping.of_trial(conn, flagship.TRIAL)
+    assert found is not None
+    (table,) = found["items"]
+    return Evening(number, trial.status == "suspended", table["crossed"], table["evaluable"])
+
+
+def test_two_evenings_raise_exactly_what_they_promise(db):
+    first = Evening()
+    scenes = list(story(first, PACE))
+    assert paired(scenes, Stage(db, first).play(scenes)) == paired(scenes, FIRST_EVENING)
+    (trial,) = flagship.rows(db, models.trials)
+    assert orjson.loads(trial.hold)["by"] == "ST-TOX-CROSSED"
+
+    second = evening_after(db, 2)
+    assert second == Evening(2, suspended=True, crossed=True, evaluable=4)
+    scenes = list(story(second, PACE))
+    later = NOW + timedelta(days=1, hours=11)  # in the morning, the site is open
+    assert paired(scenes, Stage(db, second, later).play(scenes)) == paired(scenes, SECOND_EVENING)
+    (trial,) = flagship.rows(db, models.trials)
+    assert (trial.status, trial.hold) == ("open", None)
+    assert verify(db, flagship.TRIAL).differences == []
+
+
+def paired(scenes: Sequence[Scene], said: Sequence[list[str]]) -> list[tuple[str, list[str]]]:
+    return [(scene.text, each) for scene, each in zip(scenes, said, strict=True)]
+
+
+@pytest.mark.parametrize("until", range(1, 25, 4))
+def test_an_evening_that_was_broken_off_keeps_no_later_one_from_reaching_the_table(db, until):
+    first = Evening()
+    Stage(db, first).play(list(story(first, PACE))[:until])
+    second = evening_after(db, 2)
+    said = Stage(db, second, NOW + timedelta(hours=1)).play(list(story(second, PACE)))
+    (trial,) = flagship.rows(db, models.trials)
+    assert second.crossed or "opened ST-TOX-CROSSED trial" in [each for one in said for each in one]
+    assert trial.status == ("open" if second.crossed else "suspended")
+
+
+def test_everyday_life_brings_a_candidate_now_and_then_and_else_nothing(db):
+    evening = Evening()
+    stage = Stage(db, evening)
+    stage.play(list(story(evening, PACE)))
+    scenes = everyday(evening, (MIXED_UP, CHILD, WAIVED))
+    days = [next(scenes) for _ in range(2 * EVERY)]
+    said = [each for one in stage.play(days) for each in one]
+    assert said == [
+        text.format(who)
+        for who in (11, 12)
+        for text in (
+            "opened EL-NEEDS-DATA {}",
+            "opened EL-ELIGIBLE {}",
+            "resolved EL-NEEDS-DATA {}",
+            "resolved EL-ELIGIBLE {}",
+        )
+    ]
+
+
+def test_a_story_is_the_same_at_every_telling_but_for_its_times(db):
+    one, other = (written(begin) for begin in (NOW, NOW + timedelta(days=40, hours=7)))
+    assert one != other
+    assert [timeless(event) for event in one] == [timeless(event) for event in other]
+
+
+def written(begin: datetime, evening: Evening | None = None) -> list[dict]:
+    evening = evening or Evening()
+    writer = Writer("any", evening)
+    return [
+        writer.event(fact, begin + number * PACE)
+        for number, scene in enumerate(story(evening, PACE))
+        for fact in scene.facts
+    ]
+
+
+TIMES = frozenset({"time", "start", "end", "onset", "resolved", "aware_at", "birth_date"})
+
+
+def timeless(event: dict) -> dict:
+    data = {name: value for name, value in event["data"].items() if name not in TIMES}
+    return {**{name: event[name] for name in event.keys() - TIMES}, "data": data}
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_at_every_hour_of_the_day_nothing_lies_ahead_and_spans_are_in_order(hour):
+    begin, writer = NOW.replace(hour=hour, minute=hour * 2 + 1), Writer("any", Evening())
+    for number, scene in enumerate(story(Evening(), PACE)):
+        now = begin + number * PACE
+        for fact in scene.facts:
+            event = writer.event(fact, now)
+            moments = [event["time"], *(event["data"].get(name) for name in TIMES)]
+            instants = [datetime.fromisoformat(one) for one in moments if one and "T" in one]
+            assert max(instants) <= now, event
+            span = [event["data"].get(name) for name in ("start", "end")]
+            assert None in span or span == sorted(span), event
