@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.broker import Broker
-from services.channels import Channels
+from services.channels import Channel, Channels
 from services.channels.address import Reach
+from services.channels.mail import MailChannel, Relay
 from services.channels.webhook import WebhookChannel
 from services.config import Settings
 from services.database import Database
@@ -41,10 +42,18 @@ class Services:
 
 
 def reach(settings: Settings) -> Reach:
-    """Which addresses webhooks may have."""
-    return Reach(private=settings.webhook_allow_private, trusted=settings.webhook_trusted)
+    """Which addresses webhooks may have, and whether there is e-mail."""
+    return Reach(
+        private=settings.webhook_allow_private,
+        trusted=settings.webhook_trusted,
+        mail=settings.smtp_url is not None,
+    )
 
 
 def channels(settings: Settings) -> Channels:
     """The ways out, by the `kind` of a subscription's channel."""
-    return {"webhook": WebhookChannel(reach(settings))}
+    found: dict[str, Channel] = {"webhook": WebhookChannel(reach(settings))}
+    if settings.smtp_url is not None:
+        relay = Relay.parse(settings.smtp_url)
+        found["email"] = MailChannel(relay, settings.mail_from, settings.public_url)
+    return found

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from services.errors import ConfigError
 
@@ -22,9 +23,11 @@ T = TypeVar("T")
 DATABASE_SCHEMES = ("sqlite", "postgresql+psycopg")
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-SMTP_SCHEMES = ("smtp", "smtps")
 # The kernel takes 107 for the path of a unix socket; who binds one may add a suffix meanwhile.
 LONGEST_SOCKET_BYTES = 90
+# An e-mail address as every server takes it: ASCII, no quotes, no comments.
+MAILBOX = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+SMTP_SCHEMES = ("smtp", "smtp+starttls", "smtps")
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,21 @@ VARIABLES = (
     Variable(
         "VIGIL_SMTP_URL",
         "none",
-        "smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://...",
-        "The mail server.",
+        "smtp://[USER:PASSWORD@]HOST[:PORT], smtp+starttls://... or smtps://...",
+        "The mail server; without one there is no e-mail. `smtp` takes TLS where it is offered, "
+        "and gives a password only over TLS or to this machine.",
+    ),
+    Variable(
+        "VIGIL_MAIL_FROM",
+        "vigil@localhost, which servers elsewhere refuse",
+        "an address: NAME@DOMAIN",
+        "The sender of e-mail.",
+    ),
+    Variable(
+        "VIGIL_PUBLIC_URL",
+        "none",
+        "http://HOST[:PORT][/PATH] or https://...",
+        "Where people reach the page; e-mail then holds a link to the alert.",
     ),
     Variable("VIGIL_LOG_LEVEL", "info", "debug, info, warning or error", "How much is logged."),
     Variable("VIGIL_METRICS_OPEN", "0", "1 or 0", "1: `/metrics` answers without a key."),
@@ -123,6 +139,8 @@ class Settings:
     broker_url: str | None
     admin_key: str | None
     smtp_url: str | None
+    mail_from: str
+    public_url: str | None
     log_level: str
     metrics_open: bool
     webhook_allow_private: bool
@@ -145,6 +163,8 @@ class Settings:
             broker_url=_checked(env, "VIGIL_BROKER_URL", _broker),
             admin_key=_checked(env, "VIGIL_ADMIN_KEY", _key),
             smtp_url=_checked(env, "VIGIL_SMTP_URL", _smtp),
+            mail_from=_checked(env, "VIGIL_MAIL_FROM", _mailbox) or "vigil@localhost",
+            public_url=_checked(env, "VIGIL_PUBLIC_URL", _public),
             log_level=_checked(env, "VIGIL_LOG_LEVEL", _level) or "info",
             metrics_open=_checked(env, "VIGIL_METRICS_OPEN", _boolean) or False,
             webhook_allow_private=_checked(env, "VIGIL_WEBHOOK_ALLOW_PRIVATE", _boolean) or False,
@@ -237,7 +257,23 @@ def _broker(text: str) -> str:
 
 
 def _smtp(text: str) -> str:
-    return _url(text, SMTP_SCHEMES)
+    parts = urlsplit(_url(text, SMTP_SCHEMES))
+    if not parts.hostname or parts.port == 0 or parts.path.strip("/") or parts.query:
+        raise ValueError("smtp")
+    return text
+
+
+def _mailbox(text: str) -> str:
+    if not re.fullmatch(MAILBOX, text):
+        raise ValueError(text)
+    return text
+
+
+def _public(text: str) -> str:
+    parts = urlsplit(_url(text, ("http", "https")))
+    if not parts.hostname or parts.port == 0 or parts.query or parts.fragment:
+        raise ValueError(text)
+    return text.rstrip("/")
 
 
 def _key(text: str) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from services import clock, logs, undelivered
 from services.channels import Answer, Channels, Message, Outcome
-from services.channels.webhook import TIMEOUT_S
+from services.channels.deadline import TIMEOUT_S
 from services.database import Database, retrying
 from services.repositories import deliveries, subscriptions
 from services.repositories.deliveries import Claim
@@ -191,6 +191,9 @@ def _finish(conn: Connection, done: _Done, now_us: int) -> None:
         return
     if answer.outcome is Outcome.DELIVERED:
         deliveries.mark_delivered(conn, claim.delivery, now_us)
+        return
+    if answer.outcome is Outcome.PARTLY:  # who took it would get it again with each attempt
+        _give_up(conn, claim, answer, now_us)
         return
     if answer.outcome is Outcome.GONE:
         subscriptions.disable(conn, claim.subscription)

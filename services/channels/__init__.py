@@ -18,7 +18,8 @@ class Outcome(StrEnum):
 
     SENDING = "sending"  # begun, and not ended yet
     DELIVERED = "delivered"
-    REFUSED = "refused"  # an answer that is not 2xx
+    REFUSED = "refused"  # an answer that is not 2xx; of a mail server: 4xx or 5xx for all
+    PARTLY = "partly"  # a mail server took it for some of the recipients only
     REDIRECTED = "redirected"  # redirects are never followed
     GONE = "gone"  # 410: the receiver wants no more
     TIMED_OUT = "timed_out"

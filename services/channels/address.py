@@ -50,10 +50,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What the settings allow: all private addresses, or only the `trusted` `host:port`s."""
+    """What the settings allow: all private addresses, or only the `trusted` `host:port`s; mail."""
 
     private: bool = False
     trusted: frozenset[str] = frozenset()
+    mail: bool = False
 
     def allows_private(self, place: Place) -> bool:
         """Whether this place may have a private address."""

@@ -7,10 +7,7 @@ attempt makes its own connection: the address is judged anew, a half-dead line i
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -23,9 +20,8 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError
 from services import clock
 from services.channels import Answer, Message, Outcome
 from services.channels.address import AddressError, Place, Reach, parse, resolve
+from services.channels.deadline import CONNECT_S, TIMEOUT_S, Deadline
 
-TIMEOUT_S = 15.0
-CONNECT_S = 5.0
 # A wish for more than this is cut: the schedule itself never waits longer.
 LONGEST_WISH_S = 86_400.0
 OWN_HEADERS = frozenset(
@@ -47,7 +43,7 @@ class WebhookChannel:
         self, target: Mapping[str, object], secrets: Sequence[str], message: Message
     ) -> Answer:
         """POST `message.body` to `target["url"]`, signed with every one of `secrets`."""
-        with closing(_Deadline(self._timeout_s)) as deadline:
+        with closing(Deadline(self._timeout_s)) as deadline:
             try:
                 place = parse(str(target["url"]))
                 address = resolve(place, self._reach)
@@ -65,7 +61,7 @@ class WebhookChannel:
             except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
                 return Answer(_reason(error, deadline))
 
-    def _connection(self, place: Place, address: str, deadline: _Deadline) -> HTTPConnection:
+    def _connection(self, place: Place, address: str, deadline: Deadline) -> HTTPConnection:
         """A connection to `address`; over TLS the certificate must still be the name's."""
         timeout_s = min(CONNECT_S, deadline.left_s())
         if place.scheme == "http":
@@ -77,35 +73,6 @@ class WebhookChannel:
             ssl_context=self._tls,
             server_hostname=place.host,
         )
-
-
-class _Deadline:
-    """Cuts the line when time is up: a receiver of one byte a second must not hold a worker."""
-
-    def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
-        self._line: socket.socket | None = None
-        self.passed = False
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def left_s(self) -> float:
-        """Never 0, which a socket would take for 'no waiting at all'."""
-        return max(self._until - time.monotonic(), 0.001)
-
-    def watch(self, line: socket.socket) -> None:
-        self._line = line
-        line.settimeout(self.left_s())
-
-    def close(self) -> None:
-        self._timer.cancel()
-
-    def _cut(self) -> None:
-        self.passed = True
-        if self._line is not None:
-            with suppress(OSError):
-                self._line.shutdown(socket.SHUT_RDWR)
 
 
 def signatures(message: Message, secrets: Sequence[str]) -> dict[str, str]:
@@ -146,7 +113,7 @@ def _post(
     place: Place,
     headers: Mapping[str, str],
     message: Message,
-    deadline: _Deadline,
+    deadline: Deadline,
 ) -> Answer:
     """One request; of the answer only the status and `Retry-After` are read, never the body."""
     connection.connect()
@@ -184,7 +151,7 @@ def _wish_s(text: str | None, now_us: int) -> float | None:
     return None
 
 
-def _reason(error: Exception, deadline: _Deadline) -> Outcome:
+def _reason(error: Exception, deadline: Deadline) -> Outcome:
     """The outcome that an exception of the line stands for."""
     if deadline.passed or isinstance(error, TimeoutError | ConnectTimeoutError):
         return Outcome.TIMED_OUT

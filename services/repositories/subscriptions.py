@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
-from services.models import subscriptions
+from services.models import deliveries, subscriptions
 
 SubscriptionRow = Row[*tuple[Any, ...]]
 
@@ -25,6 +25,23 @@ def get(conn: Connection, subscription: str) -> SubscriptionRow | None:
         subscriptions.c.id == subscription, subscriptions.c.status != "deleted"
     )
     return conn.execute(query).one_or_none()
+
+
+def lock(conn: Connection, subscription: str) -> SubscriptionRow | None:
+    """The same, and nobody else changes it until the transaction ends."""
+    query = select(subscriptions).where(
+        subscriptions.c.id == subscription, subscriptions.c.status != "deleted"
+    )
+    return conn.execute(query.with_for_update(key_share=True)).one_or_none()
+
+
+def first_position(conn: Connection, subscription: str, since_us: int) -> int | None:
+    """The lowest position of what was written at that instant or later; None if nothing was."""
+    query = select(func.min(deliveries.c.position)).where(
+        deliveries.c.subscription == subscription, deliveries.c.created_us >= since_us
+    )
+    first: int | None = conn.scalar(query)
+    return first
 
 
 def every(conn: Connection) -> list[SubscriptionRow]:
