@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from services import errors, http, logs
+from services import errors, http, logs, web
 from services.bootstrap import Services
 from services.config import Settings
 
@@ -34,4 +34,5 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     logs.configure(chosen.log_level)
     app = Flask("vigil", static_folder=None)
     http.install(app, services or Services.build(chosen), STATUSES)
+    web.install(app)
     return app

@@ -344,11 +344,21 @@ sessions = Table(
     Column("id", Text, primary_key=True),  # sha256 of the cookie
     # Who signed in: one of the two; role and trials are read from it at each request.
     Column("account", Text, ForeignKey("accounts.name")),
-    Column("api_key", Text),  # api_keys.id, or 'bootstrap'
+    Column("api_key", Text),  # api_keys.id, or 'bootstrap:' and a digest of VIGIL_ADMIN_KEY
     Column("csrf", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("seen_us", BigInteger, nullable=False),
     Column("until_us", BigInteger, nullable=False),
+)
+
+# Tries at the sign-in that did not succeed, by what is guarded: a name or an address.
+guesses = Table(
+    "guesses",
+    metadata,
+    Column("guarded", Text, primary_key=True),  # 'name:' or 'address:' and a sha256
+    Column("failures", Integer, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+    Column("blocked_until_us", BigInteger, nullable=False),
 )
 
 audit = Table(

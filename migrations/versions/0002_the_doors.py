@@ -39,6 +39,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account"], ["accounts.name"], name=op.f("fk_sessions_account")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
     )
+    op.create_table(
+        "guesses",
+        sa.Column("guarded", sa.Text(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_us", sa.BigInteger(), nullable=False),
+        sa.Column("blocked_until_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("guarded", name=op.f("pk_guesses")),
+    )
     _delivery_columns()
     _indexes()
     op.add_column(

@@ -21,6 +21,7 @@ COMMANDS = {
     "import": ("publish", "Publish a file of events to a running service."),
     "replay": ("replay", "Rebuild every subject from the event log alone."),
     "keys": ("keys", "Make, list and revoke API keys."),
+    "accounts": ("accounts", "Who may sign in to the page."),
     "audit": ("audit", "Verify the audit's chains."),
     "bench": ("bench", "Measure this machine."),
 }

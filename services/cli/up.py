@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from services.config import Settings
-from services.supervisor.premises import DirectoryTaken, PortTaken
+from services.supervisor.premises import DirectoryTaken, PortTaken, SignIn
 from services.supervisor.watch import up
 
 PORT_TAKEN, DIRECTORY_TAKEN = 3, 4
@@ -26,11 +26,16 @@ class Terminal:
         """Keys are shown only where a person asked for a show."""
         self._show_keys = show_keys
 
-    def serving(self, url: str, keys: Mapping[str, str], settings: Settings) -> None:
+    def serving(
+        self, url: str, keys: Mapping[str, str], sign_in: SignIn, settings: Settings
+    ) -> None:
         """The way in."""
         click.echo(f"Vigil serves {url}")
-        click.echo(f"  data      {settings.data} (address and keys: run.json)")
+        click.echo(f"  data      {settings.data} (address, keys and passwords: run.json)")
         if self._show_keys:
+            click.echo("  sign in   there, as one of these:")
+            for account in sign_in.values():
+                click.echo(f"  {account['name']:<9} password {account['password']}")
             click.echo("  keys      Authorization: Bearer KEY, with one of these:")
             for role, key in keys.items():
                 click.echo(f"  {role:<9} {key}")

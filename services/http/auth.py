@@ -1,4 +1,4 @@
-"""The guard before every endpoint: whose key is it, and may that role come in here.
+"""The guard before every endpoint: whose key or session is it, and may that role come in here.
 
 Who comes in: every request, before its view. Who goes out: `g.caller`, or Unauthenticated and
 Forbidden. ACCESS is the one table: an endpoint that is not in it is refused to everybody.
@@ -7,6 +7,7 @@ Forbidden. ACCESS is the one table: an endpoint that is not in it is refused to 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,10 @@ from typing import Any
 from flask import Flask, current_app, g, request
 
 from services import keys
+from services.accounts import sessions
+from services.accounts.sessions import Session
 from services.bootstrap import Services
+from services.clock import now_us
 from services.errors import Forbidden, Unauthenticated
 from services.keys import ADMIN, CLINICIAN, OPS, PUBLISHER, Caller
 
@@ -67,11 +71,28 @@ ACCESS: Mapping[str, frozenset[str]] = {
     "ops.dead_letters": OPERATING,
     "ops.requeue": OPERATING,
     "ops.discard": OPERATING,
+    "bootstrap.static": PUBLIC,
+    "web.static": PUBLIC,
+    "web.home": PUBLIC,
+    "web.sign_in": PUBLIC,
+    "web.sign_out": WATCHING,
+    "web.session": WATCHING,
+    "web.inbox": WATCHING,
+    "web.alert": WATCHING,
+    "web.card": WATCHING,
+    "web.act": CLINICAL,
 }
 
 
+SESSION_COOKIE = "vigil_session"
+CSRF_HEADER, CSRF_FIELD = "X-Vigil-CSRF", "csrf"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Asked by the page itself, again and again: nobody need be sitting before it.
+UNATTENDED = frozenset({"web.session", "web.inbox", "web.card", "stream.alerts"})
+
 REMEMBERED = "vigil-callers"
-# A revoked key is refused after so long at the latest; each request would else ask the store.
+# A revoked key or an ended session is refused after so long at the latest; each request would else
+# ask the store.
 REMEMBER_S = 1.0
 MOST_REMEMBERED = 1024
 
@@ -83,6 +104,7 @@ class Remembered:
         """Nobody yet."""
         self._services = services
         self._kept: dict[bytes, tuple[float, Caller]] = {}
+        self._sessions: dict[str, tuple[float, Session]] = {}
 
     def caller(self, token: str) -> Caller:
         """The caller of a key. Raises Unauthenticated."""
@@ -97,6 +119,25 @@ class Remembered:
             self._kept = {}
         self._kept[digest] = (time.monotonic() + REMEMBER_S, who)
         return who
+
+    def session(self, cookie: str, *, active: bool) -> Session:
+        """The session of a cookie. Raises Unauthenticated."""
+        until, found = self._sessions.get(cookie, (0.0, None))
+        if found is not None and time.monotonic() < until:
+            return found
+        services = self._services
+        self._sessions.pop(cookie, None)
+        found = sessions.recognise(
+            services.database, cookie, services.settings.admin_key, now_us(), active=active
+        )
+        if len(self._sessions) >= MOST_REMEMBERED:
+            self._sessions = {}
+        self._sessions[cookie] = (time.monotonic() + REMEMBER_S, found)
+        return found
+
+    def forget(self, cookie: str) -> None:
+        """The session has ended."""
+        self._sessions.pop(cookie, None)
 
 
 def install(app: Flask, services: Services) -> None:
@@ -121,12 +162,46 @@ def guard() -> None:
 
 
 def authenticated() -> Caller:
-    """The caller behind the request's bearer key."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    """The caller behind the request's bearer key, or else behind its session cookie."""
+    header = request.headers.get("Authorization")
+    cookie = request.cookies.get(SESSION_COOKIE)
+    remembered: Remembered = current_app.extensions[REMEMBERED]
+    if header is None and cookie:
+        active = request.endpoint not in UNATTENDED or CSRF_HEADER in request.headers
+        session = g.session = remembered.session(cookie, active=active)
+        require_own_page(session)
+        return session.caller
+    scheme, _, token = (header or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("A key is needed: Authorization: Bearer <key>.")
-    remembered: Remembered = current_app.extensions[REMEMBERED]
     return remembered.caller(token.strip())
+
+
+def require_own_page(session: Session) -> None:
+    """A browser sends the cookie whoever made it ask: what changes something proves our page."""
+    if request.method in SAFE_METHODS:
+        return
+    proof = request.headers.get(CSRF_HEADER)
+    if proof is None and request.mimetype == "application/x-www-form-urlencoded":
+        proof = request.form.get(CSRF_FIELD)
+    if not hmac.compare_digest((proof or "").encode(), session.csrf.encode()):
+        raise Forbidden("This did not come from the page of this session; load it again.")
+
+
+def visitor() -> Caller | None:
+    """Who asks for a public page, if anybody we know; sets `g.caller` as the guard does."""
+    try:
+        who = authenticated()
+    except Unauthenticated:
+        return None
+    g.caller = who
+    return who
+
+
+def forget(cookie: str) -> None:
+    """The session of this cookie has ended."""
+    remembered: Remembered = current_app.extensions[REMEMBERED]
+    remembered.forget(cookie)
 
 
 def reaches(who: Caller, trial: str | None) -> bool:

@@ -16,12 +16,16 @@ import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from services.config import LONGEST_SOCKET_BYTES
 from services.errors import ConfigError, ServiceError
 
 BACKLOG = 512
-KEYS, RUN = "keys.json", "run.json"
+KEYS, RUN, SIGN_IN = "keys.json", "run.json", "sign_in"
+ACCOUNT = ("name", "password")
+# Role -> name and password.
+SignIn = Mapping[str, Mapping[str, str]]
 
 
 class PortTaken(ServiceError):
@@ -73,9 +77,10 @@ def url_of(server: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def describe(data: Path, url: str, keys: Mapping[str, str]) -> None:
+def describe(data: Path, url: str, keys: Mapping[str, str], sign_in: SignIn) -> None:
     """Write run.json: there is one while the service runs."""
-    write_private(data / RUN, {"url": url, "keys": dict(keys), "pid": os.getpid()})
+    content = {"url": url, "keys": dict(keys), "sign_in": dict(sign_in), "pid": os.getpid()}
+    write_private(data / RUN, content)
 
 
 def forget(data: Path) -> None:
@@ -99,13 +104,41 @@ def write_private(path: Path, content: object) -> None:
 
 def read_keys(data: Path) -> dict[str, str]:
     """The keys of the first start, by role; none before it. Raises ServiceError."""
+    found = _read(data)
+    keys = {role: key for role, key in found.items() if role != SIGN_IN}
+    if not all(isinstance(key, str) for key in keys.values()):
+        raise ServiceError(f"{data / KEYS} does not hold keys by role; mend or remove it")
+    return keys
+
+
+def read_sign_in(data: Path) -> SignIn:
+    """The accounts of the first start, by role: name and password. Raises ServiceError."""
+    found = _read(data).get(SIGN_IN, {})
+    whole = isinstance(found, dict) and all(
+        isinstance(account, dict)
+        and isinstance(account.get("name"), str)
+        and isinstance(account.get("password"), str)
+        for account in found.values()
+    )
+    if not whole:
+        raise ServiceError(f"{data / KEYS} does not hold accounts by role; mend or remove it")
+    return {role: {name: account[name] for name in ACCOUNT} for role, account in found.items()}
+
+
+def write_keys(data: Path, keys: Mapping[str, str], sign_in: SignIn) -> None:
+    """Keep what the first start made."""
+    write_private(data / KEYS, {**keys, SIGN_IN: dict(sign_in)})
+
+
+def _read(data: Path) -> dict[str, Any]:
+    """The whole file; nothing before the first start."""
     try:
         found = json.loads((data / KEYS).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise ServiceError(f"{data / KEYS} cannot be read; mend or remove it") from error
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found.values()):
+    if not isinstance(found, dict):
         raise ServiceError(f"{data / KEYS} does not hold keys by role; mend or remove it")
     return found
 

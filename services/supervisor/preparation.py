@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 import rules
 from services import clock, database, keys, logs, protocols
+from services.accounts import passwords, people
 from services.config import Settings
 from services.database import Database
 from services.errors import Conflict, Rejected, ServiceError
@@ -36,6 +37,7 @@ def main(arguments: list[str]) -> int:
     try:
         database.upgrade(db)
         make_keys(db, settings.data)
+        make_accounts(db, settings.data)
         os.write(ready, b"!")  # now the others can start; they need no trial for that
         for path in sorted(settings.protocols.glob("*.yaml")):
             bring(db, path, path.stem)
@@ -116,7 +118,26 @@ def make_keys(db: Database, data: Path) -> None:
         )[1]
         for role in keys.ROLES
     }
-    premises.write_private(data / premises.KEYS, made)
+    premises.write_keys(data, made, {})
+
+
+def make_accounts(db: Database, data: Path) -> None:
+    """One account a role for the page, made once; who has one of that name keeps it as it is.
+
+    Written down before they are made: a start that ends in between makes them the next time.
+    """
+    sign_in = premises.read_sign_in(data)
+    there = {account.name for account in people.every(db)}
+    if not sign_in:
+        sign_in = {
+            role: {"name": role, "password": passwords.generate()}
+            for role in people.ROLES
+            if role not in there
+        }
+        premises.write_keys(data, premises.read_keys(data), sign_in)
+    for role, account in sign_in.items():
+        if account["name"] not in there:
+            people.create(db, **account, role=role, by=BY, now_us=clock.now_us())
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Listener(Protocol):
     """Who tells the person at the terminal."""
 
-    def serving(self, url: str, keys: Mapping[str, str], settings: Settings) -> None:
+    def serving(
+        self, url: str, keys: Mapping[str, str], sign_in: premises.SignIn, settings: Settings
+    ) -> None:
         """Everything runs."""
 
     def died(self, name: str, status: int) -> None:
@@ -238,8 +240,9 @@ class _Supervisor:
         """Say where we are, then watch until somebody asks for the end."""
         keys = premises.read_keys(self.settings.data)
         url = premises.url_of(self.server)
-        premises.describe(self.settings.data, url, keys)
-        self.listener.serving(url, keys, self.settings)
+        sign_in = premises.read_sign_in(self.settings.data)
+        premises.describe(self.settings.data, url, keys, sign_in)
+        self.listener.serving(url, keys, sign_in, self.settings)
         if receiver is not None:
             self._start(roles.demo(self.settings, url, receiver.fileno()))
         while not self.bell.rung:

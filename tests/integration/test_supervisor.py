@@ -162,7 +162,7 @@ def test_keys_that_cannot_be_read_are_named_and_not_made_anew(tmp_path: Path, te
 
 
 def test_run_json_is_for_the_owner_alone_and_goes_with_the_service(tmp_path: Path) -> None:
-    premises.describe(tmp_path, "http://127.0.0.1:1", {"admin": "secret"})
+    premises.describe(tmp_path, "http://127.0.0.1:1", {"admin": "secret"}, {})
     path = tmp_path / "run.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert '"admin": "secret"' in path.read_text()

@@ -1,0 +1,96 @@
+"""How things are written on a page: times with their zone, values with their unit, words for codes.
+
+Who comes in: templates. Who goes out: text; the templates escape it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from flask import Flask
+
+from services.clock import now_us, to_us
+
+STATIC = Path(__file__).parent / "static"
+SEVERITIES = ("critical", "serious", "warning", "info")
+CATEGORIES = ("eligibility", "stopping", "safety", "response", "conduct", "operations")
+STATUSES = ("open", "acknowledged", "resolved")
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def install(app: Flask) -> None:
+    """Give the templates their words."""
+    app.jinja_env.filters.update(
+        when=when, ago=ago, plain=plain, value=value, digest=digest, clock=clock
+    )
+    app.jinja_env.globals.update(
+        asset=asset, severities=SEVERITIES, categories=CATEGORIES, statuses=STATUSES
+    )
+
+
+def when(moment: str | None, zone: str = "UTC") -> str:
+    """An instant of the contract as people at the site write it, with the zone."""
+    if moment is None:
+        return ""
+    return datetime.fromisoformat(moment).astimezone(ZoneInfo(zone)).strftime("%-d %b %Y, %H:%M %Z")
+
+
+def clock(moment: str | None, zone: str = "UTC") -> str:
+    """The same to the second."""
+    if moment is None:
+        return ""
+    local = datetime.fromisoformat(moment).astimezone(ZoneInfo(zone))
+    return local.strftime("%-d %b %Y, %H:%M:%S %Z")
+
+
+def ago(moment: str | None) -> str:
+    """How long ago it was, roughly; static/vigil.js says the same as time goes on."""
+    if moment is None:
+        return ""
+    seconds = (now_us() - to_us(datetime.fromisoformat(moment).astimezone(UTC))) // 1_000_000
+    if seconds < 0:
+        return "in the future"
+    if seconds < _MINUTE:
+        return "just now"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min ago"
+    if seconds < 2 * _DAY:
+        return f"{seconds // _HOUR} h ago"
+    return f"{seconds // _DAY} days ago"
+
+
+def plain(code: object) -> str:
+    """A code as words."""
+    return str(code).replace("_", " ")
+
+
+def value(item: object) -> str:
+    """A datum as a person writes it."""
+    if item is None:
+        return "—"
+    if isinstance(item, bool):
+        return "yes" if item else "no"
+    if isinstance(item, float):
+        return f"{item:g}"
+    if isinstance(item, dict):
+        return ", ".join(f"{plain(name)}: {value(part)}" for name, part in item.items())
+    if isinstance(item, list):
+        return ", ".join(map(value, item))
+    return str(item)
+
+
+def digest(body: Any) -> str:
+    """Names a state of something, so that the page redraws only what has changed."""
+    return hashlib.sha256(orjson.dumps(body)).hexdigest()[:16]
+
+
+@lru_cache(maxsize=16)
+def asset(name: str) -> str:
+    """The address of one of our files; it changes with the content, so that it may be kept."""
+    return f"/static/{name}?v={hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
