@@ -36,11 +36,13 @@ class Worker:
         self.kind = kind
         self.services = Services.build(settings)
         self._crew: Crew | None = None
+        broker = self.services.broker
+        every_s = EVERY_S if broker.url else BROKERLESS_S
         if kind == DELIVER:
-            self._crew = Crew(self.services.database, self.services.channels)
+            services = self.services
+            self._crew = Crew(services.database, services.channels, poll_s=every_s)
         else:
             evaluation.limit(LONGEST_THOUGHT_S)
-        broker = self.services.broker
         # Heard through the broker: how many messages, and the last of them when.
         self._heard = 0
         self._heard_us: int | None = None
@@ -54,7 +56,6 @@ class Worker:
             detail=lambda: {"heard_us": self._heard_us},
         )
         self._stop = threading.Event()
-        every_s = EVERY_S if broker.url else BROKERLESS_S
         self._thread = threading.Thread(
             target=self._sweep.run, args=(self._stop, every_s), name="sweep", daemon=True
         )

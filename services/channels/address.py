@@ -10,7 +10,10 @@ from __future__ import annotations
 import ipaddress
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
+
+import orjson
 
 from services.channels import Outcome
 
@@ -79,6 +82,22 @@ def parse(url: str) -> Place:
         raise AddressError(Outcome.UNREACHABLE, "port 0 cannot be called")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Place(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme], path)
+
+
+@lru_cache(4096)
+def endpoint(channel: str) -> str:
+    """Who is called by a subscription's `channel` (its JSON): scheme, host and port, or the kind.
+
+    Never an error: what cannot be called is an endpoint of its own.
+    """
+    try:
+        target = orjson.loads(channel)
+        if not isinstance(target, dict) or "url" not in target:
+            return str(target.get("kind")) if isinstance(target, dict) else channel
+        place = parse(str(target["url"]))
+    except (orjson.JSONDecodeError, AddressError):
+        return channel
+    return f"{place.scheme}://{place.host}:{place.port}"
 
 
 def check(url: str, reach: Reach) -> Place:

@@ -22,7 +22,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    func,
     insert,
     literal_column,
     or_,
@@ -89,43 +88,49 @@ _due = and_(
     deliveries.c.position.is_not(None),
     ~_earlier_waits,
 )
-_DUE_SUBSCRIPTIONS = select(subscriptions.c.id).where(
+_DUE_SUBSCRIPTIONS = select(
+    subscriptions.c.id, subscriptions.c.channel, subscriptions.c.failing_since_us
+).where(
     subscriptions.c.status == "active",
     select(deliveries.c.id)
     .where(deliveries.c.subscription == subscriptions.c.id, _due)
     .correlate(subscriptions)
     .exists(),
 )
-_IN_FLIGHT = (
-    select(func.count())
-    .select_from(deliveries)
-    .where(
-        _waiting,
-        deliveries.c.subscription == _WANTED,
-        deliveries.c.status == "sending",
-        deliveries.c.lease_until_us > _NOW,
+_UNDER_WAY = (
+    select(
+        deliveries.c.id,
+        deliveries.c.subscription,
+        subscriptions.c.channel,
+        subscriptions.c.failing_since_us,
+        deliveries.c.lease_until_us,
     )
+    .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+    .where(literal_column("deliveries.status = 'sending'", Boolean))
+    .where(deliveries.c.lease_until_us > _NOW)
 )
 _NEXT_DUE = (
     select(deliveries.c.id)
-    .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
-    .where(deliveries.c.subscription == _WANTED, subscriptions.c.status == "active", _due)
+    .where(deliveries.c.subscription == _WANTED, _due)
     .order_by(deliveries.c.next_attempt_us, deliveries.c.position)
-    .limit(1)
+    .limit(bindparam("most", type_=Integer))
+    # Never waits for another worker that is taking the same ones; on SQLite there is none.
+    .with_for_update(skip_locked=True, of=deliveries)
 )
+_THESE = bindparam("these", expanding=True, type_=Text)
 _TAKE = (
     update(deliveries)
-    .where(deliveries.c.id == _WANTED, _free)
+    .where(deliveries.c.id.in_(_THESE), _free)
     .values(
         status="sending",
         lease_until_us=bindparam("until_us", type_=BigInteger),
         attempts=deliveries.c.attempts + 1,
     )
-    .returning(deliveries.c.attempts)
+    .returning(deliveries.c.id, deliveries.c.attempts)
 )
 _ABANDON = (
     update(attempts)
-    .where(attempts.c.delivery == _WANTED, attempts.c.finished_us.is_(None))
+    .where(attempts.c.delivery.in_(_THESE), attempts.c.finished_us.is_(None))
     .values(outcome=Outcome.ABANDONED, finished_us=_NOW)
 )
 _CLAIMED = (
@@ -154,98 +159,148 @@ _CLAIMED = (
         alert_log,
         and_(alert_log.c.alert == deliveries.c.alert, alert_log.c.change == deliveries.c.change),
     )
-    .where(deliveries.c.id == _WANTED)
+    .where(deliveries.c.id.in_(_THESE))
 )
+_NTH = bindparam("nth", type_=Integer)
 _FINISH = (
     update(attempts)
-    .where(attempts.c.delivery == _WANTED, attempts.c.number == bindparam("nth", type_=Integer))
+    .where(attempts.c.delivery == _WANTED, attempts.c.number == _NTH)
     .values(
         outcome=bindparam("how", type_=Text),
         http_status=bindparam("answer", type_=Integer),
         finished_us=_NOW,
     )
 )
-_STILL_OURS = select(deliveries.c.id).where(
-    deliveries.c.id == _WANTED,
-    deliveries.c.status == "sending",
-    deliveries.c.attempts == bindparam("nth", type_=Integer),
+# Not if the lease was lost and another attempt begun, nor if a person wants it told again.
+_still_ours = and_(
+    deliveries.c.id == _WANTED, deliveries.c.status == "sending", deliveries.c.attempts == _NTH
 )
 _DELIVERED = (
     update(deliveries)
-    .where(deliveries.c.id == _WANTED)
+    .where(_still_ours)
     .values(status="delivered", delivered_us=_NOW, lease_until_us=None)
+)
+_POSTPONE = (
+    update(deliveries)
+    .where(_still_ours)
+    .values(
+        status="pending",
+        next_attempt_us=bindparam("again_us", type_=BigInteger),
+        lease_until_us=None,
+    )
+)
+_BURY = update(deliveries).where(_still_ours).values(status="dead", lease_until_us=None)
+# An earlier change of the same alert that waits for its next attempt.
+_later = bindparam("later_us", type_=BigInteger)
+_postponed = and_(
+    _earlier.c.alert == deliveries.c.alert,
+    _earlier.c.subscription == deliveries.c.subscription,
+    _earlier.c.change < deliveries.c.change,
+    _earlier.c.status == "pending",
+    _earlier.c.next_attempt_us > _NOW,
+)
+_BEHIND = (
+    select(
+        deliveries.c.id,
+        deliveries.c.critical,
+        _earlier.c.id.label("before"),
+        _earlier.c.critical.label("before_critical"),
+        _earlier.c.next_attempt_us,
+    )
+    .join(_earlier, _postponed)
+    .where(_waiting, deliveries.c.status == "pending", deliveries.c.next_attempt_us <= _NOW)
+    .limit(1000)
+)
+_PARK = (
+    update(deliveries)
+    .where(deliveries.c.id == _WANTED, deliveries.c.status == "pending")
+    .values(next_attempt_us=_later)
+)
+_HURRY = (
+    update(deliveries)
+    .where(deliveries.c.id == _WANTED, deliveries.c.status == "pending", ~deliveries.c.critical)
+    .values(critical=True, next_attempt_us=_NOW, forgiven=deliveries.c.attempts)
 )
 
 
-def due_subscriptions(conn: Connection, now_us: int) -> list[str]:
-    """The active subscriptions that something is due for."""
-    return list(conn.scalars(_DUE_SUBSCRIPTIONS, {"now_us": now_us}))
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How an attempt ended."""
+
+    claim: Claim
+    outcome: Outcome
+    http_status: int | None
 
 
-def in_flight(conn: Connection, subscription: str, now_us: int) -> int:
-    """How many attempts of this subscription are under way, by leases that still hold."""
-    known = {"wanted": subscription, "now_us": now_us}
-    return int(conn.execute(_IN_FLIGHT, known).scalar_one())
+def due_subscriptions(conn: Connection, now_us: int) -> list[Row[Any]]:
+    """Active subscriptions that something is due for: id, channel, failing_since_us."""
+    return list(conn.execute(_DUE_SUBSCRIPTIONS, {"now_us": now_us}))
 
 
-def claim(conn: Connection, subscription: str, now_us: int, lease_us: int) -> Claim | None:
-    """Take the next due delivery of `subscription` and open its attempt; None if there is none.
+def under_way(conn: Connection, now_us: int) -> list[Row[Any]]:
+    """Attempts under way by leases that still hold, of whichever worker."""
+    return list(conn.execute(_UNDER_WAY, {"now_us": now_us}))
+
+
+def next_due(conn: Connection, subscription: str, now_us: int, most: int) -> list[str]:
+    """The next due deliveries of `subscription`."""
+    known = {"wanted": subscription, "now_us": now_us, "most": most}
+    return list(conn.scalars(_NEXT_DUE, known))
+
+
+def claim(conn: Connection, these: Sequence[str], now_us: int, lease_us: int) -> list[Claim]:
+    """Take those of `these` that are still free, and open an attempt of each.
 
     Call in a writing transaction and commit before sending: then no crash can hide an attempt.
     """
-    candidate = conn.scalars(_NEXT_DUE, {"wanted": subscription, "now_us": now_us}).first()
-    if candidate is None:
-        return None
-    known = {"wanted": candidate, "now_us": now_us}
-    taken = conn.execute(_TAKE, known | {"until_us": now_us + lease_us}).scalar_one_or_none()
-    if taken is None:  # another worker was quicker
-        return None
-    if taken > 1:  # the attempts of workers that died in the middle of them
-        conn.execute(_ABANDON, known)
-    conn.execute(
-        insert(attempts),
+    if not these:
+        return []
+    known = {"these": these, "until_us": now_us + lease_us, "now_us": now_us}
+    taken = {row.id: row.attempts for row in conn.execute(_TAKE, known)}
+    again = [delivery for delivery, number in taken.items() if number > 1]
+    if again:  # of workers that died in the middle of them
+        conn.execute(_ABANDON, {"these": again, "now_us": now_us})
+    begun = {"started_us": now_us, "outcome": Outcome.SENDING}
+    made = [{"delivery": name, "number": number, **begun} for name, number in taken.items()]
+    if not made:
+        return []
+    conn.execute(insert(attempts), made)
+    columns: list[Any] = list(conn.execute(_CLAIMED, {"these": list(taken)}))
+    order = {delivery: place for place, delivery in enumerate(these)}
+    return sorted((Claim(*row) for row in columns), key=lambda claim: order[claim.delivery])
+
+
+def finish(conn: Connection, done: Sequence[Finished], now_us: int) -> None:
+    """Write how these attempts ended; what follows for their deliveries is another question."""
+    rows = [
         {
-            "delivery": candidate,
-            "number": taken,
-            "started_us": now_us,
-            "outcome": Outcome.SENDING,
-        },
-    )
-    columns: Sequence[Any] = conn.execute(_CLAIMED, {"wanted": candidate}).one()
-    return Claim(*columns)
+            **_of(one.claim),
+            "how": one.outcome.value,
+            "answer": one.http_status,
+            "now_us": now_us,
+        }
+        for one in done
+    ]
+    if rows:
+        conn.execute(_FINISH, rows)
 
 
-def finish_attempt(
-    conn: Connection, claim: Claim, outcome: Outcome, http_status: int | None, now_us: int
-) -> bool:
-    """Write how the attempt ended; False if its lease was lost to another worker meanwhile."""
-    known = {"wanted": claim.delivery, "nth": claim.number}
-    done = {"how": outcome.value, "answer": http_status, "now_us": now_us}
-    conn.execute(_FINISH, known | done)
-    return conn.execute(_STILL_OURS, known).first() is not None
+def mark_delivered(conn: Connection, claims: Sequence[Claim], now_us: int) -> None:
+    """They arrived."""
+    if claims:
+        conn.execute(_DELIVERED, [{**_of(claim), "now_us": now_us} for claim in claims])
 
 
-def mark_delivered(conn: Connection, delivery: str, now_us: int) -> None:
-    """It arrived."""
-    conn.execute(_DELIVERED, {"wanted": delivery, "now_us": now_us})
+def postpone(conn: Connection, again_us: Sequence[tuple[Claim, int]]) -> None:
+    """Try these again at their times."""
+    if again_us:
+        conn.execute(_POSTPONE, [{**_of(claim), "again_us": at_us} for claim, at_us in again_us])
 
 
-def postpone(conn: Connection, delivery: str, next_attempt_us: int) -> None:
-    """Try again at `next_attempt_us`."""
-    conn.execute(
-        update(deliveries)
-        .where(deliveries.c.id == delivery)
-        .values(status="pending", next_attempt_us=next_attempt_us, lease_until_us=None)
-    )
-
-
-def bury(conn: Connection, claim: Claim, reason: Outcome, now_us: int) -> str:
-    """Give up aloud: the delivery is dead and a dead letter says why. Returns the letter's id."""
-    conn.execute(
-        update(deliveries)
-        .where(deliveries.c.id == claim.delivery)
-        .values(status="dead", lease_until_us=None)
-    )
+def bury(conn: Connection, claim: Claim, reason: Outcome, now_us: int) -> str | None:
+    """Give up: the delivery is dead and a dead letter says why; its id, None if it is not ours."""
+    if not conn.execute(_BURY, _of(claim)).rowcount:
+        return None
     letter = ids.derived("dd_", "delivery", claim.delivery, claim.number)
     conn.execute(
         insert(dead_letters).values(
@@ -259,6 +314,34 @@ def bury(conn: Connection, claim: Claim, reason: Outcome, now_us: int) -> str:
         )
     )
     return letter
+
+
+def _of(claim: Claim) -> dict[str, Any]:
+    return {"wanted": claim.delivery, "nth": claim.number}
+
+
+def out_of_line(conn: Connection, now_us: int) -> bool:
+    """Whether `line_up` would find something."""
+    return conn.execute(_BEHIND, {"now_us": now_us}).first() is not None
+
+
+def line_up(conn: Connection, now_us: int) -> int:
+    """Let later changes of an alert wait as long as the earlier one does; how many that are.
+
+    They are not due, so nobody need look at them. A critical one does not wait for hours: what
+    stands before it becomes critical too, and is tried now.
+    """
+    behind = conn.execute(_BEHIND, {"now_us": now_us}).all()
+    urgent = {row.before for row in behind if row.critical and not row.before_critical}
+    until: dict[str, int] = {}
+    for row in behind:
+        if row.before not in urgent:
+            until[row.id] = max(row.next_attempt_us, until.get(row.id, 0))
+    if urgent:
+        conn.execute(_HURRY, [{"wanted": one, "now_us": now_us} for one in sorted(urgent)])
+    if until:
+        conn.execute(_PARK, [{"wanted": one, "later_us": at} for one, at in sorted(until.items())])
+    return len(urgent) + len(until)
 
 
 def retry(conn: Connection, delivery: str, now_us: int) -> bool:

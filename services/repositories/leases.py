@@ -5,10 +5,17 @@ Who comes in: sequencer and sweep. Who goes out: the store.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, or_, select, update
+from collections.abc import Collection
+
+from sqlalchemy import Connection, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.models import leases
+
+_TRY_EACH = text(
+    "SELECT name FROM unnest(CAST(:names AS text[])) AS name"
+    " WHERE pg_try_advisory_xact_lock(1986620516, hashtext(name))"  # 'vild' in ASCII
+)
 
 
 def lock(conn: Connection, name: str, holder: str) -> None:
@@ -24,6 +31,16 @@ def lock(conn: Connection, name: str, holder: str) -> None:
         dialect.insert(leases).values(name=name, holder=holder, until_us=0).on_conflict_do_nothing()
     )
     conn.execute(select(leases.c.name).where(leases.c.name == name).with_for_update())
+
+
+def try_each(conn: Connection, names: Collection[str]) -> set[str]:
+    """Those of `names` that no other transaction holds now; held until this one ends.
+
+    Two names may share a number: then one of them waits for the next time.
+    """
+    if conn.dialect.name != "postgresql" or not names:
+        return set(names)  # on SQLite the writing transaction is the lock
+    return set(conn.scalars(_TRY_EACH, {"names": sorted(names)}))
 
 
 def take(conn: Connection, name: str, holder: str, *, now_us: int, until_us: int) -> bool:

@@ -5,13 +5,25 @@ Who comes in: services.subscriptions, delivery. Who goes out: SQL rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, bindparam, func, insert, select, update
 
 from services.models import deliveries, subscriptions
 
 SubscriptionRow = Row[*tuple[Any, ...]]
+# Rows that say so already are left alone: others lock them too.
+_WELL = (
+    update(subscriptions)
+    .where(subscriptions.c.id == bindparam("wanted"), subscriptions.c.failing_since_us.is_not(None))
+    .values(failing_since_us=None)
+)
+_FAILING = (
+    update(subscriptions)
+    .where(subscriptions.c.id == bindparam("wanted"), subscriptions.c.failing_since_us.is_(None))
+    .values(failing_since_us=bindparam("now_us", type_=BigInteger))
+)
 
 
 def add(conn: Connection, values: dict[str, Any]) -> None:
@@ -56,10 +68,27 @@ def change(conn: Connection, subscription: str, values: dict[str, Any]) -> None:
         conn.execute(update(subscriptions).where(subscriptions.c.id == subscription).values(values))
 
 
-def disable(conn: Connection, subscription: str) -> None:
-    """Its receiver wants no more: nothing is sent until somebody makes it active again."""
+def disable(conn: Connection, subscription: str, channel: str) -> None:
+    """Its receiver wants no more: nothing is sent until somebody makes it active again.
+
+    Unless it has another receiver by now than `channel`, the one that was asked.
+    """
     conn.execute(
         update(subscriptions)
-        .where(subscriptions.c.id == subscription, subscriptions.c.status == "active")
+        .where(
+            subscriptions.c.id == subscription,
+            subscriptions.c.status == "active",
+            subscriptions.c.channel == channel,
+        )
         .values(status="disabled")
     )
+
+
+def mark_health(conn: Connection, well: Iterable[str], failing: Iterable[str], now_us: int) -> None:
+    """Which receivers took the last thing they were sent, and which did not."""
+    cured = [{"wanted": one} for one in sorted(well)]
+    fallen = [{"wanted": one, "now_us": now_us} for one in sorted(failing)]
+    if cured:
+        conn.execute(_WELL, cured)
+    if fallen:
+        conn.execute(_FAILING, fallen)

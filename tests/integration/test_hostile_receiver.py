@@ -69,7 +69,7 @@ def test_no_answer_stops_a_crew(store: Store, receiver: Receiver, behaviour) -> 
     store.subscribe(receiver.url)
     (name,) = store.alert("bad")
     receiver.plan = [behaviour]
-    crew = delivery.Crew(store.db, CHANNELS, size=1)
+    crew = delivery.Crew(store.db, CHANNELS)
     crew.start()
     try:
         wait_until(lambda: store.delivery(name).status == "pending", 5, "the failed attempt")
@@ -95,7 +95,7 @@ class Broken:
 def test_a_fault_of_a_channel_is_an_attempt_that_failed_and_the_crew_goes_on(store: Store) -> None:
     store.subscribe("http://127.0.0.1:9/")
     (name,) = store.alert("a")
-    crew = delivery.Crew(store.db, {"webhook": Broken()}, size=1)
+    crew = delivery.Crew(store.db, {"webhook": Broken()})
     crew.start()
     try:
         wait_until(lambda: store.outcomes(name) == [(Outcome.FAULT, None)], 5, "the attempt")
