@@ -1,0 +1,53 @@
+"""A real Chromium for the tests of the page: one a process, a fresh context for each test.
+
+A conftest.py takes it by `from tests.support.browser import browser, page`; a module that uses it
+says `pytestmark = pytest.mark.xdist_group("browser")`, so that all of them share the one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+# As Debian, Fedora and others name it; the first that is there.
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+# A busy machine is no fault of the page's.
+PATIENCE_MS = 90_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The browser of this process's tests."""
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        pytest.skip("no Chromium here: apt-get install -y chromium")
+    with sync_playwright() as playwright:
+        # Containers lack the kernel's sandbox and often a large /dev/shm.
+        options = ["--no-sandbox", "--disable-dev-shm-usage"]
+        chromium = playwright.chromium.launch(executable_path=program, args=options)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page whose scripts must not fail; no cookies, no cache from others."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    yield page
+    context.close()
+    assert failures == []
+
+
+def sign_in(page: Page, url: str, account: dict[str, str]) -> None:
+    """By the form of the first page."""
+    page.goto(url)
+    page.get_by_label("Name").fill(account["name"])
+    page.get_by_label("Password").fill(account["password"])
+    page.get_by_role("button", name="Sign in", exact=True).click()
