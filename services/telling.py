@@ -98,10 +98,10 @@ class Ledger(Rows):
         )
         told = self._told()
         for row, kind, change in self._abouts:
-            about = _about(row, kind, *surroundings[row["stream_id"]])
-            for subscription in _hearers(wishes, about, told.get(row["id"], set())):
+            matched = about(row, kind, *surroundings[row["stream_id"]])
+            for subscription in _hearers(wishes, matched, told.get(row["id"], set())):
                 told.setdefault(row["id"], set()).add(subscription)
-                delivery = self._delivery(row, change, about.event, subscription)
+                delivery = self._delivery(row, change, matched.event, subscription)
                 yield {**delivery, "content": contents[subscription]}
 
     def _told(self) -> dict[str, set[str]]:
@@ -138,7 +138,8 @@ def _hearers(wishes: list[tuple[str, Wish | None]], about: About, told: set[str]
     ]
 
 
-def _about(row: AlertRow, kind: str, mode: str, site: str | None) -> About:
+def about(row: AlertRow, kind: str, mode: str, site: str | None) -> About:
+    """What a filter may ask of a change of `row`, which holds trial, subject, rule and so on."""
     return About(
         trial=row["trial"],
         replay=mode == "replay",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from dataclasses import dataclass
 
 import orjson
 from sqlalchemy import Connection
@@ -34,6 +35,14 @@ MOST_TESTS = 4
 _tests = threading.BoundedSemaphore(MOST_TESTS)
 
 log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """From where on to send again: after a position, or from an instant."""
+
+    position: int | None = None
+    at_us: int = 0
 
 
 def test(db: Database, channels: Channels, subscription: str, owner: Owner, now_us: int) -> Json:
@@ -129,12 +138,11 @@ def replay(
     db: Database,
     broker: Broker,
     subscription: str,
-    since: int | None,
-    since_us: int | None,
+    since: Since,
     owner: Owner,
     now_us: int,
 ) -> Json:
-    """Send again what came after position `since`, or was written at `since_us` or later.
+    """Send again what came after a position, or was written at an instant or later.
 
     The same ids, positions and bodies; the answer says how many. Raises NotFound, Forbidden.
     """
@@ -142,7 +150,7 @@ def replay(
     def write() -> tuple[SubscriptionRow, int]:
         with db.writing() as conn:
             row = theirs(stored.get(conn, subscription), owner)
-            after = _position(conn, row, since, since_us)
+            after = _position(conn, row, since)
             sent = deliveries.replay(conn, subscription, after, now_us)
             detail = {"since": after, "deliveries": sent}
             record(conn, owner, "subscription.replayed", subscription, now_us, **detail)
@@ -153,11 +161,9 @@ def replay(
     return {**shown(row), "replayed": sent}
 
 
-def _position(
-    conn: Connection, row: SubscriptionRow, since: int | None, since_us: int | None
-) -> int:
+def _position(conn: Connection, row: SubscriptionRow, since: Since) -> int:
     """The position after which to begin; the last one given where there is nothing since."""
-    if since is not None:
-        return since
-    first = stored.first_position(conn, row.id, since_us or 0)
+    if since.position is not None:
+        return since.position
+    first = stored.first_position(conn, row.id, since.at_us)
     return int(row.last_position) if first is None else first - 1

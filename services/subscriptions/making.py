@@ -17,6 +17,7 @@ from services import audit
 from services.channels.address import Reach
 from services.database import Database, retrying
 from services.errors import Problem, Rejected
+from services.matching import Wish, wish
 from services.repositories import deliveries
 from services.repositories import subscriptions as stored
 from services.repositories.subscriptions import SubscriptionRow
@@ -26,6 +27,7 @@ from services.subscriptions.wishes import (
     Owner,
     found,
     refuse,
+    refuse_matching,
     theirs,
     trials_of,
     visible,
@@ -34,9 +36,11 @@ from services.subscriptions.wishes import (
 _CHANGEABLE = ("name", "channel", "filter", "events", "content", "digest", "status")
 
 
-def create(db: Database, wish: Mapping[str, Any], owner: Owner, reach: Reach, now_us: int) -> Json:
+def create(
+    db: Database, wanted: Mapping[str, Any], owner: Owner, reach: Reach, now_us: int
+) -> Json:
     """Make one; the answer alone shows a webhook's `secret`. Raises Rejected, Forbidden."""
-    merged = {"filter": {}, "events": [], "content": "minimal", "digest": None, **wish}
+    merged = {"filter": {}, "events": [], "content": "minimal", "digest": None, **wanted}
     refuse(merged, owner, reach)
     secret = new_secret() if merged["channel"]["kind"] == WEBHOOK else None
     values = {
@@ -70,23 +74,37 @@ def get(db: Database, subscription: str, owner: Owner) -> Json:
         return shown(visible(stored.get(conn, subscription), owner))
 
 
+def wish_of(db: Database, subscription: str, owner: Owner) -> tuple[Wish, str]:
+    """What it wants to be told, for matching, and its content. Raises NotFound."""
+    with db.reading() as conn:
+        row = visible(stored.get(conn, subscription), owner)
+    return wish(row.filter, row.events, row.trials), row.content
+
+
+def wish_for(wanted: Mapping[str, Any], owner: Owner) -> Wish:
+    """What a subscription of this filter and these events would want. Raises as create."""
+    refuse_matching(wanted, owner)
+    trials = column("trials", owner.trials and sorted(owner.trials))
+    return wish(column("filter", wanted["filter"]), column("events", wanted["events"]), trials)
+
+
 def change(
     db: Database,
     subscription: str,
-    wish: Mapping[str, Any],
+    wanted: Mapping[str, Any],
     owner: Owner,
     reach: Reach,
     now_us: int,
 ) -> Json:
-    """Change what `wish` names, nothing else; `status` is active or disabled. Raises as create."""
-    values = {name: column(name, wish[name]) for name in _CHANGEABLE if name in wish}
+    """Change what `wanted` names and nothing else. Raises NotFound, Rejected, Forbidden."""
+    values = {name: column(name, wanted[name]) for name in _CHANGEABLE if name in wanted}
 
     def write() -> SubscriptionRow:
         with db.writing() as conn:
             row = visible(stored.lock(conn, subscription), owner)
-            refuse({**as_wish(row), **wish}, owner, reach)
+            refuse({**as_wish(row), **wanted}, owner, reach, channel="channel" in wanted)
             theirs(row, owner)
-            _refuse_other_kind(as_wish(row), wish)
+            _refuse_other_kind(as_wish(row), wanted)
             stored.change(conn, subscription, values)
             if values.get("content") == "minimal":
                 deliveries.restrict(conn, subscription)
@@ -97,9 +115,9 @@ def change(
     return shown(retrying(write))
 
 
-def _refuse_other_kind(row: Json, wish: Mapping[str, Any]) -> None:
+def _refuse_other_kind(row: Json, wanted: Mapping[str, Any]) -> None:
     """What waits was meant for receivers of this kind; one of them has a secret, one has none."""
-    if "channel" in wish and wish["channel"]["kind"] != row["channel"]["kind"]:
+    if "channel" in wanted and wanted["channel"]["kind"] != row["channel"]["kind"]:
         hint = "make a new subscription and remove this one"
         raise Rejected([Problem("/channel/kind", "cannot be changed", hint)])
 

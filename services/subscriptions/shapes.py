@@ -46,6 +46,7 @@ def shown(row: SubscriptionRow) -> Json:
         "status": row.status,
         "trials": trials_of(row),
         "position": row.last_position,
+        "failing_since": None if row.failing_since_us is None else clock.iso(row.failing_since_us),
         "created_at": clock.iso(row.created_us),
         "created_by": row.created_by,
     }

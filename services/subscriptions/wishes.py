@@ -80,16 +80,33 @@ def theirs(row: SubscriptionRow | None, owner: Owner) -> SubscriptionRow:
     return row
 
 
-def refuse(wish: Wish, owner: Owner, reach: Reach) -> None:
-    """Raise Forbidden for what the key may not have, Rejected for what nobody can."""
+def refuse(wish: Wish, owner: Owner, reach: Reach, *, channel: bool = True) -> None:
+    """Raise Forbidden for what the key may not have, Rejected for what nobody can.
+
+    A `channel` that stays as it is is not judged again: who may no longer be reached can be
+    disabled all the same, and each attempt judges the address anyway.
+    """
+    _forbid(wish, owner)
+    problems = [*_wrong_channel(wish["channel"], reach)] if channel else []
+    problems += [*_wrong_events(wish), *_wrong_rest(wish)]
+    if problems:
+        raise Rejected(problems)
+
+
+def refuse_matching(wish: Wish, owner: Owner) -> None:
+    """The same for a wish of which only what is matched is known."""
+    _forbid(wish, owner)
+    problems = list(_wrong_events(wish))
+    if problems:
+        raise Rejected(problems)
+
+
+def _forbid(wish: Wish, owner: Owner) -> None:
     if wish["content"] == "full" and owner.role not in FULL_ROLES:
         raise Forbidden("content full needs a clinician's or an admin's key")
     trials = wish["filter"].get("trials") or []
     if owner.trials is not None and not set(trials) <= set(owner.trials):
         raise Forbidden("the filter names a trial that the key does not reach")
-    problems = [*_wrong_channel(wish["channel"], reach), *_wrong_rest(wish)]
-    if problems:
-        raise Rejected(problems)
 
 
 def _wrong_channel(channel: Wish, reach: Reach) -> Iterator[Problem]:
@@ -135,12 +152,14 @@ def _wrong_webhook(channel: Wish, reach: Reach) -> Iterator[Problem]:
             yield Problem("/channel/headers", f"{HIDDEN} stands for a text, it is none", hint)
 
 
+def _wrong_events(wish: Wish) -> Iterator[Problem]:
+    if set(wish["events"]) - EVENTS:
+        yield Problem("/events", "an event that there is not", ", ".join(sorted(EVENTS)))
+
+
 def _wrong_rest(wish: Wish) -> Iterator[Problem]:
     if wish["content"] not in {"minimal", "full"}:
         yield Problem("/content", "neither minimal nor full")
-    unknown = sorted(set(wish["events"]) - EVENTS)
-    if unknown:
-        yield Problem("/events", "an event that there is not", ", ".join(sorted(EVENTS)))
     if wish["digest"] is not None:
         yield Problem("/digest", "every alert is told at once", "leave digest out")
     if wish.get("status") not in {None, "active", "disabled"}:

@@ -27,12 +27,13 @@ from sqlalchemy import select
 import api
 from services import database as store
 from services import evaluation, protocols, sequencer, subscriptions
-from services.bootstrap import Services, reach
+from services.bootstrap import Services
+from services.channels.address import Reach
 from services.clock import now_us
 from services.config import Settings
 from services.intake import publish
 from services.keys import Caller
-from services.models import alerts
+from services.models import alerts, deliveries
 from services.repositories import heartbeats, streams
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +94,10 @@ def _fill(services: Services) -> dict[str, str]:
         "time": "2026-03-02T08:15:00+09:00",
         "data": data,
     }
+    # An address that the service refuses to call: a test of it goes nowhere.
+    wish = {"name": "x", "channel": {"kind": "webhook", "url": "http://127.0.0.1:9/"}}
+    owner = subscriptions.Owner("admin", None, "admin")
+    made = subscriptions.create(database, wish, owner, Reach(private=True), now_us())
     admin = Caller("test", "admin", None, "admin")
     receipt = publish(database, [event], admin, now_us())
     with database.reading() as conn:
@@ -100,16 +105,18 @@ def _fill(services: Services) -> dict[str, str]:
     for stream in reversed(every):
         evaluation.evaluate(database, services.broker, stream, now_us())
     sequencer.number(database)
-    wish = {"name": "x", "channel": {"kind": "webhook", "url": "https://8.8.8.8/"}}
-    owner = subscriptions.Owner("admin", None, "admin")
-    made = subscriptions.create(database, wish, owner, reach(services.settings), now_us())
     with database.writing() as conn:
         heartbeats.beat(
             conn, "evaluate:test:1", "evaluate", now_us=now_us() + AN_HOUR_US, detail={}
         )
     with database.reading() as conn:
-        alert = conn.scalar(select(alerts.c.id).limit(1))
-    return {"event": str(receipt.items[0].event), "alert": str(alert), "subscription": made["id"]}
+        alert, told = conn.scalar(select(alerts.c.id)), conn.scalar(select(deliveries.c.id))
+    return {
+        "event": str(receipt.items[0].event),
+        "alert": str(alert),
+        "subscription": made["id"],
+        "delivery": str(told),
+    }
 
 
 def hammer(operation: APIOperation, known: dict[str, str]) -> None:
