@@ -20,7 +20,7 @@ from services.broker import DELIVER, EVALUATE, MAINTENANCE, Broker
 from services.config import Settings
 from services.errors import ConfigError
 from services.supervisor import lifeline
-from services.working import KINDS, Worker
+from services.working import KINDS, Worker, wait_for_schema
 
 # A rule that never ends takes its process with it; the attempt was counted.
 _EVALUATE_LIMIT_S = 120
@@ -65,11 +65,15 @@ def canary(queue: str, sent_us: int, sent_by: str) -> None:
 
 @signals.celeryd_init.connect
 def _before_the_fork(options: Mapping[str, Any], **_: object) -> None:
-    """Learn what kind of worker this is; refuse a broker that would lose messages."""
+    """Learn what kind of worker this is; refuse a broker that would lose messages.
+
+    And wait for the schema here, where Celery sets no time to the start of its children.
+    """
     queues = options.get("queues") or ()
     named = queues.split(",") if isinstance(queues, str) else list(queues)
     _Here.kind = DELIVER if DELIVER in named and EVALUATE not in named else EVALUATE
     _refuse_eviction()
+    wait_for_schema(settings)
 
 
 @signals.worker_process_init.connect
@@ -107,6 +111,7 @@ def _brokerless(kind: str) -> None:
     stop = threading.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: stop.set())
+    wait_for_schema(settings)
     worker = Worker(settings, kind)
     worker.start()
     stop.wait()

@@ -112,6 +112,13 @@ VARIABLES = (
         "Its port; 0 takes any that is free.",
     ),
     Variable(
+        "VIGIL_PROXY_HOPS",
+        "0",
+        "a whole number from 0 to 8",
+        "How many proxies of yours stand before the API: "
+        "so many `X-Forwarded-For` and `-Proto` are believed.",
+    ),
+    Variable(
         "VIGIL_PROTOCOLS",
         "`rules/protocols` of this installation",
         "an existing directory",
@@ -148,6 +155,7 @@ class Settings:
     workers: int
     host: str
     port: int
+    proxy_hops: int
     protocols: Path
     stream_socket: Path | None
 
@@ -172,6 +180,7 @@ class Settings:
             workers=_checked(env, "VIGIL_WORKERS", lambda text: _whole(text, 1, 64)) or 1,
             host=_checked(env, "VIGIL_HOST", _host) or "127.0.0.1",
             port=_or(_checked(env, "VIGIL_PORT", lambda text: _whole(text, 0, 65535)), 8080),
+            proxy_hops=_checked(env, "VIGIL_PROXY_HOPS", lambda text: _whole(text, 0, 8)) or 0,
             protocols=_checked(env, "VIGIL_PROTOCOLS", _directory) or _own_protocols(),
             stream_socket=_checked(env, "VIGIL_STREAM_SOCKET", _socket),
         )

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -46,6 +47,14 @@ TRIES = 8
 _FIRST_PAUSE_S = 0.01
 # One advisory lock for all migrators of a database: "vigil" in ASCII.
 _MIGRATION_LOCK = 0x766967696C
+
+
+class Schema(StrEnum):
+    """How the tables that stand compare with this code's."""
+
+    CURRENT = "current"
+    BEHIND = "behind"  # nothing works before `vigil prepare`
+    NEWER = "newer"  # a newer version was prepared; migrations add, so this code goes on
 
 
 class Database:
@@ -164,9 +173,18 @@ def upgrade(db: Database) -> None:
 
 def is_current(db: Database) -> bool:
     """Whether the schema is the one that this code was written for."""
+    return schema(db) is Schema.CURRENT
+
+
+def schema(db: Database) -> Schema:
+    """Whether the schema is the one that this code was written for, an older or a newer one."""
     with db.reading() as connection:
-        heads = MigrationContext.configure(connection).get_current_heads()
-    return set(heads) == set(ScriptDirectory.from_config(_alembic()).get_heads())
+        stored = set(MigrationContext.configure(connection).get_current_heads())
+    scripts = ScriptDirectory.from_config(_alembic())
+    if stored == set(scripts.get_heads()):
+        return Schema.CURRENT
+    known = {script.revision for script in scripts.walk_revisions()}
+    return Schema.BEHIND if stored <= known else Schema.NEWER
 
 
 def _alembic() -> Config:

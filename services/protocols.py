@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 import rules
 from services import audit, ids
@@ -126,7 +127,7 @@ def create_trial(
                 _put_in_force(conn, trial, protocol.version, now_us, by, now_us)
             return Outcome(_version(conn, trial, protocol.version), changed=True)
 
-    return retrying(store)
+    return _beside_others(store)
 
 
 def add_version(db: Database, trial: str, yaml: str, by: str, now_us: int) -> Outcome:
@@ -145,7 +146,7 @@ def add_version(db: Database, trial: str, yaml: str, by: str, now_us: int) -> Ou
             _draft(conn, trial, protocol, yaml, by, now_us)
             return Outcome(_version(conn, trial, protocol.version), changed=True)
 
-    return retrying(store)
+    return _beside_others(store)
 
 
 def activate(
@@ -209,6 +210,14 @@ def checked(yaml: str) -> rules.Protocol:
     if complaints := rules.check_scenarios(protocol):
         raise _refused(complaints)
     return protocol
+
+
+def _beside_others(store: Callable[[], Outcome]) -> Outcome:
+    """Once more if somebody stored the same id in between: then it is found."""
+    try:
+        return retrying(store)
+    except IntegrityError:
+        return retrying(store)
 
 
 def _refused(complaints: Sequence[rules.Complaint]) -> Rejected:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Sequence
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from services import canaries, clock, evaluation, logs, pulse
 from services.bootstrap import Services
 from services.broker import DELIVER, EVALUATE
 from services.config import Settings
+from services.database import Database, Schema, schema
 from services.delivery import Crew
 from services.repositories import steps
 from services.sweep import BROKERLESS_S, EVERY_S, Steps, Sweep
@@ -26,6 +30,27 @@ _LATE_US = 30_000
 _TAKEN_ALONG = 48
 
 log = logs.get(__name__)
+
+
+def wait_for_schema(settings: Settings, every_s: float = 1.0) -> None:
+    """Return once the store has the tables: who starts during an upgrade waits for its end."""
+    db = Database(settings.database_url)
+    waited = 0
+    try:
+        while not _has_tables(db):
+            if waited % 10 == 0:
+                log.warning("waiting for the schema: `vigil prepare` makes it", waited=waited)
+            waited += 1
+            time.sleep(every_s)
+    finally:
+        db.dispose()
+
+
+def _has_tables(db: Database) -> bool:
+    try:
+        return schema(db) is not Schema.BEHIND
+    except SQLAlchemyError:
+        return False
 
 
 class Worker:

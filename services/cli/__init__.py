@@ -16,6 +16,7 @@ from services.errors import Rejected, ServiceError
 # Name -> the module beside this one that has the click command of that name, and what it does.
 COMMANDS = {
     "up": ("up", "Run the whole service in the foreground."),
+    "prepare": ("prepare", "Bring schema and trials up to date, for a deployment."),
     "protocol": ("protocol", "Check or show a protocol file."),
     "evaluate": ("evaluate", "Judge a file of events without a server."),
     "import": ("publish", "Publish a file of events to a running service."),

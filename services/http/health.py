@@ -13,6 +13,7 @@ from services import database
 from services.bootstrap import Services
 from services.broker import Look
 from services.clock import SECOND_US, now_us
+from services.database import Schema
 from services.http.context import parts, reply
 from services.http.openapi import Blueprint
 from services.http.schemas.operations import Health, Ready
@@ -23,6 +24,8 @@ blueprint = Blueprint("health", __name__, description="Is it alive, can it work?
 # Workers and scheduler write their heartbeat every few seconds.
 LATELY_US = 30 * SECOND_US
 OK, DEGRADED, FAILED = "ok", "degraded", "failed"
+# During a rolling upgrade the old version goes on with the new one's tables.
+_SCHEMAS = {Schema.CURRENT: OK, Schema.NEWER: DEGRADED, Schema.BEHIND: FAILED}
 
 
 @blueprint.route("/healthz")
@@ -56,7 +59,7 @@ def _store(services: Services, look: Look) -> dict[str, str]:
         with services.database.reading() as conn:
             seen = operations.last_seen(conn)
             heard = queues.canaries(conn, look, now_us())
-        current = database.is_current(services.database)
+        schema = database.schema(services.database)
     except SQLAlchemyError:
         return dict.fromkeys(("database", "schema", "worker"), FAILED) | dict.fromkeys(
             ("scheduler", "queues", "stream"), DEGRADED
@@ -67,7 +70,7 @@ def _store(services: Services, look: Look) -> dict[str, str]:
     silent = "stream" in seen and "stream" not in recent
     return {
         "database": OK,
-        "schema": OK if current else FAILED,
+        "schema": _SCHEMAS[schema],
         "worker": OK if "evaluate" in recent else FAILED,
         "scheduler": OK if "scheduler" in recent else DEGRADED,
         "queues": DEGRADED if deaf else OK,

@@ -1,4 +1,4 @@
-"""gunicorn's settings for the API under `vigil up`.
+"""gunicorn's settings for the API, under `vigil up` and in a container.
 
 Who comes in: gunicorn. Who goes out: nobody. SQLite has one writer on a machine, so the API is one
 process of many threads there; on PostgreSQL it may be more.
@@ -28,6 +28,8 @@ proc_name = "vigil-api"
 # A pulse on a file, in memory if there is such a folder: a slow disk would look like a dead worker.
 _MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes its file there as one should
 worker_tmp_dir = str(_MEMORY) if _MEMORY.is_dir() else None
+# Whom to believe about https and addresses is VIGIL_PROXY_HOPS alone.
+forwarded_allow_ips = ""
 # It would leave a socket in somebody's home.
 control_socket_disable = True
 

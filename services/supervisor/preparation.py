@@ -1,7 +1,8 @@
 """Before the first request: the schema, the trials of the protocols' folder, and the first keys.
 
-Who comes in: the supervisor, as a short process of its own, so that it stays small itself. Who goes
-out: rows, keys.json, and complaints on standard error. Nothing here is done twice.
+Who comes in: the supervisor, as a short process of its own, so that it stays small itself; and
+`vigil prepare`, which makes no keys. Who goes out: rows, keys.json, and complaints on standard
+error. Nothing here is done twice, however many do it at once.
 """
 
 from __future__ import annotations
@@ -39,10 +40,9 @@ def main(arguments: list[str]) -> int:
         make_keys(db, settings.data)
         make_accounts(db, settings.data)
         os.write(ready, b"!")  # now the others can start; they need no trial for that
-        for path in sorted(settings.protocols.glob("*.yaml")):
-            bring(db, path, path.stem)
+        bring_all(db, settings.protocols, BY)
         if "--demo" in arguments:
-            bring(db, settings.protocols / f"{DEMO_OF}.yaml", DEMO_TRIAL, DEMO_BANNER)
+            bring(db, settings.protocols / f"{DEMO_OF}.yaml", DEMO_TRIAL, BY, DEMO_BANNER)
     except ServiceError as error:
         complain(f"vigil: {error}")
         return 1
@@ -54,7 +54,13 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def bring(db: Database, path: Path, trial: str, banner: str | None = None) -> None:
+def bring_all(db: Database, folder: Path, by: str) -> None:
+    """Each protocol of `folder` as a live trial of its file's name."""
+    for path in sorted(folder.glob("*.yaml")):
+        bring(db, path, path.stem, by)
+
+
+def bring(db: Database, path: Path, trial: str, by: str, banner: str | None = None) -> None:
     """A new trial in force, or a draft where the file has changed; else nothing, or complaints."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -65,11 +71,11 @@ def bring(db: Database, path: Path, trial: str, banner: str | None = None) -> No
         return
     try:
         if _exists(db, trial):
-            protocols.add_version(db, trial, text, BY, clock.now_us())
+            protocols.add_version(db, trial, text, by, clock.now_us())
             complain(f"{path}:1: changed: stored as a draft (activate it to put it in force)")
         else:
             protocols.create_trial(
-                db, trial, trials.LIVE, text, BY, clock.now_us(), activate=True, banner=banner
+                db, trial, trials.LIVE, text, by, clock.now_us(), activate=True, banner=banner
             )
     except Conflict as error:
         complain(f"{path}:1: {error}")

@@ -44,8 +44,9 @@ SETTINGS = {
 class PostgresServer:
     """One server with its own data, port and socket; `url(name)` is SQLAlchemy's."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Nothing is copied or started yet."""
+    def __init__(self, folder: Path | None = None, **settings: str) -> None:
+        """Nothing is copied or started yet; `settings` are the server's, beside `SETTINGS`."""
+        self.settings = {**SETTINGS, **settings}
         self.folder = folder or Path(tempfile.mkdtemp(prefix="vigil-pg-"))
         self.port = free_port()
         self.log = self.folder / "server.log"
@@ -68,7 +69,7 @@ class PostgresServer:
         if not (self.folder / "data").exists():
             self._run("initdb", "-D", str(self.folder / "data"), "-U", USER, "-A", "trust",
                       "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")  # fmt: skip
-        options = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+        options = [f"-c{name}={value}" for name, value in self.settings.items()]
         self.process = self._popen(
             "postgres", "-D", str(self.folder / "data"), "-p", str(self.port),
             "-k", str(self.folder), *options,
@@ -96,6 +97,14 @@ class PostgresServer:
         """A new database as a copy of `template`; its address."""
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return self.url(name)
+
+    def protect(self, database: str, password: str) -> None:
+        """From now on `database` is opened by password alone, as in production."""
+        rules = self.folder / "data" / "pg_hba.conf"
+        asked = f"host {database} {USER} 127.0.0.1/32 scram-sha-256\n"
+        rules.write_text(asked + rules.read_text())
+        self._execute(f"ALTER ROLE {USER} PASSWORD '{password}'")
+        self._execute("SELECT pg_reload_conf()")
 
     def drop(self, name: str) -> None:
         """Forget a database, whoever is still connected."""
