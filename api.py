@@ -10,7 +10,6 @@ import os
 from collections.abc import Mapping
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from services import errors, http, logs, web
 from services.bootstrap import Services
@@ -36,7 +35,4 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app = Flask("vigil", static_folder=None)
     http.install(app, services or Services.build(chosen), STATUSES)
     web.install(app)
-    if chosen.proxy_hops:
-        # Who speaks to us is the proxy: the caller's address and https are what it says.
-        app.wsgi_app = ProxyFix(app.wsgi_app, chosen.proxy_hops, chosen.proxy_hops, x_host=0)  # type: ignore[method-assign]
     return app

@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 import structlog
 from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from services import logs
 from services.bootstrap import Services
@@ -56,6 +57,10 @@ def install(app: Flask, services: Services, statuses: Mapping[type[ServiceError]
     api = openapi.install(app)
     for resource in RESOURCES:
         api.register_blueprint(resource.blueprint)
+    hops = services.settings.proxy_hops
+    if hops:
+        # Who speaks to us is the proxy: the caller's address and https are what it says.
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops)  # type: ignore[method-assign]
 
 
 def _begin() -> None:
