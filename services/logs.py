@@ -24,6 +24,10 @@ FORBIDDEN = frozenset(
 )
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
+# Alembic says at every look at the schema which database it sees, Celery of every doorbell that it
+# came and went.
+_TALKATIVE = ("alembic", "celery.worker.strategy", "celery.app.trace")
+
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
@@ -117,8 +121,12 @@ def configure(level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # It says at every look at the schema which database it sees.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # Nobody reads these from a record, and finding the caller costs more than writing the line
+    # (the switches of Python's own how-to on logging).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _formatter(shared: list[structlog.typing.Processor]) -> logging.Formatter:

@@ -56,8 +56,12 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # the package h
         """Declare the good answer and the errors; what is declared is checked by a test."""
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
+            told: Any = view
             for code in sorted({*errors, *(() if public else GUARDED)}):
-                view = self.alt_response(code, HTTPStatus(code).name)(view)
+                told = self.alt_response(code, HTTPStatus(code).name)(told)
+            if told is not view:
+                # Ten calls around the view that only carry documentation: it can carry that itself.
+                vars(view)["_apidoc"] = told._apidoc
             if public:
                 view = self.doc(security=[])(view)
             shown = self.response(status, schema, content_type=content_type)
