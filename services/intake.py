@@ -1,94 +1,44 @@
 """Room 1 of the corridor: events come in, are judged, numbered and stored; then, not before, 202.
 
-Who comes in: the doors with parsed events and the publisher. Who goes out: a Receipt, and the
-streams whose doorbell the caller rings after the commit; or Rejected, Conflict, NotFound,
+Who comes in: the doors with parsed events and the publisher. Who goes out: recording; a Receipt,
+and the streams whose doorbell the caller rings after the commit; or Rejected, Conflict, NotFound,
 Forbidden with nothing stored. Bytes are read by `validation.read_events` before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from rules import EventType
 from services import protocols
 from services.database import Database
-from services.errors import Busy, Conflict, Forbidden, NotFound, Problem, Rejected
-from services.numbering import number
-from services.repositories import events, trials
+from services.errors import Busy, Forbidden, NotFound, Rejected, ServiceError
+from services.recording import (
+    Item,
+    Outdated,
+    Parcel,
+    Publisher,
+    Receipt,
+    Recorded,
+    record,
+    refused,
+)
+from services.repositories import trials
 from services.validation import Envelope, Found, read_envelope
-from services.validation.judging import (
-    CLINICIANS_TYPES,
-    Door,
-    Incoming,
-    Target,
-    judge,
-    judge_correction,
-)
+from services.validation.judging import CLINICIANS_TYPES, Door, Incoming, judge
 
-T = TypeVar("T")
-# How a transaction is made: by default one of its own; see groupcommit for sharing one.
-Transact = Callable[[Callable[[Connection], T]], T]
+__all__ = ["Item", "Publisher", "Receipt", "Store", "publish"]
 
-ACCEPTED, DUPLICATE, REFUSED, CONFLICT = "accepted", "duplicate", "refused", "conflict"
-_CONFLICT = Problem(
-    "/id",
-    "was used by this source for an event with other content",
-    "send a correction, or give the new event an id of its own",
-)
-# An event that another request stores at the same moment is a duplicate the next time.
+# How a parcel is stored: by default in a transaction of its own; see groupcommit for sharing one.
+Store = Callable[[Parcel], Recorded]
+# A request of more events shares with nobody: it gains nothing, and the others would wait for it.
+_MOST_SHARED = 200
+# An event that another request stores at the same moment is a duplicate the next time, and who was
+# judged by a version that is not in force any more is judged again.
 _RACES = 5
-
-
-class Publisher(Protocol):
-    """On whose behalf; keys.Caller is one."""
-
-    @property
-    def key_id(self) -> str:
-        """The key."""
-
-    @property
-    def role(self) -> str:
-        """publisher, clinician or admin."""
-
-    @property
-    def trials(self) -> Collection[str] | None:
-        """What the key reaches; None: all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What became of one event; `event` is null for one that was refused."""
-
-    index: int
-    id: str | None
-    source: str | None
-    status: str  # accepted | duplicate | refused | conflict
-    event: str | None = None
-    late: bool = False
-    errors: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a request's events, in order; `dirty`: streams to ring for."""
-
-    items: tuple[Item, ...]
-    dirty: tuple[int, ...]
-
-    @property
-    def accepted(self) -> int:
-        """How many were stored now."""
-        return sum(item.status == ACCEPTED for item in self.items)
-
-    @property
-    def duplicates(self) -> int:
-        """How many were stored before, with the same content."""
-        return sum(item.status == DUPLICATE for item in self.items)
 
 
 def publish(
@@ -98,48 +48,117 @@ def publish(
     now_us: int,
     *,
     lenient: bool = False,
-    transact: Transact[Receipt] | None = None,
+    store: Store | None = None,
 ) -> Receipt:
     """Judge and store parsed events, all or (if not `lenient`) none; a 202 may follow.
 
-    `transact` lets several requests share one commit. Raises Rejected with every problem,
-    Conflict, NotFound for an unknown trial, Forbidden for what the key does not reach.
+    `store` lets several requests share one commit. Raises Rejected with every problem, Conflict,
+    NotFound for an unknown trial, Forbidden for what the key does not reach.
     """
-    envelopes = [read_envelope(event) for event in published]
-    named = {envelope.trial for envelope, _ in envelopes if envelope is not None}
-    house = _House(db, named, by, now_us, lenient=lenient)
+    request = _Request.of(published, by, now_us, lenient=lenient)
+    if store is None or len(published) > _MOST_SHARED:
+        store = _alone(db)
+    judged = _judge_by_memory(request)
+    for _ in range(_RACES):
+        if judged is None:
+            judged = _judge_by_store(db, request)
+        try:
+            recorded = store(judged.parcel)
+        except IntegrityError:
+            continue
+        if isinstance(recorded, Receipt):
+            items = sorted((*judged.refused, *recorded.items), key=lambda item: item.index)
+            return Receipt(tuple(items), recorded.dirty)
+        if not isinstance(recorded, Outdated):
+            raise recorded
+        judged = None
+    raise Busy("the same events are being stored by other requests; send them again in a moment")
+
+
+def _alone(db: Database) -> Store:
+    """A transaction for each parcel."""
+    return lambda parcel: db.transact(lambda conn: record(conn, [parcel]))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What was asked for, and by whom."""
+
+    published: Sequence[Any]
+    envelopes: Sequence[tuple[Envelope | None, list[Found]]]
+    trials: frozenset[str]
+    by: Publisher
+    now_us: int
+    lenient: bool
+
+    @classmethod
+    def of(cls, published: Sequence[Any], by: Publisher, now_us: int, *, lenient: bool) -> _Request:
+        envelopes = [read_envelope(event) for event in published]
+        named = frozenset(envelope.trial for envelope, _ in envelopes if envelope is not None)
+        return cls(published, envelopes, named, by, now_us, lenient)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A request's events as they may be stored, and those (if it is lenient) that may not."""
+
+    parcel: Parcel
+    refused: list[Item]
+
+
+def _judge_by_memory(request: _Request) -> _Judged | None:
+    """Judged by the versions in force as this process remembers them; None: not good enough.
+
+    Memory is good for a yes alone, and the transaction that stores looks whether it still holds
+    (else it is Outdated). A no is never said by memory.
+    """
+    known = protocols.remembered(request.trials)
+    if known is None:
+        return None
+    try:
+        judged = _judge(request, known)
+    except ServiceError:
+        return None
+    return None if judged.refused else judged
+
+
+def _judge_by_store(db: Database, request: _Request) -> _Judged:
+    """Judged by the versions in force. Raises Forbidden, NotFound and Rejected."""
+    with db.reading() as conn:
+        known = protocols.in_force(conn, request.trials)
+    return _judge(request, known)
+
+
+def _judge(request: _Request, known: Mapping[str, protocols.InForce]) -> _Judged:
+    """Each event by its trial's protocol; raises unless all are good or the request is lenient."""
+    house = _House(request, known)
     fresh: list[Incoming] = []
-    refused: list[Item] = []
-    for place, (envelope, problems) in enumerate(envelopes):
+    bad: list[Item] = []
+    for place, (envelope, problems) in enumerate(request.envelopes):
         incoming, found = (None, problems) if envelope is None else house.judge(place, envelope)
         if incoming is None:
-            refused.append(_refused(place, published[place], found))
+            bad.append(_refused(place, request.published[place], found))
         else:
             fresh.append(incoming)
-    if refused and not lenient:
-        raise Rejected([problem for item in refused for problem in item.errors])
-    stored = record(db, fresh, house.doors, by, now_us, lenient=lenient, transact=transact)
-    items = sorted((*refused, *stored.items), key=lambda item: item.index)
-    return Receipt(tuple(items), stored.dirty)
+    if bad and not request.lenient:
+        raise Rejected([problem for item in bad for problem in item.errors])
+    parcel = Parcel(fresh, house.doors, request.by, request.now_us, request.lenient)
+    return _Judged(parcel, bad)
 
 
 class _House:
     """The trials that stand open to one request's publisher, and why the others do not."""
 
-    def __init__(
-        self, db: Database, named: set[str], by: Publisher, now_us: int, *, lenient: bool
-    ) -> None:
-        """Raise Forbidden or NotFound unless `lenient`; then the events themselves are refused."""
+    def __init__(self, request: _Request, known: Mapping[str, protocols.InForce]) -> None:
+        """Raise Forbidden or NotFound unless lenient; then the events themselves are refused."""
         self.doors: dict[str, Door] = {}
         self._closed: dict[str, str] = {}
-        self._role, self._now_us, self._lenient = by.role, now_us, lenient
-        outside = set() if by.trials is None else named - set(by.trials)
-        if outside and not lenient:
-            raise Forbidden("the key does not reach a trial of this request")
-        self._closed |= dict.fromkeys(outside, "is not reached by this key")
-        with db.reading() as conn:
-            known = protocols.in_force(conn, named - outside)
-        for trial in named - outside:
+        self._request = request
+        reached = request.by.trials
+        for trial in request.trials:
+            if reached is not None and trial not in reached:
+                self._close(trial, "is not reached by this key")
+        for trial in request.trials - self._closed.keys():
             self._open(trial, known.get(trial))
 
     def judge(self, place: int, envelope: Envelope) -> tuple[Incoming | None, list[Found]]:
@@ -147,42 +166,30 @@ class _House:
         why = self._closed.get(envelope.trial)
         if why is not None:
             return None, [("/trial", why, "GET /v1/trials lists the trials that the key reaches")]
-        if self._role == "clinician" and envelope.type not in CLINICIANS_TYPES:
-            if not self._lenient:
+        role = self._request.by.role
+        if role == "clinician" and envelope.type not in CLINICIANS_TYPES:
+            if not self._request.lenient:
                 raise Forbidden("a clinician's key publishes overrides and corrections only")
             return None, [("/type", "is not for this key", "send it with a publisher's key")]
-        return judge(place, envelope, self.doors[envelope.trial], self._role, self._now_us)
+        return judge(place, envelope, self.doors[envelope.trial], role, self._request.now_us)
+
+    def _close(self, trial: str, why: str) -> None:
+        if not self._request.lenient:
+            raise Forbidden("the key does not reach a trial of this request")
+        self._closed[trial] = why
 
     def _open(self, trial: str, known: protocols.InForce | None) -> None:
         """Open the trial's door, or say why it stays closed."""
-        if known is None and not self._lenient:
+        if known is None and not self._request.lenient:
             raise NotFound("there is no such trial; GET /v1/trials lists them")
         if known is None:
             self._closed[trial] = "is unknown"
         elif known.protocol is None:
             self._closed[trial] = "has no protocol in force"
         else:
-            self.doors[trial] = Door(known.mode == trials.REPLAY, known.protocol.checker)
-
-
-def record(
-    db: Database,
-    incoming: Sequence[Incoming],
-    doors: Mapping[str, Door],
-    by: Publisher,
-    now_us: int,
-    *,
-    lenient: bool,
-    transact: Transact[Receipt] | None = None,
-) -> Receipt:
-    """Store judged events in one transaction. Raises Conflict and Rejected unless `lenient`."""
-    run = db.transact if transact is None else transact
-    for _ in range(_RACES):
-        try:
-            return run(lambda conn: _record(conn, incoming, doors, by, now_us, lenient=lenient))
-        except IntegrityError:
-            continue
-    raise Busy("the same events are being stored by other requests; send them again in a moment")
+            judged_by = (known.mode, known.digest)
+            is_replay = known.mode == trials.REPLAY
+            self.doors[trial] = Door(is_replay, known.protocol.checker, judged_by)
 
 
 def _refused(place: int, event: Any, problems: Sequence[Found]) -> Item:
@@ -191,89 +198,4 @@ def _refused(place: int, event: Any, problems: Sequence[Found]) -> Item:
     own_id, source = (
         text if isinstance(text := named.get(name), str) else None for name in ("id", "source")
     )
-    errors = tuple(Problem(*problem, index=place) for problem in problems)
-    return Item(place, own_id, source, REFUSED, errors=errors)
-
-
-def _record(
-    conn: Connection,
-    incoming: Sequence[Incoming],
-    doors: Mapping[str, Door],
-    by: Publisher,
-    now_us: int,
-    *,
-    lenient: bool,
-) -> Receipt:
-    """The transaction: drop duplicates, look up corrections' targets, number, insert."""
-    fresh, settled = _sorted_out(conn, incoming)
-    conflicts = [item for item in settled if item.status == CONFLICT]
-    if conflicts and not lenient:
-        raise Conflict(
-            f"{_CONFLICT.pointer} {_CONFLICT.detail}",
-            [error for one in conflicts for error in one.errors],
-        )
-    if any(one.type == EventType.CORRECTION for one in fresh):
-        fresh, refused = _check_corrections(conn, fresh, incoming, doors, by)
-        if refused and not lenient:
-            raise Rejected([error for item in refused for error in item.errors])
-        settled += refused
-    if not fresh:
-        return Receipt(tuple(sorted(settled, key=lambda item: item.index)), ())
-    replays = {one.trial for one in fresh if doors[one.trial].is_replay}
-    numbered = number(conn, fresh, replays=replays, by_key=by.key_id, now_us=now_us)
-    settled += [
-        Item(one.place, one.id, one.source, ACCEPTED, one.event, one.place in numbered.late)
-        for one in fresh
-    ]
-    settled.sort(key=lambda item: item.index)
-    return Receipt(tuple(settled), tuple(numbered.dirty))
-
-
-def _sorted_out(
-    conn: Connection, incoming: Sequence[Incoming]
-) -> tuple[list[Incoming], list[Item]]:
-    """New events, and items for those that are stored already or contradict what is."""
-    known = events.contents(conn, {one.event for one in incoming})
-    fresh: list[Incoming] = []
-    settled: list[Item] = []
-    for one in incoming:
-        before = known.get(one.event)
-        if before is None:
-            known[one.event] = one.content
-            fresh.append(one)
-        elif before == one.content:
-            settled.append(Item(one.place, one.id, one.source, DUPLICATE, one.event))
-        else:
-            errors = (replace(_CONFLICT, index=one.place),)
-            settled.append(Item(one.place, one.id, one.source, CONFLICT, one.event, errors=errors))
-    return fresh, settled
-
-
-def _check_corrections(
-    conn: Connection,
-    fresh: Sequence[Incoming],
-    incoming: Sequence[Incoming],
-    doors: Mapping[str, Door],
-    by: Publisher,
-) -> tuple[list[Incoming], list[Item]]:
-    """Judge each correction against its target, be it in the store or in this request."""
-    wanted = {one.corrects.target for one in fresh if one.corrects is not None}
-    targets: dict[str, Target] = {
-        event: Target(row.type, row.subject, row.time_us)
-        for event, row in events.by_event(conn, wanted).items()
-    }
-    for one in incoming:
-        targets.setdefault(one.event, Target(one.type, one.subject, one.time_us))
-    kept: list[Incoming] = []
-    refused: list[Item] = []
-    for one in fresh:
-        if one.corrects is None:
-            kept.append(one)
-            continue
-        target = targets.get(one.corrects.target)
-        judged, problems = judge_correction(one, target, doors[one.trial].checker, by.role)
-        if problems:
-            refused.append(_refused(one.place, {"id": one.id, "source": one.source}, problems))
-        else:
-            kept.append(judged)
-    return kept, refused
+    return refused(place, own_id, source, problems)

@@ -126,7 +126,7 @@ def configure(level: str = "info") -> None:
     # Nobody reads these from a record, and finding the caller costs more than writing the line
     # (the switches of Python's own how-to on logging).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # type: ignore[attr-defined]  # noqa: SLF001
+    logging._srcfile = None  # noqa: SLF001
 
 
 def _formatter(shared: list[structlog.typing.Processor]) -> logging.Formatter:

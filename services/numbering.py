@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -17,12 +18,20 @@ from services.repositories.events import NewEvent
 from services.validation.judging import Incoming
 
 
+class Fresh(NamedTuple):
+    """An event that is not stored yet, who sent it and when."""
+
+    one: Incoming
+    by_key: str
+    now_us: int
+
+
 @dataclass(slots=True)
 class Numbered:
-    """What numbering saw: events behind their stream (by place), streams newly dirty (by id)."""
+    """What numbering saw: events behind their stream (by server id), streams newly dirty."""
 
-    late: set[int] = field(default_factory=set)
-    dirty: list[int] = field(default_factory=list)
+    late: set[str] = field(default_factory=set)
+    dirty: dict[tuple[str, str], int] = field(default_factory=dict)  # id by trial and subject
 
 
 @dataclass(slots=True)
@@ -34,24 +43,17 @@ class _Head:
     received_us: int
 
 
-def number(
-    conn: Connection,
-    fresh: Sequence[Incoming],
-    *,
-    replays: Collection[str],
-    by_key: str,
-    now_us: int,
-) -> Numbered:
+def number(conn: Connection, fresh: Sequence[Fresh], replays: Collection[str]) -> Numbered:
     """Store `fresh`, none of which is stored yet, in their order; `replays`: trials of that mode.
 
     Raises IntegrityError if another transaction stored one of them meanwhile.
     """
-    heads, was_clean = _locked_heads(conn, fresh)
+    heads, was_clean = _locked_heads(conn, [one for one, _, _ in fresh])
     clocks = {trial: trials.lock(conn, trial) for trial in sorted(set(replays))}
     floors = {trial: max(row.folded_us, row.advanced_us) for trial, row in clocks.items()}
     numbered = Numbered()
     rows = []
-    for one in fresh:
+    for one, by_key, now_us in fresh:
         head = heads[one.trial, one.subject]
         floor_us = floors.get(one.trial)
         if floor_us is None:
@@ -59,7 +61,7 @@ def number(
         else:
             received_us = max(one.receipt_us, head.received_us, floor_us)
             if received_us > one.receipt_us:
-                numbered.late.add(one.place)
+                numbered.late.add(one.event)
         head.n += 1
         head.received_us = received_us
         rows.append(_row(one, head, by_key, now_us))
@@ -67,7 +69,7 @@ def number(
     grown = [{"stream": h.id, "n": h.n, "received": h.received_us} for h in heads.values()]
     streams.number(conn, grown)
     _move_clocks(conn, rows, clocks)
-    numbered.dirty = sorted(head.id for head in heads.values() if head.id in was_clean)
+    numbered.dirty = {where: head.id for where, head in heads.items() if head.id in was_clean}
     return numbered
 
 

@@ -57,6 +57,9 @@ class _Compiled:
 
 
 _compiled = _Compiled()
+# What was in force when this process last looked, by trial; the oldest are forgotten first.
+_remembered: OrderedDict[str, InForce] = OrderedDict()
+_REMEMBERED = 256
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,19 @@ class InForce:
 
     mode: str
     version: str | None
+    digest: str | None
     protocol: rules.Protocol | None
+
+
+def remembered(wanted: Collection[str]) -> dict[str, InForce] | None:
+    """What `in_force` said of these trials the last time; None unless it knew them all.
+
+    It may be outdated: compare mode and digest with `stored.digests` before acting on it.
+    """
+    try:
+        return {trial: _remembered[trial] for trial in wanted}
+    except KeyError:
+        return None
 
 
 def in_force(conn: Connection, wanted: Collection[str]) -> dict[str, InForce]:
@@ -86,7 +101,10 @@ def in_force(conn: Connection, wanted: Collection[str]) -> dict[str, InForce]:
             protocol = _compiled.peek(row.digest)
             if protocol is None:
                 protocol = compiled(_version(conn, row.id, row.active_version))
-        found[row.id] = InForce(row.mode, row.active_version, protocol)
+        found[row.id] = InForce(row.mode, row.active_version, row.digest, protocol)
+        _remembered[row.id] = found[row.id]
+    while len(_remembered) > _REMEMBERED:
+        _remembered.popitem(last=False)
     return found
 
 

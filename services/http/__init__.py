@@ -34,6 +34,7 @@ from services.http import (
     trials,
 )
 from services.http.context import EXTENSION, WRITER
+from services.recording import record
 from services.validation import MAX_BYTES
 
 RESOURCES = (events, trials, protocols, subjects, alerts, stream, subscriptions, ops, health, docs)
@@ -46,7 +47,7 @@ log = logs.get("http")
 def install(app: Flask, services: Services, statuses: Mapping[type[ServiceError], int]) -> None:
     """Put every resource on `app`."""
     app.extensions[EXTENSION] = services
-    app.extensions[WRITER] = GroupCommit(services.database)
+    app.extensions[WRITER] = GroupCommit(services.database, record)
     app.extensions[stream.HERE] = stream.Here(services)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.strict_slashes = False

@@ -16,6 +16,7 @@ from services.bootstrap import Services
 from services.errors import Forbidden
 from services.groupcommit import GroupCommit
 from services.keys import Caller
+from services.recording import Parcel, Recorded
 
 EXTENSION = "vigil"
 WRITER = "vigil-writer"
@@ -26,10 +27,10 @@ def parts() -> Services:
     return cast(Services, current_app.extensions[EXTENSION])
 
 
-def transact() -> intake.Transact[intake.Receipt]:
+def store() -> intake.Store:
     """How events are stored: concurrent requests of this process share a commit."""
-    writer: GroupCommit = current_app.extensions[WRITER]
-    return writer.transact
+    writer: GroupCommit[Parcel, Recorded] = current_app.extensions[WRITER]
+    return writer.put
 
 
 def caller() -> Caller:

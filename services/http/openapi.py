@@ -61,7 +61,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # the package h
                 told = self.alt_response(code, HTTPStatus(code).name)(told)
             if told is not view:
                 # Ten calls around the view that only carry documentation: it can carry that itself.
-                vars(view)["_apidoc"] = told._apidoc
+                vars(view)["_apidoc"] = vars(told)["_apidoc"]
             if public:
                 view = self.doc(security=[])(view)
             shown = self.response(status, schema, content_type=content_type)

@@ -38,6 +38,7 @@ class Door(NamedTuple):
 
     is_replay: bool
     checker: Checker
+    judged_by: tuple[str, str | None]  # the trial's mode and the protocol's digest
 
 
 class Incoming(NamedTuple):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from sqlalchemy import Connection
 
-from services import ids, intake, protocols
-from services.database import Database
-from services.errors import Conflict, Forbidden, NotFound, Rejected
+from services import groupcommit, ids, intake, protocols
+from services.database import Database, upgrade
+from services.errors import Busy, Conflict, Forbidden, NotFound, Rejected
 from services.groupcommit import GroupCommit
 from services.models import events as table
+from services.recording import Parcel, Recorded, record
 from services.repositories import streams, trials
 from services.repositories.events import OwnEvent, append_own, rows_of
 from tests.support.trials import (
@@ -29,6 +31,7 @@ from tests.support.trials import (
     correction,
     event,
     make_trial,
+    replace_version,
     temperature,
 )
 
@@ -272,13 +275,13 @@ def test_a_transaction_that_dies_before_its_commit_leaves_nothing(
     class Killed(Exception):
         pass
 
-    def dying(fn):
+    def dying(parcel):
         with database.writing() as conn:
-            fn(conn)
+            record(conn, [parcel])
             raise Killed
 
     with pytest.raises(Killed):
-        publish(database, event(), event(subject="S-002"), transact=dying)
+        publish(database, event(), event(subject="S-002"), store=dying)
     assert everything(database) == []
     with database.reading() as conn:
         assert [row.next_n for row in streams.of_trial(conn, trial)] == [0]
@@ -496,7 +499,7 @@ def test_a_publisher_cannot_pass_for_the_service(database: Database, trial: str)
 def test_requests_that_share_a_commit_get_each_their_own_answer(
     database: Database, trial: str
 ) -> None:
-    group = GroupCommit(database)
+    group = GroupCommit(database, record)
     publish(database, event(id="old"))
     answers: dict[int, str] = {}
 
@@ -504,7 +507,7 @@ def test_requests_that_share_a_commit_get_each_their_own_answer(
         changes = {"data": temperature(39)} if number % 3 == 0 else {"id": f"new-{number}"}
         sent = event(**{"id": "old", **changes})
         try:
-            receipt = publish(database, sent, transact=group.transact)
+            receipt = publish(database, sent, store=group.put)
         except Conflict:
             answers[number] = "conflict"
         else:
@@ -519,26 +522,110 @@ def test_requests_that_share_a_commit_get_each_their_own_answer(
     assert [row.n for row in log(database)] == list(range(1, 22))
 
 
-def test_work_that_fails_takes_back_only_its_own_part_of_a_shared_commit(
-    database: Database,
-) -> None:
-    group = GroupCommit(database)
-
-    def add(number: int) -> Callable[[Connection], int]:
-        def work(conn: Connection) -> int:
+def test_a_parcel_that_breaks_the_shared_commit_takes_nobody_with_it(database: Database) -> None:
+    def add(conn: Connection, numbers: Sequence[int]) -> list[int]:
+        for number in numbers:
             trials.add(conn, f"t-{number}", mode="live", by="t", now_us=1, banner=None)
             if number % 2:
                 raise ZeroDivisionError
-            return number
+        return list(numbers)
 
-        return work
-
+    group = GroupCommit(database, add)
     with ThreadPoolExecutor(20) as pool:
-        done = [pool.submit(group.transact, add(number)) for number in range(40)]
+        done = [pool.submit(group.put, number) for number in range(40)]
     failed = {number for number, one in enumerate(done) if one.exception() is not None}
     assert failed == set(range(1, 40, 2))
+    assert [one.result() for one in done[::2]] == list(range(0, 40, 2))
     with database.reading() as conn:
         assert {row.id for row in trials.every(conn)} == {f"t-{n}" for n in range(0, 40, 2)}
+
+
+def test_who_waits_in_vain_for_the_database_is_told_and_stores_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groupcommit, "_PATIENCE_S", 0.05)
+    at_it, go_on = threading.Semaphore(0), threading.Event()
+    stored: list[str] = []
+
+    def slow(_conn: Connection, parcels: Sequence[str]) -> Sequence[str]:
+        at_it.release()
+        assert go_on.wait(60)
+        stored.extend(parcels)
+        return parcels
+
+    group = GroupCommit(database, slow)
+    lanes = 1 if database.dialect == "sqlite" else 2
+    with ThreadPoolExecutor(lanes) as pool:
+        leading = []
+        for number in range(lanes):
+            leading.append(pool.submit(group.put, f"leads-{number}"))
+            assert at_it.acquire(timeout=60)
+        with pytest.raises(Busy):
+            group.put("late")
+        go_on.set()
+        assert [one.result(60) for one in leading] == [f"leads-{n}" for n in range(lanes)]
+    assert group.put("afterwards") == "afterwards"
+    assert "late" not in stored
+
+
+# --- which version judges -----------------------------------------------------------------------
+WITHOUT_ECOG = replace_version("2.0").replace("  - {code: ecog,", "  - {code: ecog_score,")
+WITHOUT_ECOG = WITHOUT_ECOG.replace("when: ecog <= 2", "when: ecog_score <= 2")
+
+
+def in_force(database: Database, version: str) -> None:
+    protocols.activate(database, "small", version, approved_by="a", by="a", now_us=NOW_US)
+
+
+def ecog(code: str) -> dict[str, Any]:
+    return event(type="assessment", data={"code": code, "value": 1})
+
+
+@pytest.fixture
+def two_versions(database: Database, trial: str) -> None:
+    """Another draft, and the first version remembered by this process."""
+    protocols.add_version(database, trial, WITHOUT_ECOG, "test", NOW_US)
+    assert publish(database, ecog("ecog")).accepted == 1
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_an_activation_is_seen_by_the_next_request(database: Database) -> None:
+    in_force(database, "2.0")
+    with pytest.raises(Rejected):
+        publish(database, ecog("ecog"))
+    assert publish(database, ecog("ecog_score")).accepted == 1
+    in_force(database, "1.0")
+    # By memory this one is to be refused: what is remembered says no to nobody.
+    assert publish(database, ecog("ecog")).accepted == 1
+    assert publish(database, ecog("ecog_score"), ecog("ecog"), lenient=True).accepted == 1
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_an_activation_between_judging_and_storing_is_seen_too(database: Database) -> None:
+    turns = iter([True, False])
+
+    def late(parcel: Parcel) -> Recorded:
+        if next(turns):
+            in_force(database, "2.0")
+        return database.transact(lambda conn: record(conn, [parcel]))[0]
+
+    with pytest.raises(Rejected):
+        publish(database, ecog("ecog"), store=late)
+    kinds = [row.type for row in log(database)]
+    assert kinds == ["assessment", "activation"]
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_a_trial_of_the_same_name_in_another_store_is_not_mistaken(
+    database: Database, tmp_path: Path
+) -> None:
+    other = Database(f"sqlite:///{tmp_path / 'other.db'}")
+    upgrade(other)
+    make_trial(other, text=WITHOUT_ECOG)
+    assert publish(other, ecog("ecog_score")).accepted == 1
+    with pytest.raises(Rejected):
+        publish(database, ecog("ecog_score"))
+    other.dispose()
 
 
 def test_stored_data_are_canonical_json(database: Database, trial: str) -> None:
