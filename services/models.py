@@ -373,6 +373,7 @@ audit = Table(
     Column("detail", Text, nullable=False),  # JSON, without clinical values
     Column("hash", Text, nullable=False),  # sha256 over the one before and this row
 )
+Index("ix_audit_at_us", audit.c.at_us)
 
 audit_heads = Table(
     "audit_heads",

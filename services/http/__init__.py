@@ -20,6 +20,7 @@ from services.errors import ServiceError
 from services.groupcommit import GroupCommit
 from services.http import (
     alerts,
+    audit,
     auth,
     docs,
     events,
@@ -37,7 +38,19 @@ from services.http.context import EXTENSION, WRITER
 from services.recording import record
 from services.validation import MAX_BYTES
 
-RESOURCES = (events, trials, protocols, subjects, alerts, stream, subscriptions, ops, health, docs)
+RESOURCES = (
+    events,
+    trials,
+    protocols,
+    subjects,
+    alerts,
+    stream,
+    subscriptions,
+    ops,
+    audit,
+    health,
+    docs,
+)
 # Of a body that is too large: so much is read and thrown away before the answer.
 SPARE_BYTES = 16 * 1024 * 1024
 

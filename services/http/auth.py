@@ -74,6 +74,7 @@ ACCESS: Mapping[str, frozenset[str]] = {
     "subscriptions.preview_one": WATCHING,
     "subscriptions.preview": WATCHING,
     "ops.queues": OPERATING,
+    "audit.listed": OPERATING,
     "ops.streams": OPERATING,
     "ops.dead_letters": OPERATING,
     "ops.requeue": OPERATING,

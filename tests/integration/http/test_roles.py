@@ -58,6 +58,7 @@ MATRIX = {
     ("GET", "/v1/subscriptions/su_x/preview"): WATCHES,
     ("POST", "/v1/subscriptions/preview"): WATCHES,
     ("GET", "/v1/ops/queues"): OPERATES,
+    ("GET", "/v1/audit"): OPERATES,
     ("GET", "/v1/ops/streams"): OPERATES,
     ("GET", "/v1/ops/dead-letters"): OPERATES,
     ("POST", "/v1/ops/dead-letters/dd_x/requeue"): OPERATES,
