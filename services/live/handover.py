@@ -117,7 +117,7 @@ class _Guest:
         except Busy as error:
             self.way.send(_FULL + str(error).encode())
             self.leave()
-        except (ValueError, TypeError, KeyError):  # of another version of this code
+        except ValueError:
             self.leave()
         else:
             self.ticket = ticket

@@ -84,7 +84,7 @@ class Hub:
             end.setblocking(False)
         self._look_s = self._tend_s = self._ask_s = 0.0
         self._sent = 0
-        self._ended: Counter[str] = Counter()
+        self._ended: Counter[End] = Counter()
         self._away = False
 
     # ------------------------------------------------------------------ for other threads
@@ -122,7 +122,8 @@ class Hub:
 
     def counts(self) -> dict[str, Any]:
         """What the heartbeat shows."""
-        return {"clients": len(self._clients), "sent": self._sent, "ended": dict(self._ended)}
+        ended = {str(why): number for why, number in list(self._ended.items())}
+        return {"clients": len(self._clients), "sent": self._sent, "ended": ended}
 
     # ------------------------------------------------------------------ the thread
 

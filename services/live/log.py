@@ -71,6 +71,6 @@ class Log:
             if not {body["trial"] for body in bodies} <= self._modes.keys():
                 self._modes = {trial.id: trial.mode for trial in trials.every(conn)}
         return [
-            Line(row, body, self._modes[body["trial"]])
+            Line(row, body, self._modes.get(body["trial"], trials.LIVE))
             for row, body in zip(rows, bodies, strict=True)
         ]

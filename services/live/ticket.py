@@ -50,9 +50,12 @@ def asked(query: Json) -> str:
 
 
 def decode(raw: bytes) -> Ticket:
-    """The ticket that `encode` wrote, by the same version of this code."""
-    found: dict[str, Any] = orjson.loads(raw)
-    who = found.pop("caller")
-    trials = who.pop("trials")
-    caller = Caller(**who, trials=None if trials is None else frozenset(trials))
-    return Ticket(caller=caller, **found)
+    """The ticket that `encode` wrote. Raises ValueError for one of another version of this code."""
+    try:
+        found: dict[str, Any] = orjson.loads(raw)
+        who = found.pop("caller")
+        trials = who.pop("trials")
+        caller = Caller(**who, trials=None if trials is None else frozenset(trials))
+        return Ticket(caller=caller, **found)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("not a ticket of this version") from error
