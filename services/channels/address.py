@@ -112,8 +112,8 @@ def check(url: str, reach: Reach) -> Place:
     return place
 
 
-def resolve(place: Place, reach: Reach) -> str:
-    """The address to connect to. Raises AddressError unless all of the name's are allowed."""
+def resolve(place: Place, reach: Reach) -> list[str]:
+    """The addresses to connect to. Raises AddressError unless all of the name's are allowed."""
     try:
         found = socket.getaddrinfo(
             place.host, place.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
@@ -129,7 +129,7 @@ def resolve(place: Place, reach: Reach) -> str:
         raise AddressError(
             Outcome.FORBIDDEN_ADDRESS, "the name has a private, loopback or link-local address"
         )
-    return addresses[0]
+    return addresses
 
 
 def is_public(address: IPAddress) -> bool:

@@ -1,7 +1,7 @@
 """Webhooks: one signed POST, within 15 seconds, to a checked address, following nothing.
 
-Who comes in: delivery. Who goes out: a request of Standard Webhooks, and an `Answer`. Every
-attempt makes its own connection: the address is judged anew, a half-dead line is never reused.
+Who comes in: delivery. Who goes out: a request of Standard Webhooks, and an `Answer`. A line may
+serve several requests; where a kept one turns out to be dead, the request goes over a new one.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from standardwebhooks.webhooks import Webhook
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError
 
 from services import clock
 from services.channels import Answer, Message, Outcome
-from services.channels.address import AddressError, Place, Reach, parse, resolve
-from services.channels.deadline import CONNECT_S, TIMEOUT_S, Deadline
+from services.channels.address import AddressError, Place, Reach, parse
+from services.channels.deadline import TIMEOUT_S, Deadline
+from services.channels.lines import Line, Lines, UnreachableError
 
 # A wish for more than this is cut: the schedule itself never waits longer.
 LONGEST_WISH_S = 86_400.0
@@ -30,14 +29,21 @@ OWN_HEADERS = frozenset(
 )
 
 
+# A kept line on which nothing is answered any more.
+_DEAD_LINE = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+# An answer's body is read off the line if it is short and there already: then the line is kept.
+_SHORT = 16_384
+_BODY_S = 0.1
+
+
 class WebhookChannel:
     """The channel of kind `webhook`."""
 
     def __init__(self, reach: Reach, timeout_s: float = TIMEOUT_S) -> None:
         """`reach` says which addresses are allowed."""
-        self._reach = reach
         self._timeout_s = timeout_s
-        self._tls = ssl.create_default_context()
+        # Trusts the system's authorities; SSL_CERT_FILE and SSL_CERT_DIR name others.
+        self._lines = Lines(reach, ssl.create_default_context())
 
     def send(
         self, target: Mapping[str, object], secrets: Sequence[str], message: Message
@@ -46,33 +52,58 @@ class WebhookChannel:
         with closing(Deadline(self._timeout_s)) as deadline:
             try:
                 place = parse(str(target["url"]))
-                address = resolve(place, self._reach)
+                headers = _headers(target, place, message, secrets)
+                return self._attempt(place, headers, message, deadline)
             except AddressError as error:
                 return Answer(error.outcome)
-            try:
-                with closing(self._connection(place, address, deadline)) as connection:
-                    return _post(
-                        connection,
-                        place,
-                        _headers(target, place, message, secrets),
-                        message,
-                        deadline,
-                    )
-            except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+            except (http.client.HTTPException, OSError, ValueError) as error:
                 return Answer(_reason(error, deadline))
 
-    def _connection(self, place: Place, address: str, deadline: Deadline) -> HTTPConnection:
-        """A connection to `address`; over TLS the certificate must still be the name's."""
-        timeout_s = min(CONNECT_S, deadline.left_s())
-        if place.scheme == "http":
-            return HTTPConnection(address, place.port, timeout=timeout_s)
-        return HTTPSConnection(
-            address,
-            place.port,
-            timeout=timeout_s,
-            ssl_context=self._tls,
-            server_hostname=place.host,
-        )
+    def _attempt(
+        self, place: Place, headers: Mapping[str, str], message: Message, deadline: Deadline
+    ) -> Answer:
+        """Over a kept line, if there is one, else or if that is dead over a new one."""
+        kept = self._lines.take(place)
+        if kept is not None:
+            with suppress(*_DEAD_LINE):
+                return self._post(kept, headers, message, deadline)
+            if deadline.over():
+                raise TimeoutError
+        return self._post(self._lines.open(place, deadline), headers, message, deadline)
+
+    def _post(
+        self, line: Line, headers: Mapping[str, str], message: Message, deadline: Deadline
+    ) -> Answer:
+        """One request; of the answer only the status and `Retry-After` are looked at."""
+        keep = False
+        try:
+            deadline.watch(line.sock)
+            line.request("POST", line.place.path, body=message.body, headers=headers)
+            with closing(line.getresponse()) as response:
+                if deadline.passed:  # the cut line looks like the end of the headers
+                    raise TimeoutError
+                answer = _judge(response.status, response.getheader("retry-after"), message.at_us)
+                keep = _read_off(response, line)
+            return answer
+        finally:
+            deadline.leave()
+            if keep and not deadline.passed:
+                self._lines.keep(line)
+            else:
+                line.close()
+
+
+def _read_off(response: http.client.HTTPResponse, line: Line) -> bool:
+    """Whether the line is as good as new; nobody waits for a body that comes slowly."""
+    if response.will_close or response.length is None or response.length > _SHORT:
+        return False
+    left = response.length
+    line.sock.settimeout(_BODY_S)
+    with suppress(OSError, http.client.HTTPException):
+        for _ in range(2):
+            left -= len(response.read1(left)) if left else 0
+        return left == 0
+    return False
 
 
 def signatures(message: Message, secrets: Sequence[str]) -> dict[str, str]:
@@ -102,29 +133,9 @@ def _headers(
         **{name: text for name, text in extra.items() if name.lower() not in OWN_HEADERS},
         "host": place.host_header,
         "user-agent": "vigil-webhook",
-        "connection": "close",
         "content-type": "application/json",
         **signatures(message, secrets),
     }
-
-
-def _post(
-    connection: HTTPConnection,
-    place: Place,
-    headers: Mapping[str, str],
-    message: Message,
-    deadline: Deadline,
-) -> Answer:
-    """One request; of the answer only the status and `Retry-After` are read, never the body."""
-    connection.connect()
-    deadline.watch(connection.sock)
-    connection.request(
-        "POST", place.path, body=message.body, headers=headers, preload_content=False
-    )
-    response = connection.getresponse()
-    if deadline.passed:  # the cut line looks like the end of the headers
-        return Answer(Outcome.TIMED_OUT)
-    return _judge(response.status, response.headers.get("retry-after"), message.at_us)
 
 
 def _judge(status: int, wish: str | None, now_us: int) -> Answer:
@@ -153,10 +164,10 @@ def _wish_s(text: str | None, now_us: int) -> float | None:
 
 def _reason(error: Exception, deadline: Deadline) -> Outcome:
     """The outcome that an exception of the line stands for."""
-    if deadline.passed or isinstance(error, TimeoutError | ConnectTimeoutError):
+    if deadline.passed or isinstance(error, TimeoutError):
         return Outcome.TIMED_OUT
-    if isinstance(error, ssl.SSLError):
-        return Outcome.TLS_FAILED
-    if isinstance(error, HTTPError):  # raised by urllib3 only while it connects
+    if isinstance(error, UnreachableError):
         return Outcome.UNREACHABLE
+    if isinstance(error, ssl.SSLError) and not isinstance(error, _DEAD_LINE):
+        return Outcome.TLS_FAILED
     return Outcome.BROKEN_OFF
