@@ -18,7 +18,9 @@ from sqlalchemy import Connection
 from services import audit
 from services.database import Database, retrying
 from services.errors import NotFound, Problem, Rejected, Unauthenticated
+from services.repositories import accounts
 from services.repositories import keys as stored
+from services.repositories.accounts import AccountRow
 from services.repositories.keys import KeyRow
 
 PUBLISHER, CLINICIAN, OPS, ADMIN = "publisher", "clinician", "ops", "admin"
@@ -26,6 +28,8 @@ ROLES = (PUBLISHER, CLINICIAN, OPS, ADMIN)
 # Whoever decides about people is a person; a machine's key need not be.
 PERSONAL_ROLES = frozenset({CLINICIAN, ADMIN})
 BOOTSTRAP_KEY = "bootstrap"
+# A person who signed in with a password has this and the account's name for a key.
+ACCOUNT = "account:"
 _PREFIX = "vigil_"
 _KEY_BYTES = 32
 
@@ -65,10 +69,18 @@ def authenticate(db: Database, bearer: str, admin_key: str | None = None) -> Cal
 
 
 def standing(conn: Connection, callers: Collection[Caller]) -> set[Caller]:
-    """Those of `callers` whose keys are still good for what they were good for."""
-    rows = stored.unrevoked(conn, {who.key_id for who in callers})
-    good = {_as_caller(row) for row in rows}
+    """Those of `callers` whose keys or sessions are still good for what they were good for."""
+    names = {who.key_id for who in callers}
+    good = {_as_caller(row) for row in stored.unrevoked(conn, names)}
+    people = {name.removeprefix(ACCOUNT) for name in names if name.startswith(ACCOUNT)}
+    good |= {of_account(row) for row in accounts.signed_in(conn, people)}
     return {who for who in callers if who in good or who.key_id == BOOTSTRAP_KEY}
+
+
+def of_account(row: AccountRow) -> Caller:
+    """The caller that the holder of an account is."""
+    trials = None if row.trials is None else frozenset(orjson.loads(row.trials))
+    return Caller(f"{ACCOUNT}{row.name}", row.role, trials, row.person)
 
 
 def create(

@@ -20,7 +20,7 @@ from services.accounts import passwords, throttle
 from services.clock import SECOND_US
 from services.database import Database
 from services.errors import Forbidden, Unauthenticated
-from services.keys import ADMIN, BOOTSTRAP_KEY, PUBLISHER, Caller
+from services.keys import ACCOUNT, ADMIN, BOOTSTRAP_KEY, PUBLISHER, Caller
 from services.repositories import accounts, sessions
 from services.repositories.sessions import SessionRow
 
@@ -59,7 +59,7 @@ def sign_in(db: Database, name: str, password: str, address: str, now_us: int) -
         if same is None or row is None or same.password != row.password:
             raise Unauthenticated(REFUSED)  # it was changed while we looked
         throttle.forgive(conn, name, address)
-        return _begin(conn, f"account:{name}", now_us, account=name)
+        return _begin(conn, f"{ACCOUNT}{name}", now_us, account=name)
 
     return db.transact(begin)
 
@@ -154,7 +154,7 @@ def _caller(row: SessionRow, admin_key: str | None) -> Caller | None:
         if row.disabled_us is not None or row.account_role is None:
             return None
         trials = _trials(row.account_trials)
-        return Caller(f"account:{row.account}", row.account_role, trials, row.account_person)
+        return Caller(f"{ACCOUNT}{row.account}", row.account_role, trials, row.account_person)
     if row.api_key.startswith(BOOTSTRAP_KEY):
         same = admin_key and hmac.compare_digest(row.api_key, _bootstrap(admin_key))
         return Caller(BOOTSTRAP_KEY, ADMIN, None, ADMIN) if same else None

@@ -5,13 +5,13 @@ Who comes in: services.accounts. Who goes out: the store.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, insert, select, update
 
-from services.models import accounts
+from services.models import accounts, sessions
 
 AccountRow = Row[*tuple[Any, ...]]
 
@@ -47,6 +47,16 @@ def get(conn: Connection, name: str) -> AccountRow | None:
 def every(conn: Connection) -> list[AccountRow]:
     """All accounts by name, disabled ones too."""
     return list(conn.execute(select(accounts).order_by(accounts.c.name)))
+
+
+def signed_in(conn: Connection, names: Collection[str]) -> list[AccountRow]:
+    """Those of `names` that are not disabled and have a session."""
+    if not names:
+        return []
+    begun = select(sessions.c.id).where(sessions.c.account == accounts.c.name).exists()
+    open_ = accounts.c.disabled_us.is_(None)
+    query = select(accounts).where(accounts.c.name.in_(sorted(names)), open_, begun)
+    return list(conn.execute(query))
 
 
 def set_password(conn: Connection, name: str, password: str) -> None:
