@@ -16,7 +16,7 @@ from rules.errors import (
 from rules.events import Contribution, Event, Evidence, FindingChange, Outcome, StepResult
 from rules.protocol import Protocol, load, loads
 from rules.scenarios import check_scenarios
-from rules.show import show
+from rules.show import as_sections, show
 from rules.state import ENGINE_VERSION
 from rules.step import Engine
 from rules.terms import (
@@ -57,6 +57,7 @@ __all__ = [
     "StepResult",
     "ValueType",
     "Verdict",
+    "as_sections",
     "check_scenarios",
     "load",
     "loads",

@@ -291,18 +291,27 @@ def as_html(protocol: Protocol) -> str:
     """One page without scripts or links: it prints and works without internet access."""
     it, esc = protocol.definition, html.escape
     name = f"{esc(it.id)} {esc(it.version)}"
-    out = [
-        "<!doctype html>",
-        f'<html lang="en"><head><meta charset="utf-8"><title>{name}</title>',
-        f"<style>{STYLE}</style></head><body>",
-        f"<h1>{esc(it.title)}</h1>",
-        f"<p>{name}; {esc(it.time_zone)}; target {it.target}</p>",
-    ]
+    return "\n".join(
+        (
+            "<!doctype html>",
+            f'<html lang="en"><head><meta charset="utf-8"><title>{name}</title>',
+            f"<style>{STYLE}</style></head><body>",
+            f"<h1>{esc(it.title)}</h1>",
+            f"<p>{name}; {esc(it.time_zone)}; target {it.target}</p>",
+            as_sections(protocol),
+            "</body></html>",
+        )
+    )
+
+
+def as_sections(protocol: Protocol) -> str:
+    """The same without its frame, from the second heading down: for a page of somebody else's."""
+    out = []
     for title, blocks in _blocks(protocol):
         if blocks:
-            out.append(f"<h2>{esc(title)}</h2>")
+            out.append(f"<h2>{html.escape(title)}</h2>")
             out += [_section(*block) for block in blocks]
-    return "\n".join([*out, "</body></html>"])
+    return "\n".join(out)
 
 
 def _section(heading: str, text: str, lines: list[tuple[str, str]]) -> str:

@@ -89,6 +89,12 @@ ACCESS: Mapping[str, frozenset[str]] = {
     "web.alert": WATCHING,
     "web.card": WATCHING,
     "web.act": CLINICAL,
+    "web.trials": WATCHING,
+    "web.trial": WATCHING,
+    "web.subject": CLINICAL,
+    "web.protocol": WATCHING,
+    "web.operations": OPERATING,
+    "web.requeue": OPERATING,
 }
 
 

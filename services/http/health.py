@@ -44,13 +44,20 @@ def readyz() -> Response:
     `queues` is degraded while the broker answers but a queue's canaries are not heard; `stream`
     while the process that serves the live stream is silent.
     """
-    look = parts().broker.look()
-    found = {**_store(parts(), look), "broker": OK if look.up else DEGRADED}
+    found = states(parts())
+    if found["status"] == FAILED:
+        return reply(found, 503, {"Retry-After": "5"})
+    return reply(found)
+
+
+def states(services: Services) -> dict[str, str]:
+    """Each part's state, and under `status` what they come to."""
+    look = services.broker.look()
+    found = {**_store(services, look), "broker": OK if look.up else DEGRADED}
     must = (found["database"], found["schema"], found["worker"])
-    if FAILED in must:
-        return reply({"status": FAILED, **found}, 503, {"Retry-After": "5"})
     whole = all(state == OK for state in found.values())
-    return reply({"status": OK if whole else DEGRADED, **found})
+    status = FAILED if FAILED in must else OK if whole else DEGRADED
+    return {"status": status, **found}
 
 
 def _store(services: Services, look: Look) -> dict[str, str]:

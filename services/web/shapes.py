@@ -27,7 +27,13 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 def install(app: Flask) -> None:
     """Give the templates their words."""
     app.jinja_env.filters.update(
-        when=when, ago=ago, plain=plain, value=value, digest=digest, clock=clock
+        when=when,
+        by_precision=by_precision,
+        clock=clock,
+        ago=ago,
+        plain=plain,
+        value=value,
+        digest=digest,
     )
     app.jinja_env.globals.update(
         asset=asset, severities=SEVERITIES, categories=CATEGORIES, statuses=STATUSES
@@ -39,6 +45,13 @@ def when(moment: str | None, zone: str = "UTC") -> str:
     if moment is None:
         return ""
     return datetime.fromisoformat(moment).astimezone(ZoneInfo(zone)).strftime("%-d %b %Y, %H:%M %Z")
+
+
+def by_precision(moment: str, precision: str, zone: str = "UTC") -> str:
+    """An instant as exactly as it is known: a day alone has no hour."""
+    local = datetime.fromisoformat(moment).astimezone(ZoneInfo(zone))
+    form = {"day": "%-d %b %Y", "month": "%b %Y", "year": "%Y"}.get(precision)
+    return when(moment, zone) if form is None else local.strftime(form)
 
 
 def clock(moment: str | None, zone: str = "UTC") -> str:

@@ -73,6 +73,12 @@ MATRIX = {
     ("GET", "/alerts/al_x"): WATCHES,
     ("GET", "/alerts/al_x/card"): WATCHES,
     ("POST", "/alerts/al_x/acknowledge"): CLINICAL,
+    ("GET", "/trials"): WATCHES,
+    ("GET", "/trials/msc-cgvhd"): WATCHES,
+    ("GET", "/trials/msc-cgvhd/subjects/S-001"): CLINICAL,
+    ("GET", "/trials/msc-cgvhd/protocol"): WATCHES,
+    ("GET", "/operations"): OPERATES,
+    ("POST", "/operations/dead-letters/dd_x/requeue"): OPERATES,
 }
 
 

@@ -1,0 +1,101 @@
+"""Trials and their protocols, to be read: how enrolment stands, what is open, when to stop.
+
+Who comes in: whoever signed in; operators see no subjects and no stopping rules. Who goes out:
+services/reading.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+from markupsafe import Markup
+from sqlalchemy import Connection
+
+import rules
+from services.clock import now_us
+from services.errors import NotFound
+from services.http import auth
+from services.http.context import caller, parts
+from services.reading import alerts, engines, inbox, stopping, subjects, trials
+from services.reading.pages import Json
+from services.web.blueprint import page, pages
+
+MOST_TRIALS = 200
+SUBJECTS_A_PAGE = 50
+OPEN = "open"
+
+
+@pages.get("/trials", endpoint="trials")
+def trials_page() -> Response:
+    """The trials that this person reaches."""
+    only = auth.within(caller(), None)
+    with parts().database.reading() as conn:
+        found = trials.listed(conn, only, None, MOST_TRIALS, now_us())["items"]
+        counts = {item["id"]: _open(conn, item["id"]) for item in found}
+    return page("trials.html", trials=found, counts=counts)
+
+
+@pages.get("/trials/<name:trial>")
+def trial(trial: str) -> Response:
+    """One trial at a glance."""
+    clinical = auth.sees_values(caller())
+    with parts().database.reading() as conn:
+        found = _existing(conn, trial)
+        rules_found = stopping.of_trial(conn, trial) if clinical else None
+        return page(
+            "trial.html",
+            trial=found,
+            zone=inbox.places(conn, (trial,))[trial].zone,
+            counts=_open(conn, trial),
+            versions=trials.versions(conn, trial)["items"],
+            stopping=rules_found["items"] if rules_found else [],
+            subjects=_subjects(conn, trial) if clinical else None,
+            q=request.args.get("q", ""),
+        )
+
+
+@pages.get("/trials/<name:trial>/protocol", defaults={"version": None})
+@pages.get("/trials/<name:trial>/protocol/<name:version>")
+def protocol(trial: str, version: str | None) -> Response:
+    """A version as a person reads it; without one named the one in force."""
+    with parts().database.reading() as conn:
+        found = _existing(conn, trial)
+        wanted = version or found["active_version"]
+        text = engines.version(conn, trial, wanted) if wanted else None
+        known = trials.versions(conn, trial)["items"]
+    if text is None:
+        raise NotFound("There is no such version.")
+    return page(
+        "protocol.html",
+        trial=found,
+        versions=known,
+        shown=next(item for item in known if item["version"] == wanted),
+        definition=text.definition,
+        # Escaped where it is made; what it holds are headings, lists and text.
+        sections=Markup(rules.as_sections(text)),  # noqa: S704
+    )
+
+
+def _existing(conn: Connection, trial: str) -> Json:
+    found = trials.one(conn, trial, now_us())
+    if found is None:
+        raise NotFound("There is no such trial.")
+    return found
+
+
+def _open(conn: Connection, trial: str) -> dict[str, int]:
+    """Open alerts by severity."""
+    return inbox.counts(conn, alerts.Wanted(trials=(trial,), status=OPEN))
+
+
+def _subjects(conn: Connection, trial: str) -> dict[str, Any]:
+    """The subjects that the address asks for."""
+    return subjects.listed(
+        conn,
+        trial,
+        status=None,
+        q=request.args.get("q", "").strip().replace("\x00", "") or None,
+        cursor=request.args.get("cursor"),
+        limit=SUBJECTS_A_PAGE,
+    )
