@@ -27,6 +27,8 @@ from rules.terms import CriterionKind
 
 Json = dict[str, Any]
 FORMATS = ("text", "html", "json")
+# A code and the fact made of it bear one name; in a page each has an id of its own.
+PREFIXES = {"Parameters": "parameter-", "What may be published": "code-", "Facts": "fact-"}
 STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}"
     "dt{font-weight:600}dd{margin:0 0 .3rem 1.5rem}p{white-space:pre-line}"
@@ -310,12 +312,13 @@ def as_sections(protocol: Protocol) -> str:
     for title, blocks in _blocks(protocol):
         if blocks:
             out.append(f"<h2>{html.escape(title)}</h2>")
-            out += [_section(*block) for block in blocks]
+            prefix = PREFIXES.get(title, "")
+            out += [_section(prefix, *block) for block in blocks]
     return "\n".join(out)
 
 
-def _section(heading: str, text: str, lines: list[tuple[str, str]]) -> str:
+def _section(prefix: str, heading: str, text: str, lines: list[tuple[str, str]]) -> str:
     esc = html.escape
     items = "".join(f"<dt>{esc(label)}</dt><dd>{esc(value)}</dd>" for label, value in lines)
-    name = f'id="{esc(heading)}"'
+    name = f'id="{prefix}{esc(heading)}"'
     return f"<section {name}><h3>{esc(heading)}</h3><p>{esc(text)}</p><dl>{items}</dl></section>"

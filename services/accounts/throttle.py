@@ -53,12 +53,12 @@ def admit(db: Database, name: str | None, address: str, now_us: int) -> None:
 
     def count(conn: Connection) -> int:
         rows = [stored.failures(conn, place) for place, _ in guarded]
-        wait_us = max((row.blocked_until_us - now_us for row in rows if row), default=0)
+        wait_us: int = max(row.blocked_until_us - now_us for row in rows)
         if wait_us > 0:
             return wait_us
         for (place, limit), row in zip(guarded, rows, strict=True):
-            recent = row is not None and row.last_us > now_us - FORGIVEN_AFTER_US
-            failures = (row.failures if row is not None and recent else 0) + 1
+            recent = row.last_us > now_us - FORGIVEN_AFTER_US
+            failures = (row.failures if recent else 0) + 1
             until_us = now_us + limit.wait_us(failures)
             stored.set_failures(
                 conn, place, count=failures, last_us=now_us, blocked_until_us=until_us
@@ -66,6 +66,7 @@ def admit(db: Database, name: str | None, address: str, now_us: int) -> None:
         stored.forget_failures(conn, before_us=now_us - 24 * FORGIVEN_AFTER_US)
         return 0
 
+    # Everybody locks the address first.
     wait_us = db.transact(count)
     if wait_us > 0:
         raise Throttled(-(-wait_us // SECOND_US))
@@ -76,14 +77,13 @@ def forgive(conn: Connection, name: str | None, address: str) -> None:
 
     Not all of them: who has one account of his own must not guess at others for ever.
     """
-    if name is not None:
-        stored.forget_failures(conn, _place("name", name))
     place = _place("address", address)
     row = stored.failures(conn, place)
-    if row is not None:
-        stored.set_failures(
-            conn, place, count=max(0, row.failures - 1), last_us=row.last_us, blocked_until_us=0
-        )
+    stored.set_failures(
+        conn, place, count=max(0, row.failures - 1), last_us=row.last_us, blocked_until_us=0
+    )
+    if name is not None:
+        stored.forget_failures(conn, _place("name", name))
 
 
 def _place(kind: str, text: str) -> str:

@@ -83,23 +83,24 @@ def forget(conn: Connection, now_us: int, idle_before_us: int) -> None:
     conn.execute(delete(sessions).where(over))
 
 
-def failures(conn: Connection, guarded: str) -> SessionRow | None:
-    """The tries at one name or address, locked until the transaction ends."""
+def failures(conn: Connection, guarded: str) -> SessionRow:
+    """The tries at one name or address, locked until the transaction ends.
+
+    A row that is not there cannot be locked, and two first tries would count as one: so it is made.
+    """
+    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    nothing = {"guarded": guarded, "failures": 0, "last_us": 0, "blocked_until_us": 0}
+    conn.execute(dialect.insert(guesses).values(nothing).on_conflict_do_nothing())
     query = select(guesses).where(guesses.c.guarded == guarded).with_for_update()
-    return conn.execute(query).one_or_none()
+    return conn.execute(query).one()
 
 
 def set_failures(
     conn: Connection, guarded: str, *, count: int, last_us: int, blocked_until_us: int
 ) -> None:
     """So many tries, and nobody may try again before then."""
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
     values = {"failures": count, "last_us": last_us, "blocked_until_us": blocked_until_us}
-    conn.execute(
-        dialect.insert(guesses)
-        .values(guarded=guarded, **values)
-        .on_conflict_do_update(index_elements=[guesses.c.guarded], set_=values)
-    )
+    conn.execute(update(guesses).where(guesses.c.guarded == guarded).values(values))
 
 
 def forget_failures(conn: Connection, guarded: str | None = None, before_us: int = 0) -> None:
