@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import orjson
@@ -98,6 +99,18 @@ def recognise(
     if active and now_us - row.seen_us >= SEEN_EVERY_US:
         db.transact(lambda conn: sessions.touch(conn, digest, now_us))
     return Session(digest, who, row.csrf, min(row.until_us, row.seen_us + IDLE_US))
+
+
+def standing(
+    conn: Connection, ids: Collection[str], admin_key: str | None, now_us: int
+) -> dict[str, Caller]:
+    """Of the sessions of these ids, who each is now; those that are over are not among them."""
+    found = {}
+    for row in sessions.some(conn, ids):
+        who = None if _over(row, now_us) else _caller(row, admin_key)
+        if who is not None:
+            found[row.id] = who
+    return found
 
 
 def sign_out(db: Database, session: Session, now_us: int) -> None:

@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask import Response, current_app, g, request
 
+from services.accounts.sessions import Session
 from services.bootstrap import Services
 from services.http import auth
 from services.http.context import caller, parts
 from services.http.openapi import Blueprint
 from services.http.schemas.alerts import StreamHeaders, StreamQuery
-from services.live import handover, pulse, sse
+from services.live import handover, sse
 from services.live.hub import PAGE, Hub
 from services.live.log import Log
+from services.live.pulse import Beating
 from services.live.ticket import Ticket, asked
 from services.repositories import alerts as stored
 
@@ -46,6 +48,7 @@ def alerts(query: dict[str, Any], headers: dict[str, Any]) -> Response:
     like, `data` the alert as it then was. A comment comes at least every 15 seconds.
     """
     who = caller()
+    session: Session | None = g.get("session")
     auth.within(who, query.get("trial"))
     last = headers.get("last_event_id", query.get("last_event_id"))
     with parts().database.reading() as conn:
@@ -57,6 +60,7 @@ def alerts(query: dict[str, Any], headers: dict[str, Any]) -> Response:
         asked=asked(query),
         values=auth.sees_values(who),
         opening=(sse.head({"X-Request-Id": g.request_id}) + sse.hello(position)).decode(),
+        session=None if session is None else session.id,
     )
     if request.method != "HEAD" and _taken(ticket):
         return _Elsewhere(headers=sse.HEADERS)
@@ -143,14 +147,15 @@ class Here:
 
     def _start(self) -> tuple[Hub, threading.Thread]:
         database = self._services.database
-        hub = Hub(database)
-        over = pulse.begin(database, hub.counts)
+        hub = Hub(database, self._services.settings.admin_key)
+        beating = Beating(database, hub)
 
         def run() -> None:
+            beating.start()
             try:
                 hub.run()
             finally:
-                over.set()
+                beating.stop()
 
         thread = threading.Thread(target=run, name="stream-hub", daemon=True)
         thread.start()

@@ -13,9 +13,9 @@ from services import logs
 from services.config import Settings
 from services.database import Database
 from services.errors import ConfigError
-from services.live import pulse
 from services.live.handover import Doorway
 from services.live.hub import Hub
+from services.live.pulse import Beating
 
 
 def main() -> None:
@@ -26,11 +26,13 @@ def main() -> None:
     if settings.stream_socket is None:
         raise ConfigError("VIGIL_STREAM_SOCKET: expected a path to listen on")
     database = Database(settings.database_url)
-    hub = Hub(database, Doorway(settings.stream_socket))
+    hub = Hub(database, settings.admin_key, Doorway(settings.stream_socket))
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: hub.stop())
-    pulse.begin(database, hub.counts)
+    beating = Beating(database, hub)
+    beating.start()
     hub.run()
+    beating.stop()
 
 
 if __name__ == "__main__":

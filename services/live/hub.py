@@ -16,11 +16,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from services import keys, logs
+from services.accounts import sessions
+from services.clock import now_us
 from services.database import Database
 from services.errors import Busy
 from services.live.client import Client
@@ -51,7 +53,7 @@ class End(enum.StrEnum):
 
     GONE = "gone"  # its reader went
     STALLED = "stalled"  # its reader took nothing for a long time
-    REVOKED = "revoked"  # its key is no longer good
+    REVOKED = "revoked"  # its key or session is no longer good
     STOPPED = "stopped"  # we go
 
 
@@ -68,10 +70,13 @@ class Source(Protocol):
 class Hub:
     """The lines of one process; what other threads may call stands first."""
 
-    def __init__(self, database: Database, source: Source | None = None) -> None:
-        """Nothing runs before `run`."""
+    def __init__(
+        self, database: Database, admin_key: str | None, source: Source | None = None
+    ) -> None:
+        """Nothing runs before `run`; `admin_key` is VIGIL_ADMIN_KEY."""
         self.selector = selectors.DefaultSelector()
         self._database = database
+        self._admin_key = admin_key
         self._log = Log(database)
         self._source = source
         self._clients: set[Client] = set()
@@ -83,7 +88,7 @@ class Hub:
         for end in (self._bell, self._wake):
             end.setblocking(False)
         self._look_s = self._tend_s = self._ask_s = 0.0
-        self._sent = 0
+        self._opened = self._sent = 0
         self._ended: Counter[End] = Counter()
         self._away = False
 
@@ -120,10 +125,14 @@ class Hub:
         with contextlib.suppress(BlockingIOError, OSError):
             self._wake.send(b"\0")
 
-    def counts(self) -> dict[str, Any]:
-        """What the heartbeat shows."""
-        ended = {str(why): number for why, number in list(self._ended.items())}
-        return {"clients": len(self._clients), "sent": self._sent, "ended": ended}
+    def clients(self) -> int:
+        """How many lines are open."""
+        return len(self._clients)
+
+    def counters(self) -> dict[str, float]:
+        """What the heartbeat counts; these only grow."""
+        ended = {f"streams_ended|{why}": count for why, count in list(self._ended.items())}
+        return {"streams_opened": self._opened, "stream_events": self._sent, **ended}
 
     # ------------------------------------------------------------------ the thread
 
@@ -189,6 +198,7 @@ class Hub:
     def _welcome(self, line: socket.socket, ticket: Ticket) -> None:
         client = Client(line, ticket, time.monotonic())
         self._clients.add(client)
+        self._opened += 1
         self.selector.register(line, selectors.EVENT_READ, lambda mask: self._ready(client, mask))
         log.info("stream_opened", by=ticket.caller.key_id, role=ticket.caller.role)
         self._attempt(client, client.push)
@@ -275,12 +285,16 @@ class Hub:
                 self._attempt(client, client.greet)
 
     def _ask(self) -> None:
-        """Cut whose key is no longer good, or no longer for the same."""
-        callers = {client.ticket.caller for client in self._clients}
+        """Cut whose key or session is no longer good, or no longer for the same."""
+        tickets = [client.ticket for client in self._clients]
+        callers = {ticket.caller for ticket in tickets if ticket.session is None}
+        ids = {ticket.session for ticket in tickets if ticket.session is not None}
         with self._database.reading() as conn:
-            standing = keys.standing(conn, callers)
+            good = keys.standing(conn, callers)
+            signed_in = sessions.standing(conn, ids, self._admin_key, now_us())
         for client in list(self._clients):
-            if client.ticket.caller not in standing:
+            who, session = client.ticket.caller, client.ticket.session
+            if who not in good if session is None else signed_in.get(session) != who:
                 self._end(client, End.REVOKED)
 
     def _close(self) -> None:

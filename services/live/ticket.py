@@ -24,6 +24,7 @@ class Ticket:
     asked: str
     values: bool  # whether clinical values may be shown
     opening: str
+    session: str | None = None  # of who came with a cookie; None: with a key
 
     @property
     def wish(self) -> Wish:

@@ -5,17 +5,19 @@ Who comes in: services.accounts. Who goes out: the store.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.models import accounts, api_keys, guesses, sessions
+from services.repositories.among import by_dialect, wanted
 
 SessionRow = Row[*tuple[Any, ...]]
 
 # Asked with every request of a page: built once. Role and trials are those of this moment.
-_FIND = (
+_WHOLE = (
     select(
         sessions,
         accounts.c.role.label("account_role"),
@@ -29,8 +31,9 @@ _FIND = (
     )
     .outerjoin(accounts, accounts.c.name == sessions.c.account)
     .outerjoin(api_keys, api_keys.c.id == sessions.c.api_key)
-    .where(sessions.c.id == bindparam("digest"))
 )
+_FIND = _WHOLE.where(sessions.c.id == bindparam("digest"))
+_SOME = by_dialect(lambda among: _WHOLE.where(among(sessions.c.id)))
 
 
 def add(
@@ -60,6 +63,11 @@ def add(
 def find(conn: Connection, digest: str) -> SessionRow | None:
     """The session with its account or key as they are now."""
     return conn.execute(_FIND, {"digest": digest}).one_or_none()
+
+
+def some(conn: Connection, ids: Collection[str]) -> list[SessionRow]:
+    """Those of `ids` that exist, likewise."""
+    return list(conn.execute(_SOME[conn.dialect.name], wanted(conn, ids)))
 
 
 def touch(conn: Connection, digest: str, now_us: int) -> None:

@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 @contextlib.contextmanager
 def behind(path: Path, db: Database) -> Iterator[Hub]:
     """A hub that listens there."""
-    hub = Hub(db, Doorway(path))
+    hub = Hub(db, None, Doorway(path))
     thread = threading.Thread(target=hub.run)
     thread.start()
     try:
@@ -78,7 +78,7 @@ def test_the_line_lives_on_when_who_handed_it_over_has_closed_it(db, path, line)
         near.close()
         rows.told(db)
         assert read_until(far, b"\n\nid: 1\n").startswith(b"the first words\n\n")
-        assert hub.counts()["clients"] == 1
+        assert hub.clients() == 1
     assert far.recv(1) == b""  # the end, with the hub's
 
 
@@ -108,7 +108,7 @@ def test_a_hub_that_starts_again_takes_the_place_of_one_that_was_killed(db, path
     with behind(path, db):
         pass
     before = path.stat().st_ino
-    hub = Hub(db, Doorway(path))
+    hub = Hub(db, None, Doorway(path))
     thread = threading.Thread(target=hub.run)
     thread.start()
     wait_until(lambda: path.stat().st_ino != before, 10, "another socket")
@@ -124,7 +124,7 @@ def test_a_full_hub_says_so_and_keeps_nothing(db, path, line, monkeypatch):
     with behind(path, db) as hub:
         with pytest.raises(Busy, match="one key may have"):
             hand_over(path, near.fileno(), TICKET)
-        assert hub.counts()["clients"] == 0
+        assert hub.clients() == 0
         near.sendall(b"mine")
         assert far.recv(16) == b"mine"
 
@@ -140,7 +140,7 @@ def test_without_the_last_word_the_hub_forgets_the_line_and_gives_the_place_back
         assert hub._each[BOOTSTRAP_KEY] == 1
         way.close()  # the API died, or had no patience
         wait_until(lambda: hub._each[BOOTSTRAP_KEY] == 0, 10, "the place")
-        assert hub.counts()["clients"] == 0
+        assert hub.clients() == 0
         near.sendall(b"mine")
         assert far.recv(16) == b"mine"
 

@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from services import keys, sequencer
+from services.accounts import people, sessions
 from services.clock import now_us
 from services.database import Database
 from services.errors import Busy
@@ -68,9 +69,15 @@ class Stand:
     lines: list[Line] = field(default_factory=list)
 
     def watch(
-        self, who: Caller = ADMIN, position: int = 0, values: bool = True, **query: str
+        self,
+        who: Caller = ADMIN,
+        position: int = 0,
+        values: bool = True,
+        session: str | None = None,
+        **query: str,
     ) -> Line:
-        ticket = Ticket(who, position, asked(query), values, sse.hello(position).decode())
+        hello = sse.hello(position).decode()
+        ticket = Ticket(who, position, asked(query), values, hello, session)
         self.hub.promise(who.key_id)
         near, far = pair()
         self.hub.admit(near, ticket)
@@ -92,7 +99,7 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 @contextmanager
 def running(db: Database) -> Iterator[Stand]:
-    stand = Stand(Hub(db), db)
+    stand = Stand(Hub(db, None), db)
     thread = threading.Thread(target=stand.hub.run)
     thread.start()
     try:
@@ -225,7 +232,7 @@ def test_ops_sees_the_alert_and_no_clinical_value(quick):
 
 def test_who_does_not_read_delays_nobody_and_later_gets_all_in_order(quick):
     slow, fast = quick.watch(), quick.watch()
-    wait_until(lambda: quick.hub.counts()["clients"] == 2, 10, "both")
+    wait_until(lambda: quick.hub.clients() == 2, 10, "both")
     long = "x" * 4_000
     last = 0
     for _ in range(6):
@@ -243,7 +250,7 @@ def test_who_takes_nothing_for_long_is_cut_and_may_come_back(quick, monkeypatch)
     monkeypatch.setattr(live, "TEND_S", 0.1)
     stalled = quick.watch()
     last = rows.told(quick.db, 150, detail="x" * 4_000)
-    wait_until(lambda: quick.hub.counts()["ended"].get("stalled") == 1, 10, "the cut")
+    wait_until(lambda: quick.hub.counters().get("streams_ended|stalled") == 1, 10, "the cut")
     wait_until(lambda: stalled.read().ended, 10, "the end of the line")
     seen = stalled.positions
     assert seen == list(range(1, len(seen) + 1))
@@ -264,7 +271,7 @@ def test_a_revoked_key_is_cut_and_another_is_not(stand, monkeypatch):
     rows.told(stand.db)
     good.reaches(1)
     assert bad.positions == []
-    assert stand.hub.counts()["ended"] == {"revoked": 2}
+    assert stand.hub.counters()["streams_ended|revoked"] == 2
 
 
 def test_a_key_that_is_good_for_something_else_by_now_is_cut(quick, monkeypatch):
@@ -272,6 +279,25 @@ def test_a_key_that_is_good_for_something_else_by_now_is_cut(quick, monkeypatch)
     made, _ = keys.create(quick.db, role="ops", trials=["one"], by="test", now_us=now_us())
     wider = quick.watch(Caller(made.id, "ops", None, None), values=False)
     wait_until(lambda: wider.read().ended, 10, "the end of the line")
+
+
+def test_who_signed_out_or_whose_account_ended_is_cut_and_another_is_not(stand, monkeypatch):
+    monkeypatch.setattr(live, "ASK_S", 0.1)
+    lines, signed_in = {}, {}
+    for name in ("leaves", "ended", "stays"):
+        word = "a long enough password"
+        people.create(stand.db, name, role="ops", password=word, by="test", now_us=now_us())
+        cookie = sessions.sign_in(stand.db, name, word, "127.0.0.1", now_us())
+        found = signed_in[name] = sessions.recognise(stand.db, cookie, None, now_us())
+        lines[name] = stand.watch(found.caller, values=False, session=found.id)
+    other = stand.watch(signed_in["stays"].caller, values=False, session="nobodys")
+    wait_until(lambda: other.read().ended, 10, "the end of what is no session")
+    sessions.sign_out(stand.db, signed_in["leaves"], now_us())
+    people.disable(stand.db, "ended", by="test", now_us=now_us())
+    gone = [lines["leaves"], lines["ended"]]
+    wait_until(lambda: all(line.read().ended for line in gone), 10, "the end of both")
+    rows.told(stand.db)
+    assert lines["stays"].reaches(1) == [1]
 
 
 def test_a_heartbeat_moves_the_place_past_what_was_not_for_this_watcher(quick, monkeypatch):
@@ -286,15 +312,15 @@ def test_a_heartbeat_moves_the_place_past_what_was_not_for_this_watcher(quick, m
 
 def test_who_goes_or_will_not_stop_talking_is_forgotten(quick, monkeypatch):
     gone, loud = quick.watch(), quick.watch()
-    wait_until(lambda: quick.hub.counts()["clients"] == 2, 10, "both")
+    wait_until(lambda: quick.hub.clients() == 2, 10, "both")
     gone.far.close()
-    wait_until(lambda: quick.hub.counts()["clients"] == 1, 10, "its end")
+    wait_until(lambda: quick.hub.clients() == 1, 10, "its end")
     try:
         for _ in range(1_000):
             loud.far.sendall(b"x" * 1_024)
     except OSError:
         pass
-    wait_until(lambda: quick.hub.counts()["clients"] == 0, 10, "its end too")
+    wait_until(lambda: quick.hub.clients() == 0, 10, "its end too")
 
 
 def test_who_is_gone_before_it_begins_is_no_trouble(quick):
