@@ -276,6 +276,13 @@ Index(
     postgresql_where=deliveries.c.status.in_(["pending", "sending"]),
 )
 
+# What was given up or called off, for counting.
+Index(
+    "ix_deliveries_ended",
+    deliveries.c.status,
+    sqlite_where=deliveries.c.status.in_(["dead", "cancelled"]),
+    postgresql_where=deliveries.c.status.in_(["dead", "cancelled"]),
+)
 # What arrived lately, there and in all.
 Index(
     "ix_deliveries_delivered",

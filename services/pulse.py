@@ -11,6 +11,7 @@ import resource
 import socket
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,9 @@ from services.repositories import heartbeats
 
 EVERY_S = 5.0
 # Whoever is not seen for so long is not shown any more.
+_MINUTE_US = 60 * clock.SECOND_US
+# The counter of a process's own work, if it has one; its pace is shown.
+_DONE = "done"
 _FORGET_US = 3600 * clock.SECOND_US
 
 Counts = Mapping[str, float]
@@ -54,6 +58,7 @@ class Pulse:
         self._told: Counts = {}
         # Counted before somebody took us for gone: kept elsewhere, so not said again.
         self._kept: Counts = {}
+        self._paces: deque[tuple[int, float]] = deque()
 
     def beat(self, now_us: int, counters: Counts, **detail: Any) -> None:
         """Write the row; `counters` only ever grow."""
@@ -64,12 +69,22 @@ class Pulse:
             said = {name: count - kept.get(name, 0) for name, count in counters.items()}
             whole = {heartbeats.STARTED: self._started_us, "rss_mb": rss_mb(), **detail}
             whole[heartbeats.COUNTERS] = said
+            if _DONE in counters:
+                whole["rate_per_min"] = self._rate(now_us, counters[_DONE])
             heartbeats.beat(conn, self.process, self.kind, now_us=now_us, detail=whole)
             heartbeats.forget(conn, now_us - _FORGET_US, now_us)
             return kept
 
         self._kept = self._db.transact(write)
         self._told = dict(counters)
+
+    def _rate(self, now_us: int, done: float) -> float:
+        """How much was done a minute, over the last minute or since the process began."""
+        self._paces.append((now_us, done))
+        while len(self._paces) > 2 and self._paces[1][0] <= now_us - _MINUTE_US:
+            self._paces.popleft()
+        since_us, before = self._paces[0]
+        return round((done - before) * _MINUTE_US / max(now_us - since_us, clock.SECOND_US), 1)
 
     def end(self, now_us: int) -> None:
         """This process ends in good order."""

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from services import canaries, clock, evaluation, logs, pulse
 from services.bootstrap import Services
 from services.broker import DELIVER, EVALUATE
+from services.channels.counting import Outcomes
 from services.config import Settings
 from services.database import Database, Schema, schema
 from services.delivery import Crew
@@ -61,11 +62,14 @@ class Worker:
         self.kind = kind
         self.services = Services.build(settings)
         self._crew: Crew | None = None
+        self._outcomes = Outcomes()
+        self._done = 0  # events evaluated
         broker = self.services.broker
         every_s = EVERY_S if broker.url else BROKERLESS_S
         if kind == DELIVER:
             services = self.services
-            self._crew = Crew(services.database, services.channels, poll_s=every_s)
+            counted = self._outcomes.counting(services.channels)
+            self._crew = Crew(services.database, counted, poll_s=every_s)
         else:
             evaluation.limit(LONGEST_THOUGHT_S)
         # Heard through the broker: how many messages, and the last of them when.
@@ -77,7 +81,7 @@ class Worker:
             self._steps(),
             kind,
             pulse.name(kind),
-            counters=lambda: {"messages": self._heard},
+            counters=self._counts,
             detail=lambda: {"heard_us": self._heard_us},
         )
         self._stop = threading.Event()
@@ -134,6 +138,12 @@ class Worker:
             now_us=self._hear(),
         )
 
+    def _counts(self) -> dict[str, float]:
+        """What only this process knows; `done` is its work: events, or attempts to deliver."""
+        outcomes = self._outcomes.read()
+        done = self._done + sum(outcomes.values())
+        return {"messages": self._heard, "done": done, **outcomes}
+
     def _hear(self) -> int:
         self._heard += 1
         self._heard_us = clock.now_us()
@@ -153,4 +163,5 @@ class Worker:
     def _evaluate(self, stream_ids: Sequence[int], now_us: int) -> int:
         services = self.services
         done = evaluation.evaluate(services.database, services.broker, stream_ids, now_us)
+        self._done += done.events
         return done.events

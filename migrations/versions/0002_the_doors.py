@@ -90,4 +90,5 @@ def _indexes() -> None:
     """For whoever looks how much was done lately."""
     op.create_index(op.f("ix_decisions_evaluated_us"), "decisions", ["evaluated_us"])
     op.create_index(op.f("ix_audit_at_us"), "audit", ["at_us"])
+    _index("ix_deliveries_ended", ["status"], "status IN ('dead', 'cancelled')")
     _index("ix_deliveries_delivered", ["subscription", "delivered_us"], "delivered_us IS NOT NULL")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from services import logs
@@ -25,6 +25,7 @@ from services.http import (
     docs,
     events,
     health,
+    metrics,
     openapi,
     ops,
     problems,
@@ -32,27 +33,22 @@ from services.http import (
     stream,
     subjects,
     subscriptions,
+    tally,
     trials,
 )
 from services.http.context import EXTENSION, WRITER
+from services.pulse import Heart, Pulse
 from services.recording import record
 from services.validation import MAX_BYTES
 
 RESOURCES = (
-    events,
-    trials,
-    protocols,
-    subjects,
-    alerts,
-    stream,
-    subscriptions,
-    ops,
-    audit,
-    health,
-    docs,
+    *(events, trials, protocols, subjects, alerts, stream),
+    *(subscriptions, ops, audit, metrics, health, docs),
 )
 # Of a body that is too large: so much is read and thrown away before the answer.
 SPARE_BYTES = 16 * 1024 * 1024
+
+HEART = "vigil-heart"
 
 log = logs.get("http")
 
@@ -62,6 +58,8 @@ def install(app: Flask, services: Services, statuses: Mapping[type[ServiceError]
     app.extensions[EXTENSION] = services
     app.extensions[WRITER] = GroupCommit(services.database, record)
     app.extensions[stream.HERE] = stream.Here(services)
+    app.extensions[tally.EXTENSION] = tally.Tally()
+    app.extensions[HEART] = _heart(services, app.extensions[tally.EXTENSION])
     app.config.update(MAX_CONTENT_LENGTH=MAX_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.strict_slashes = False
     app.before_request(_begin)
@@ -75,6 +73,16 @@ def install(app: Flask, services: Services, statuses: Mapping[type[ServiceError]
     if hops:
         # Who speaks to us is the proxy: the caller's address and https are what it says.
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops)  # type: ignore[method-assign]
+
+
+def _heart(services: Services, counted: tally.Tally) -> Heart:
+    """The heartbeat of the process that serves; the server starts it (gunicorn_settings)."""
+    bell = services.broker
+
+    def counters() -> dict[str, float]:
+        return {**counted.read(), "rings": bell.rings, "missed_rings": bell.missed_rings}
+
+    return Heart(Pulse(services.database, "api"), counters)
 
 
 def _begin() -> None:
@@ -93,12 +101,17 @@ def _end(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")
     who = g.get("caller")
+    method = request.method if request.method in METHODS else "other"
+    route = str(request.url_rule) if request.url_rule else None
+    took_s = time.perf_counter() - g.began
+    counted: tally.Tally = current_app.extensions[tally.EXTENSION]
+    counted.count(method, route or "none", response.status_code, took_s)
     log.info(
         "request",
-        method=request.method if request.method in METHODS else "other",
-        route=str(request.url_rule) if request.url_rule else None,
+        method=method,
+        route=route,
         status=response.status_code,
-        took_ms=round((time.perf_counter() - g.began) * 1000, 2),
+        took_ms=round(took_s * 1000, 2),
         received_bytes=request.content_length,
         by=who.key_id if who else None,
     )

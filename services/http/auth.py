@@ -20,6 +20,7 @@ from services.accounts.sessions import Session
 from services.bootstrap import Services
 from services.clock import now_us
 from services.errors import Forbidden, Unauthenticated
+from services.http.context import parts
 from services.keys import ADMIN, CLINICIAN, OPS, PUBLISHER, Caller
 
 PUBLIC: frozenset[str] = frozenset()
@@ -32,6 +33,8 @@ OPERATING = frozenset({OPS, ADMIN})
 # A clinician publishes overrides and corrections only; intake looks at the types.
 PUBLISHING = frozenset({PUBLISHER, CLINICIAN, ADMIN})
 READING_BACK = frozenset({PUBLISHER, CLINICIAN, ADMIN})
+
+METRICS = "metrics.scrape"
 
 ACCESS: Mapping[str, frozenset[str]] = {
     "health.healthz": PUBLIC,
@@ -73,6 +76,7 @@ ACCESS: Mapping[str, frozenset[str]] = {
     "subscriptions.replay": WATCHING,
     "subscriptions.preview_one": WATCHING,
     "subscriptions.preview": WATCHING,
+    METRICS: OPERATING,
     "ops.queues": OPERATING,
     "audit.listed": OPERATING,
     "ops.streams": OPERATING,
@@ -165,7 +169,7 @@ def guard() -> None:
     if request.endpoint is None:  # 404 and 405 tell nothing and need no key
         return
     allowed = ACCESS.get(request.endpoint)
-    if allowed is PUBLIC:
+    if allowed is PUBLIC or _opened(request.endpoint):
         return
     who = g.caller = authenticated()  # known to the log also where it is refused
     if allowed is None or who.role not in allowed:
@@ -173,6 +177,11 @@ def guard() -> None:
     trial = (request.view_args or {}).get("trial")
     if trial is not None:
         require_trial(who, trial)
+
+
+def _opened(endpoint: str) -> bool:
+    """Whether the settings let anybody in: a monitor that has no key."""
+    return endpoint == METRICS and parts().settings.metrics_open
 
 
 def authenticated() -> Caller:

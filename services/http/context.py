@@ -38,6 +38,11 @@ def caller() -> Caller:
     return cast(Caller, g.caller)
 
 
+def caller_or_none() -> Caller | None:
+    """The same, where an endpoint may be open to nobody in particular."""
+    return cast("Caller | None", g.get("caller"))
+
+
 def actor(who: Caller) -> str:
     """The person of the key, else the key: what the audit and an action's `by` show."""
     return who.person or who.key_id

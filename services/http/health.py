@@ -74,7 +74,7 @@ def _store(services: Services, look: Look) -> dict[str, str]:
     recent = {kind for kind, seen_us in seen.items() if now_us() - seen_us <= LATELY_US}
     deaf = any(canary["state"] in {queues.LATE, queues.NEVER} for canary in heard.values())
     # Where no process of its own serves the stream, the API's own processes do.
-    silent = "stream" in seen and "stream" not in recent
+    silent = services.settings.stream_socket is not None and "stream" not in recent
     return {
         "database": OK,
         "schema": _SCHEMAS[schema],

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from services.models import attempts, dead_letters, deliveries, subscriptions
 from services.reading import backlog
-from services.reading.backlog import WAITING, Only, Waiting, of_trials
+from services.reading.backlog import OF_ALL, WAITING, Only, Waiting, of_trials
 from services.reading.pages import Json, iso_or_none
 
 # The worst first; nobody reads more at a glance.
@@ -36,10 +36,9 @@ def endpoints(conn: Connection, only: Only, now_us: int) -> list[Json]:
     if not covered:
         return []
     waiting = backlog.waiting(conn, only, now_us)
-    failing, last = _failing(conn, only), _last(conn, only)
+    last = _last(conn, only)
     shown = [
-        _shown(row, waiting.get(row.id, _NOTHING), failing.get(row.id), last.get(row.id), now_us)
-        for row in covered
+        _shown(row, waiting.get(row.id, _NOTHING), last.get(row.id), now_us) for row in covered
     ]
     return sorted(shown, key=_worst_first)[:MOST]
 
@@ -57,9 +56,7 @@ def _covers(only: Only, row: Row[Any]) -> bool:
     return trials is not None and set(trials) <= set(only)
 
 
-def _shown(
-    row: Row[Any], waiting: Waiting, failing_us: int | None, last: Last | None, now_us: int
-) -> Json:
+def _shown(row: Row[Any], waiting: Waiting, last: Last | None, now_us: int) -> Json:
     channel = orjson.loads(row.channel)
     oldest_us = waiting.oldest_due_us
     return {
@@ -72,7 +69,7 @@ def _shown(
         "in_flight": waiting.in_flight,
         "oldest_due_at": iso_or_none(oldest_us),
         "oldest_due_s": None if oldest_us is None else age_s(oldest_us, now_us),
-        "failing_since": iso_or_none(failing_us),
+        "failing_since": iso_or_none(row.failing_since_us),
         "last_outcome": None if last is None else last.outcome,
         "last_attempt_at": None if last is None else iso_or_none(last.at_us),
     }
@@ -91,22 +88,6 @@ def _host(channel: Json) -> str | None:
     boxes = channel.get("to")
     domains = {box.rpartition("@")[2] for box in boxes} if isinstance(boxes, list) else set()
     return ", ".join(sorted(domains)) or None
-
-
-def _failing(conn: Connection, only: Only) -> dict[str, int]:
-    """Subscription -> when the oldest failure began that nobody has made good yet."""
-    failed = and_(
-        attempts.c.delivery == deliveries.c.id,
-        attempts.c.number > deliveries.c.forgiven,
-        attempts.c.finished_us.is_not(None),
-    )
-    query = (
-        select(deliveries.c.subscription, func.min(attempts.c.started_us))
-        .join(attempts, failed)
-        .where(WAITING, deliveries.c.attempts > 0)
-        .group_by(deliveries.c.subscription)
-    )
-    return {row[0]: row[1] for row in conn.execute(of_trials(query, only))}
 
 
 def _last(conn: Connection, only: Only) -> dict[str, Last]:
@@ -135,7 +116,7 @@ def _newest_of_waiting(conn: Connection, only: Only) -> list[Row[Any]]:
             place.label("place"),
         )
         .join(attempts, attempts.c.delivery == deliveries.c.id)
-        .where(WAITING, deliveries.c.attempts > 0, attempts.c.finished_us.is_not(None))
+        .where(WAITING, OF_ALL, deliveries.c.attempts > 0, attempts.c.finished_us.is_not(None))
     )
     ranked = of_trials(query, only).subquery()
     return list(conn.execute(select(*ranked.c[:3]).where(ranked.c.place == 1)))

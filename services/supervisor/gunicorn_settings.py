@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from services import logs
 from services.config import Settings
@@ -34,11 +34,28 @@ forwarded_allow_ips = ""
 control_socket_disable = True
 
 
+class _App(Protocol):
+    extensions: dict[str, Any]
+
+
 class _Worker(Protocol):
     ppid: int
+    wsgi: _App
 
 
 def post_fork(_arbiter: object, worker: _Worker) -> None:
     """A worker dies with gunicorn, as gunicorn dies with the supervisor."""
     lifeline.bind(worker.ppid)
     logs.catch_strays()
+
+
+def post_worker_init(worker: _Worker) -> None:
+    """The app is loaded: say from now on that this process lives, and what it counts."""
+    worker.wsgi.extensions["vigil-heart"].start()
+
+
+def worker_exit(_arbiter: object, worker: _Worker) -> None:
+    """It ends in good order: its last counts stay. An app that did not load has no heart."""
+    extensions = getattr(getattr(worker, "wsgi", None), "extensions", {})
+    if "vigil-heart" in extensions:
+        extensions["vigil-heart"].stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import orjson
 import pytest
 
@@ -216,15 +218,18 @@ def test_a_broker_that_answers_and_is_not_heard_degrades_and_fails_nothing(house
     assert queue(ops, "deliver")["canary"]["state"] == "not_expected"
 
 
-def test_a_stream_process_that_is_silent_degrades(house):
+def test_a_stream_process_that_is_silent_degrades_where_there_should_be_one(house, tmp_path):
     database, ready = house.services.database, house.door(None)
     with database.writing() as conn:
         heartbeats.beat(conn, "evaluate:h:1", "evaluate", now_us=now_us(), detail={})
-    assert ready.get("/readyz").json["stream"] == "ok"  # none was ever there
-    with database.writing() as conn:
-        heartbeats.beat(conn, "stream:h:3", "stream", now_us=now_us() - 60_000_000, detail={})
+    assert ready.get("/readyz").json["stream"] == "ok"  # the API serves it itself
+    own = dataclasses.replace(house.services.settings, stream_socket=tmp_path / "stream.sock")
+    object.__setattr__(house.services, "settings", own)
     answer = ready.get("/readyz")
     assert (answer.status_code, answer.json["stream"]) == (200, "degraded")
+    with database.writing() as conn:
+        heartbeats.beat(conn, "stream:h:3", "stream", now_us=now_us(), detail={})
+    assert ready.get("/readyz").json["stream"] == "ok"
 
 
 def test_a_key_of_other_trials_sees_none_of_these_rows(house, ops, make_event):

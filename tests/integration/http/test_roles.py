@@ -57,6 +57,7 @@ MATRIX = {
     ("POST", "/v1/subscriptions/su_x/replay"): WATCHES,
     ("GET", "/v1/subscriptions/su_x/preview"): WATCHES,
     ("POST", "/v1/subscriptions/preview"): WATCHES,
+    ("GET", "/metrics"): OPERATES,
     ("GET", "/v1/ops/queues"): OPERATES,
     ("GET", "/v1/audit"): OPERATES,
     ("GET", "/v1/ops/streams"): OPERATES,
