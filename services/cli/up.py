@@ -30,16 +30,24 @@ class Terminal:
         self, url: str, keys: Mapping[str, str], sign_in: SignIn, settings: Settings
     ) -> None:
         """The way in."""
-        click.echo(f"Vigil serves {url}")
-        click.echo(f"  data      {settings.data} (address, keys and passwords: run.json)")
+        rows, files = [("", "", "")], "(run.json: all of this)"
         if self._show_keys:
-            click.echo("  sign in   there, as one of these:")
-            for account in sign_in.values():
-                click.echo(f"  {account['name']:<9} password {account['password']}")
-            click.echo("  keys      Authorization: Bearer KEY, with one of these:")
-            for role, key in keys.items():
-                click.echo(f"  {role:<9} {key}")
-        click.echo("  Ctrl-C stops everything.")
+            files = "(run.json: all of this; vigil.log: the machines' own words)"
+            rows += [
+                ("sign in", account["name"], f"password {account['password']}")
+                for account in sign_in.values()
+            ]
+            rows += [("API key", role, key) for role, key in keys.items()]
+        rows += [
+            ("data", str(settings.data), files),
+            ("stop", "Ctrl-C", "the data stay"),
+            ("", "", ""),
+        ]
+        click.echo(f"Vigil serves {click.style(url, bold=True)}")
+        before = ""
+        for what, name, text in rows:
+            click.echo(f"  {'' if what == before else what:<8} {name:<10} {text}".rstrip())
+            before = what
         sys.stdout.flush()
 
     def died(self, name: str, status: int) -> None:
