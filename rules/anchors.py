@@ -178,8 +178,11 @@ class Reader:
         return self.plan.read[self.plan.age](self.timeline, at_us, self.state.at_us)
 
     def _checklist(self, name: str) -> str:
+        """Names as a person reads them, or `none`."""
         judged = self.judged()
         if name == "missing":
-            return ", ".join(dict.fromkeys(n for s in judged.missing.values() for n in s))
-        answers = judged.satisfied(self.plan)
-        return ", ".join(criterion for criterion, answer in answers.items() if answer is False)
+            names = dict.fromkeys(n for s in judged.missing.values() for n in s)
+        else:
+            answers = judged.satisfied(self.plan).items()
+            names = dict.fromkeys(criterion for criterion, lets_in in answers if lets_in is False)
+        return ", ".join(names) or "none"

@@ -123,3 +123,10 @@ def test_every_make_target_that_the_readme_names_is_there() -> None:
     there = set(re.findall(r"make (\w+) ", listed.stdout))
     (named,) = re.findall(r"every target: `([^`]+)`", README)
     assert set(named.split()) | {"help", "lock"} == there | {"lock"}
+
+
+def test_the_picture_is_one_and_small() -> None:
+    """tests/support/picture.py takes it again when the page has changed."""
+    picture = (ROOT / "docs" / "inbox.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 200_000

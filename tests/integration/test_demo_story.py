@@ -161,6 +161,7 @@ def test_two_evenings_raise_exactly_what_they_promise(db):
     assert paired(scenes, Stage(db, first).play(scenes)) == paired(scenes, FIRST_EVENING)
     (trial,) = flagship.rows(db, models.trials)
     assert orjson.loads(trial.hold)["by"] == "ST-TOX-CROSSED"
+    assert_details_leave_no_gap(db)
 
     second = evening_after(db, 2)
     assert second == Evening(2, suspended=True, crossed=True, evaluable=4)
@@ -170,6 +171,15 @@ def test_two_evenings_raise_exactly_what_they_promise(db):
     (trial,) = flagship.rows(db, models.trials)
     assert (trial.status, trial.hold) == ("open", None)
     assert verify(db, flagship.TRIAL).differences == []
+
+
+def assert_details_leave_no_gap(db: Database) -> None:
+    details = {row.rule: row.detail for row in flagship.rows(db, models.alerts)}
+    assert details["EL-ENROLLED-NOT-ELIGIBLE"] == (
+        "At the time of enrolment the decision was indeterminate. "
+        "Not satisfied: none. Missing: ecog."
+    )
+    assert [text for text in details.values() if ": ." in text] == []
 
 
 def paired(scenes: Sequence[Scene], said: Sequence[list[str]]) -> list[tuple[str, list[str]]]:

@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 # As Debian, Fedora and others name it; the first that is there.
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+# Containers lack the kernel's sandbox and often a large /dev/shm.
+OPTIONS = ("--no-sandbox", "--disable-dev-shm-usage")
 # A busy machine is no fault of the page's.
 PATIENCE_MS = 90_000
 
@@ -21,15 +23,18 @@ PATIENCE_MS = 90_000
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The browser of this process's tests."""
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    program = installed()
     if program is None:
         pytest.skip("no Chromium here: apt-get install -y chromium")
     with sync_playwright() as playwright:
-        # Containers lack the kernel's sandbox and often a large /dev/shm.
-        options = ["--no-sandbox", "--disable-dev-shm-usage"]
-        chromium = playwright.chromium.launch(executable_path=program, args=options)
+        chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS)
         yield chromium
         chromium.close()
+
+
+def installed() -> str | None:
+    """The path of a Chromium, if there is one."""
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
 @pytest.fixture
