@@ -49,6 +49,10 @@ _RINGING = {
     "socket_keepalive": True,
     "max_retries": 0,
 }
+# RabbitMQ: a ring's connection would else wait minutes for a broker that is stopped or blocks.
+_RINGING_AMQP = {"read_timeout": 0.5, "write_timeout": 0.5}
+# Its consumers wait without end, so both sides say now and then that they live.
+_HEARTBEAT_S = 30
 
 
 def celery_app(url: str) -> Celery:
@@ -60,7 +64,8 @@ def celery_app(url: str) -> Celery:
         task_ignore_result=True,
         # Early: a message is only a bell, and a poisonous one must not come back for ever.
         task_acks_late=False,
-        # Each with an exchange and a key of its own; by default they would share one.
+        # Each with an exchange and a key of its own; by default they would share one. On RabbitMQ
+        # classic and durable: a quorum would keep a copy of what may be lost (docs/scaling.md).
         task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue=EVALUATE,
         task_create_missing_queues=False,
@@ -77,6 +82,7 @@ def celery_app(url: str) -> Celery:
         worker_soft_shutdown_timeout=25,
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
+        broker_heartbeat=_HEARTBEAT_S,
         broker_transport_options=_CONSUMING if _is_redis(url) else {},
         enable_utc=True,
     )
@@ -172,7 +178,7 @@ class Broker:
         """A new impatient connection. Raises ConfigError where there is no broker."""
         if self.url is None:
             raise ConfigError("VIGIL_BROKER_URL: expected a broker to connect to")
-        options = _RINGING if _is_redis(self.url) else {}
+        options = _RINGING if _is_redis(self.url) else _RINGING_AMQP
         return Connection(self.url, transport_options=options, connect_timeout=1)
 
     @contextmanager

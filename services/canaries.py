@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.beat import BeatLazyFunc
+from celery.beat import BeatLazyFunc, SchedulingError
 from celery.beat import Scheduler as Memory
 from sqlalchemy import Connection
 
@@ -53,6 +53,20 @@ class Sender(Memory):
             log.warning("no canary sent", queue=queue, depth=depths and depths[queue])
             return
         super().apply_entry(entry, producer=producer)
+
+    def apply_async(self, entry: Any, *arguments: Any, **more: Any) -> Any:
+        """Send one; a line that broke is never used again.
+
+        Celery's scheduler would keep it: after RabbitMQ's return it sent nothing any more.
+        """
+        try:
+            return super().apply_async(entry, *arguments, **more)
+        except SchedulingError:
+            self.__dict__.pop("producer", None)
+            line = self.__dict__.pop("connection", None)
+            if line is not None:
+                line.release()
+            raise
 
 
 def heard(
