@@ -15,6 +15,7 @@ from flask import Flask, Response, current_app, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from services import logs
+from services.bell import Bell
 from services.bootstrap import Services
 from services.errors import ServiceError
 from services.groupcommit import GroupCommit
@@ -36,7 +37,7 @@ from services.http import (
     tally,
     trials,
 )
-from services.http.context import EXTENSION, WRITER
+from services.http.context import BELL, EXTENSION, WRITER
 from services.pulse import Heart, Pulse
 from services.recording import record
 from services.validation import MAX_BYTES
@@ -57,6 +58,7 @@ def install(app: Flask, services: Services, statuses: Mapping[type[ServiceError]
     """Put every resource on `app`."""
     app.extensions[EXTENSION] = services
     app.extensions[WRITER] = GroupCommit(services.database, record)
+    app.extensions[BELL] = Bell(services.broker.ring_evaluate)
     app.extensions[stream.HERE] = stream.Here(services)
     app.extensions[tally.EXTENSION] = tally.Tally()
     app.extensions[HEART] = _heart(services, app.extensions[tally.EXTENSION])

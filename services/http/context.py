@@ -12,6 +12,7 @@ import orjson
 from flask import Response, current_app, g
 
 from services import intake
+from services.bell import Bell
 from services.bootstrap import Services
 from services.errors import Forbidden
 from services.groupcommit import GroupCommit
@@ -20,6 +21,7 @@ from services.recording import Parcel, Recorded
 
 EXTENSION = "vigil"
 WRITER = "vigil-writer"
+BELL = "vigil-bell"
 
 
 def parts() -> Services:
@@ -31,6 +33,11 @@ def store() -> intake.Store:
     """How events are stored: concurrent requests of this process share a commit."""
     writer: GroupCommit[Parcel, Recorded] = current_app.extensions[WRITER]
     return writer.put
+
+
+def bell() -> Bell:
+    """What says, after the commit, that streams have something to do."""
+    return cast(Bell, current_app.extensions[BELL])
 
 
 def caller() -> Caller:

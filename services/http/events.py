@@ -15,7 +15,7 @@ from services import intake, validation
 from services.clock import now_us
 from services.errors import NotFound, UnsupportedContent
 from services.http import auth, problems
-from services.http.context import caller, parts, reply, store
+from services.http.context import bell, caller, parts, reply, store
 from services.http.openapi import Blueprint
 from services.http.schemas.events import EventStatus, Receipt
 from services.keys import PUBLISHER, Caller
@@ -61,7 +61,7 @@ def publish() -> Response:
     receipt = intake.publish(
         services.database, parsed, caller(), now_us(), lenient=lenient, store=store()
     )
-    services.broker.ring_evaluate(receipt.dirty)
+    bell().ring(receipt.dirty)
     return reply(_shape(receipt, lenient=lenient), 207 if lenient else 202)
 
 
