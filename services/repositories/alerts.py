@@ -13,8 +13,61 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from services.clock import iso
 from services.models import alert_log, alerts, deliveries, streams, subscriptions, trials
+from services.repositories.among import by_dialect, wanted
 
 AlertRow = dict[str, Any]
+
+# Statements of every evaluation that tells something, built once: building one costs more than
+# running it.
+_LOCKED = by_dialect(
+    lambda among: (
+        select(alerts)
+        .where(among(alerts.c.id))
+        .order_by(alerts.c.id)
+        .with_for_update(key_share=True)
+    )
+)
+_ADD, _LOG, _TELL = insert(alerts), insert(alert_log), insert(deliveries)
+_STANDING = (
+    select(
+        subscriptions.c.id,
+        subscriptions.c.filter,
+        subscriptions.c.events,
+        subscriptions.c.content,
+        subscriptions.c.trials,
+        (subscriptions.c.status == "active").label("active"),
+    )
+    .where(subscriptions.c.status != "deleted")
+    .order_by(subscriptions.c.id)
+)
+_SURROUNDINGS = by_dialect(
+    lambda among: (
+        select(streams.c.id, trials.c.mode, streams.c.site)
+        .join(trials, trials.c.id == streams.c.trial)
+        .where(among(streams.c.id))
+    )
+)
+_LAST_POSITION = select(func.max(alert_log.c.position))
+_UNNUMBERED = (
+    select(alert_log.c.alert, alert_log.c.change, alert_log.c.at_us)
+    .where(alert_log.c.position.is_(None))
+    .order_by(alert_log.c.at_us, alert_log.c.alert, alert_log.c.change)
+)
+_UNNUMBERED_DELIVERIES = (
+    select(deliveries.c.id, deliveries.c.subscription, subscriptions.c.last_position)
+    .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+    .join(
+        alert_log,
+        (alert_log.c.alert == deliveries.c.alert) & (alert_log.c.change == deliveries.c.change),
+    )
+    .where(deliveries.c.position.is_(None), alert_log.c.position.is_not(None))
+    .order_by(deliveries.c.subscription, alert_log.c.position)
+)
+_LAST_POSITIONS = (
+    update(subscriptions)
+    .where(subscriptions.c.id == bindparam("b_id"))
+    .values(last_position=bindparam("b_position"))
+)
 
 
 def get(conn: Connection, alert: str) -> AlertRow | None:
@@ -25,8 +78,7 @@ def get(conn: Connection, alert: str) -> AlertRow | None:
 
 def locked(conn: Connection, ids: Collection[str]) -> dict[str, AlertRow]:
     """Those of `ids` that exist, locked ascending until the transaction ends."""
-    query = select(alerts).where(alerts.c.id.in_(sorted(ids))).order_by(alerts.c.id)
-    rows = conn.execute(query.with_for_update(key_share=True)).mappings()
+    rows = conn.execute(_LOCKED[conn.dialect.name], wanted(conn, ids)).mappings()
     return {row["id"]: dict(row) for row in rows}
 
 
@@ -39,7 +91,7 @@ def of_stream(conn: Connection, stream_id: int) -> list[AlertRow]:
 def add(conn: Connection, rows: Sequence[AlertRow]) -> None:
     """New alerts."""
     if rows:
-        conn.execute(insert(alerts), list(rows))
+        conn.execute(_ADD, list(rows))
 
 
 _UPDATE = (
@@ -58,7 +110,7 @@ def save(conn: Connection, rows: Sequence[AlertRow]) -> None:
 def log(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Append changes: alert, change, kind, at_us, by, note, body."""
     if rows:
-        conn.execute(insert(alert_log), [dict(row) for row in rows])
+        conn.execute(_LOG, [dict(row) for row in rows])
 
 
 def history(conn: Connection, alert: str) -> list[Row[*tuple[Any, ...]]]:
@@ -109,36 +161,23 @@ def told(conn: Connection, ids: Collection[str]) -> dict[str, set[str]]:
 
 def standing_subscriptions(conn: Connection) -> list[Row[*tuple[Any, ...]]]:
     """Those that were not deleted, with what matching needs; `active` ones want to be told."""
-    columns = (
-        subscriptions.c.id,
-        subscriptions.c.filter,
-        subscriptions.c.events,
-        subscriptions.c.content,
-    )
-    active = (subscriptions.c.status == "active").label("active")
-    query = select(*columns, subscriptions.c.trials, active)
-    standing = query.where(subscriptions.c.status != "deleted")
-    return list(conn.execute(standing.order_by(subscriptions.c.id)))
+    return list(conn.execute(_STANDING))
 
 
 def add_deliveries(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Who is to be told what; without positions, which the sequencer gives."""
     if rows:
-        conn.execute(insert(deliveries), [dict(row) for row in rows])
+        conn.execute(_TELL, [dict(row) for row in rows])
 
 
 def last_position(conn: Connection) -> int:
     """The greatest position given; 0 before the first."""
-    return conn.scalar(select(func.max(alert_log.c.position))) or 0
+    return conn.scalar(_LAST_POSITION) or 0
 
 
 def unnumbered(conn: Connection) -> list[Row[*tuple[Any, ...]]]:
     """Changes without a position: alert, change, at_us, by time."""
-    query = select(alert_log.c.alert, alert_log.c.change, alert_log.c.at_us).where(
-        alert_log.c.position.is_(None)
-    )
-    order = (alert_log.c.at_us, alert_log.c.alert, alert_log.c.change)
-    return list(conn.execute(query.order_by(*order)))
+    return list(conn.execute(_UNNUMBERED))
 
 
 _NUMBER_LOG = (
@@ -161,15 +200,7 @@ def number(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def unnumbered_deliveries(conn: Connection) -> list[Row[*tuple[Any, ...]]]:
     """Deliveries without a position whose change has one: id, subscription, its last position."""
-    known = (alert_log.c.alert == deliveries.c.alert) & (alert_log.c.change == deliveries.c.change)
-    query = (
-        select(deliveries.c.id, deliveries.c.subscription, subscriptions.c.last_position)
-        .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
-        .join(alert_log, known)
-        .where(deliveries.c.position.is_(None), alert_log.c.position.is_not(None))
-        .order_by(deliveries.c.subscription, alert_log.c.position)
-    )
-    return list(conn.execute(query))
+    return list(conn.execute(_UNNUMBERED_DELIVERIES))
 
 
 def number_deliveries(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -180,12 +211,9 @@ def number_deliveries(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> No
 
 def set_last_positions(conn: Connection, last: Mapping[str, int]) -> None:
     """Remember the last position given in each subscription."""
-    for subscription, position in last.items():
-        conn.execute(
-            update(subscriptions)
-            .where(subscriptions.c.id == subscription)
-            .values(last_position=position)
-        )
+    if last:
+        given = [{"b_id": one, "b_position": position} for one, position in last.items()]
+        conn.execute(_LAST_POSITIONS, given)
 
 
 def silent_since(conn: Connection, rule: str, before_us: int) -> list[str]:
@@ -205,12 +233,8 @@ def surroundings(
     conn: Connection, stream_ids: Collection[int]
 ) -> dict[int, tuple[str, str | None]]:
     """The mode of the trial and the subject's site, by stream."""
-    query = (
-        select(streams.c.id, trials.c.mode, streams.c.site)
-        .join(trials, trials.c.id == streams.c.trial)
-        .where(streams.c.id.in_(sorted(stream_ids)))
-    )
-    return {row.id: (row.mode, row.site) for row in conn.execute(query)}
+    found = conn.execute(_SURROUNDINGS[conn.dialect.name], wanted(conn, stream_ids))
+    return {row.id: (row.mode, row.site) for row in found}
 
 
 def as_contract(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Executable, Row, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.models import audit, audit_heads
@@ -17,27 +17,38 @@ from services.models import audit, audit_heads
 AuditRow = Row[*tuple[Any, ...]]
 
 
+def _locking(dialect: Any) -> Executable:
+    """Make the head if there is none; an update that changes nothing locks it and returns it."""
+    new = dialect.insert(audit_heads).values(
+        chain=bindparam("b_chain"), n=0, hash=bindparam("b_hash")
+    )
+    kept: Executable = new.on_conflict_do_update(
+        index_elements=[audit_heads.c.chain], set_={"n": audit_heads.c.n}
+    ).returning(audit_heads.c.n, audit_heads.c.hash)
+    return kept
+
+
+# Built once: each evaluation that tells something writes its stream's chain.
+_LOCK = {"sqlite": _locking(sqlite), "postgresql": _locking(postgresql)}
+_ADD = insert(audit)
+_MOVE_HEAD = (
+    update(audit_heads)
+    .where(audit_heads.c.chain == bindparam("b_chain"))
+    .values(n=bindparam("b_n"), hash=bindparam("b_hash"))
+)
+
+
 def lock_head(conn: Connection, chain: str, first_hash: str) -> tuple[int, str]:
     """The number and hash of the chain's last row, locked; (0, `first_hash`) for a new chain."""
-    query = select(audit_heads.c.n, audit_heads.c.hash).where(audit_heads.c.chain == chain)
-    head = conn.execute(query.with_for_update()).one_or_none()
-    if head is None:
-        dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-        new = dialect.insert(audit_heads).values(chain=chain, n=0, hash=first_hash)
-        conn.execute(new.on_conflict_do_nothing())
-        head = conn.execute(query.with_for_update()).one()
+    head = conn.execute(_LOCK[conn.dialect.name], {"b_chain": chain, "b_hash": first_hash}).one()
     return head.n, head.hash
 
 
 def add(conn: Connection, rows: list[dict[str, Any]]) -> None:
     """Rows of one chain in order; the last becomes its head."""
     last = rows[-1]
-    conn.execute(insert(audit), rows)
-    conn.execute(
-        update(audit_heads)
-        .where(audit_heads.c.chain == last["chain"])
-        .values(n=last["n"], hash=last["hash"])
-    )
+    conn.execute(_ADD, rows)
+    conn.execute(_MOVE_HEAD, {"b_chain": last["chain"], "b_n": last["n"], "b_hash": last["hash"]})
 
 
 def heads(conn: Connection) -> dict[str, tuple[int, str]]:

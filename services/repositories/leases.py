@@ -24,11 +24,13 @@ def lock(conn: Connection, name: str, holder: str) -> None:
     A row's lock is a lease that cannot outlive its holder. On SQLite the writing transaction is it.
     A holder that was stopped and not killed keeps it: then the caller hears of a lost lock.
     """
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    if dialect is postgresql:
-        conn.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
+    if conn.dialect.name != "postgresql":
+        return
+    conn.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
     conn.execute(
-        dialect.insert(leases).values(name=name, holder=holder, until_us=0).on_conflict_do_nothing()
+        postgresql.insert(leases)
+        .values(name=name, holder=holder, until_us=0)
+        .on_conflict_do_nothing()
     )
     conn.execute(select(leases.c.name).where(leases.c.name == name).with_for_update())
 

@@ -27,34 +27,43 @@ from sqlalchemy import (
 
 import rules
 from services.models import decisions, events, protocol_versions, streams, trials
+from services.repositories.among import by_dialect, wanted
 from services.repositories.streams import TRIAL_SUBJECT
 
 Head = Row[*tuple[Any, ...]]
 
-_HEADS = select(streams, trials.c.mode, trials.c.clock_us).join(
-    trials, trials.c.id == streams.c.trial
+# Built once, all that every evaluation runs: building a statement costs more than running it.
+_HEADS = by_dialect(
+    lambda among: (
+        select(streams, trials.c.mode, trials.c.clock_us)
+        .join(trials, trials.c.id == streams.c.trial)
+        .where(among(streams.c.id), streams.c.held.is_(False))
+        .order_by(streams.c.id)
+    )
 )
-_PENDING = (
-    select(
-        events.c.stream_id,
-        events.c.n,
-        events.c.event,
-        events.c.source,
-        events.c.id,
-        events.c.type,
-        events.c.time_us,
-        events.c.timeprecision,
-        events.c.received_us,
-        events.c.data,
-        events.c.stored_us,
+_PENDING = by_dialect(
+    lambda among: (
+        select(
+            events.c.stream_id,
+            events.c.n,
+            events.c.event,
+            events.c.source,
+            events.c.id,
+            events.c.type,
+            events.c.time_us,
+            events.c.timeprecision,
+            events.c.received_us,
+            events.c.data,
+            events.c.stored_us,
+        )
+        .join(streams, streams.c.id == events.c.stream_id)
+        .where(
+            among(events.c.stream_id),
+            events.c.n > streams.c.done_n,
+            events.c.n <= streams.c.done_n + bindparam("most"),
+        )
+        .order_by(events.c.stream_id, events.c.n)
     )
-    .join(streams, streams.c.id == events.c.stream_id)
-    .where(
-        events.c.stream_id.in_(bindparam("ids", expanding=True)),
-        events.c.n > streams.c.done_n,
-        events.c.n <= streams.c.done_n + bindparam("most"),
-    )
-    .order_by(events.c.stream_id, events.c.n)
 )
 
 
@@ -67,18 +76,19 @@ class Waiting(NamedTuple):
 
 def heads(conn: Connection, stream_ids: Collection[int]) -> list[Head]:
     """The streams that are not held, with their trial's `mode` and `clock_us`, ascending by id."""
-    query = _HEADS.where(streams.c.id.in_(stream_ids), streams.c.held.is_(False))
-    return list(conn.execute(query.order_by(streams.c.id)))
+    return list(conn.execute(_HEADS[conn.dialect.name], wanted(conn, stream_ids)))
 
 
 def waiting(conn: Connection, stream_ids: Collection[int], most: int) -> dict[int, Waiting]:
     """Up to `most` events after `done_n` of each stream that has some."""
     found: dict[int, list[rules.Event]] = {}
     stored: dict[int, int] = {}
-    for row in conn.execute(_PENDING, {"ids": list(stream_ids), "most": most}):
-        event = rules.Event(*row[1:9], orjson.loads(row[9]))
-        found.setdefault(row[0], []).append(event)
-        stored.setdefault(row[0], row[10])
+    limits = {"most": most, **wanted(conn, stream_ids)}
+    for row in conn.execute(_PENDING[conn.dialect.name], limits):
+        stream, *columns, data, stored_us = row
+        values: Any = (*columns, orjson.loads(data))
+        found.setdefault(stream, []).append(rules.Event(*values))
+        stored.setdefault(stream, stored_us)
     return {stream: Waiting(tuple(some), stored[stream]) for stream, some in found.items()}
 
 
@@ -139,7 +149,28 @@ def count_failure(conn: Connection, stream_id: int, done_n: int, ahead: int) -> 
     return conn.execute(statement).scalar_one_or_none() or 0
 
 
-# One statement for all commits, built once: building it costs more than running it.
+_RECORD = insert(decisions)
+_SEQUENCES = (
+    update(streams)
+    .where(streams.c.id == bindparam("at_id"))
+    .values(alert_sequence=bindparam("new_last"))
+)
+_FIRST_STORED = (
+    select(events.c.stored_us)
+    .where(events.c.stream_id == bindparam("of_id"), events.c.n == 1)
+    .scalar_subquery()
+)
+_SINCE = protocol_versions.c.effective_from_us
+_FIRST_VERSION = (
+    select(protocol_versions.c.version)
+    .where(
+        protocol_versions.c.trial == bindparam("of_trial"),
+        protocol_versions.c.status.in_(("active", "retired")),
+        _SINCE.is_not(None),
+    )
+    .order_by(_SINCE > _FIRST_STORED, _SINCE.desc())
+    .limit(1)
+)
 _STATE = (
     *("done_n", "state", "reached_us", "next_due_us", "protocol_version"),
     *("engine_version", "status", "decision"),
@@ -211,13 +242,14 @@ def hold(conn: Connection, head: Head) -> bool:
 def record(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store decisions: one per event and due instant."""
     if rows:
-        conn.execute(insert(decisions), list(rows))
+        conn.execute(_RECORD, list(rows))
 
 
 def set_sequences(conn: Connection, last: Mapping[int, int]) -> None:
     """Write the last alert number given in each stream; the streams are locked already."""
-    for stream, sequence in last.items():
-        conn.execute(update(streams).where(streams.c.id == stream).values(alert_sequence=sequence))
+    if last:
+        given = [{"at_id": stream, "new_last": sequence} for stream, sequence in last.items()]
+        conn.execute(_SEQUENCES, given)
 
 
 def trial_streams(conn: Connection, names: Iterable[str]) -> list[Head]:
@@ -282,19 +314,7 @@ def overdue(conn: Connection, *, stored_before_us: int, now_us: int, limit: int)
 
 def first_version(conn: Connection, trial: str, stream_id: int) -> str | None:
     """The protocol version that was in force when the stream's first event was stored."""
-    stored = select(events.c.stored_us).where(events.c.stream_id == stream_id, events.c.n == 1)
-    since = protocol_versions.c.effective_from_us
-    query = (
-        select(protocol_versions.c.version)
-        .where(
-            protocol_versions.c.trial == trial,
-            protocol_versions.c.status.in_(("active", "retired")),
-            since.is_not(None),
-        )
-        .order_by(since > stored.scalar_subquery(), since.desc())
-        .limit(1)
-    )
-    version: str | None = conn.scalar(query)
+    version: str | None = conn.scalar(_FIRST_VERSION, {"of_trial": trial, "of_id": stream_id})
     return version
 
 
