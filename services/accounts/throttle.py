@@ -47,6 +47,7 @@ _ADDRESS = _Limit(free=30, longest_s=900)
 
 def admit(db: Database, name: str | None, address: str, now_us: int) -> None:
     """Count one try, as a failure until it is `forgive`n. Raises Throttled."""
+    # The address first, for everybody: who locks in one order never waits in a circle.
     guarded = [(_place("address", address), _ADDRESS)]
     if name is not None:
         guarded.append((_place("name", name), _NAME))
@@ -66,7 +67,6 @@ def admit(db: Database, name: str | None, address: str, now_us: int) -> None:
         stored.forget_failures(conn, before_us=now_us - 24 * FORGIVEN_AFTER_US)
         return 0
 
-    # Everybody locks the address first.
     wait_us = db.transact(count)
     if wait_us > 0:
         raise Throttled(-(-wait_us // SECOND_US))
