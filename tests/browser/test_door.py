@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import PATIENCE_MS
+from tests.support.processes import wait_until
 
 expect.set_options(timeout=PATIENCE_MS)
 pytestmark = pytest.mark.xdist_group("browser")
@@ -65,12 +66,8 @@ def test_the_cookie_is_out_of_reach_of_scripts(enter):
 def test_without_scripts_one_signs_in_reads_and_acknowledges(enter, story):
     story.enrolled_unfit()
     page = enter(java_script_enabled=False)
-    for _ in range(100):
-        card = page.locator("[data-alert]").filter(has_text=story.subject)
-        if card.count():
-            break
-        page.wait_for_timeout(200)
-        page.reload()
+    card = page.locator("[data-alert]").filter(has_text=story.subject)
+    wait_until(lambda: page.reload() is not None and card.count() > 0, 60, "the alert", every=0.2)
     expect(page.locator("#line")).to_contain_text("load the page again")
     card.get_by_label("Note (optional)").fill("by hand")
     card.get_by_role("button", name="Acknowledge").click()
@@ -81,7 +78,7 @@ def test_without_scripts_one_signs_in_reads_and_acknowledges(enter, story):
 def test_hostile_words_stay_words_and_the_policy_holds(enter, story):
     page = enter()
     said: list[str] = []
-    page.on("dialog", lambda dialog: (said.append("dialog"), dialog.dismiss()))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
     page.on("console", lambda message: said.append(message.text))
     story.serious_event("AE-9", HOSTILE)
     card = page.locator("[data-alert]").filter(has_text=story.subject)

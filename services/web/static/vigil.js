@@ -226,8 +226,10 @@
 
   // --- acting in place ----------------------------------------------------------------------
   async function act(form) {
+    // Not `disabled`, which would throw the focus away.
     const button = form.querySelector("button");
-    button.disabled = true;
+    if (button.ariaDisabled === "true") { return; }
+    button.ariaDisabled = "true";
     form.parentElement.querySelector(".failed")?.remove();
     try {
       const note = form.elements.note.value.trim();
@@ -248,7 +250,7 @@
       text.textContent = "This was not saved; try again in a moment.";
       form.after(text);
     }
-    button.disabled = false;
+    button.ariaDisabled = "false";
   }
 
   document.addEventListener("submit", (event) => {
