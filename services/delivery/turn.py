@@ -93,10 +93,14 @@ def _wait_us(one: Done) -> int | None:
 
 
 def _mark_health(conn: Connection, done: Sequence[Done], now_us: int) -> None:
-    """By the last attempt of each subscription."""
-    last = {one.claim.subscription: one.answer.outcome for one in done}
-    well = {name for name, outcome in last.items() if outcome is Outcome.DELIVERED}
-    failing = {name for name, outcome in last.items() if outcome not in _NO_SIGN} - well
+    """By the last attempt of each subscription that tells."""
+    told = {
+        one.claim.subscription: one.answer.outcome is Outcome.DELIVERED
+        for one in done
+        if one.answer.outcome not in _NO_SIGN
+    }
+    well = {name for name, fine in told.items() if fine}
+    failing = told.keys() - well
     subscriptions.mark_health(conn, well, failing, now_us)
 
 

@@ -349,10 +349,21 @@ def retry(conn: Connection, delivery: str, now_us: int) -> bool:
 
     The same id, position and body; its dead letter, if one is open, is requeued.
     """
-    return (
-        _send_again(conn, [deliveries.c.id == delivery, deliveries.c.status != "sending"], now_us)
-        > 0
+    wanted = [deliveries.c.id == delivery, deliveries.c.status != "sending"]
+    if not _send_again(conn, wanted, now_us):
+        return False
+    one = conn.execute(select(deliveries).where(deliveries.c.id == delivery)).one()
+    followers = update(deliveries).where(
+        deliveries.c.alert == one.alert,
+        deliveries.c.change > one.change,
+        deliveries.c.subscription == one.subscription,
+        deliveries.c.status == "pending",
+        # Only waited behind this one, and was never tried itself.
+        deliveries.c.attempts == deliveries.c.forgiven,
+        deliveries.c.next_attempt_us > now_us,
     )
+    conn.execute(followers.values(next_attempt_us=now_us))
+    return True
 
 
 def replay(conn: Connection, subscription: str, since_position: int, now_us: int) -> int:

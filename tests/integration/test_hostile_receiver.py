@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -16,7 +20,7 @@ from services.clock import SECOND_US, now_us
 from services.models import deliveries, subscriptions
 from tests.integration.test_delivery import CHANNELS, Store, later
 from tests.support.processes import wait_until
-from tests.support.receiver import Receiver, answer
+from tests.support.receiver import Receiver, answer, drip, hang, raw, reset
 
 
 @pytest.fixture
@@ -28,15 +32,6 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def store(database) -> Store:
     return Store(database)
-
-
-def raw(text: bytes):
-    """Answer with these very bytes."""
-
-    def behave(line: socket.socket) -> None:
-        line.sendall(text)
-
-    return behave
 
 
 def wish(text: str):
@@ -55,6 +50,7 @@ def wish(text: str):
         pytest.param(raw(b"HTTP/1.1 200\x00 \xff\r\n\r\n"), id="a status line of garbage"),
         pytest.param(raw(b"\x16\x03\x01\x00\x00" * 50), id="no HTTP at all"),
         pytest.param(raw(b"HTTP/1.1 503 X\r\n" + b"a: b\r\n" * 5000), id="headers without end"),
+        pytest.param(raw(b"HTTP/1.1 100 C\r\n\r\n" * 9000), id="asked to go on without end"),
         pytest.param(
             raw(b"HTTP/1.1 503 X\r\nretry-after: \xff\xfe\r\ncontent-encoding: zstd\r\n\r\n"),
             id="a wish of garbage",
@@ -153,3 +149,128 @@ def test_410_is_heard_also_by_those_who_send_beside(store: Store, receiver: Rece
 def _status(store: Store) -> str:
     with store.db.reading() as conn:
         return str(conn.scalar(select(subscriptions.c.status)))
+
+
+def endless(line: socket.socket) -> None:
+    """200, and then gigabytes."""
+    line.sendall(b"HTTP/1.1 200 X\r\ncontent-length: 99999999999\r\n\r\n")
+    while True:
+        line.sendall(b"x" * 65536)
+
+
+def dripping_body(line: socket.socket) -> None:
+    """200 at once, and a body that never ends."""
+    line.sendall(b"HTTP/1.1 200 X\r\ncontent-length: 9000\r\n\r\n")
+    while True:
+        line.sendall(b"x")
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("behaviour", [endless, dripping_body], ids=["huge", "dripping"])
+def test_of_a_body_nobody_waits_for_the_end(store: Store, receiver: Receiver, behaviour) -> None:
+    store.subscribe(receiver.url)
+    (name,), (other,) = store.alert("a"), store.alert("b")
+    receiver.plan = [behaviour]
+    assert delivery.deliver(store.db, CHANNELS) == 2
+    assert store.outcomes(name) == store.outcomes(other) == [(Outcome.DELIVERED, 200)]
+
+
+def test_a_date_to_retry_after_is_respected(store: Store, receiver: Receiver) -> None:
+    store.subscribe(receiver.url)
+    (name,) = store.alert("a")
+    moment = datetime.now(UTC) + timedelta(seconds=300)  # noqa: TID251 - a receiver has a clock
+    receiver.plan = [answer(429, retry_after=format_datetime(moment, usegmt=True))]
+    delivery.deliver(store.db, CHANNELS)
+    waits_s = (store.delivery(name).next_attempt_us - now_us()) / SECOND_US
+    assert 280 < waits_s < 301
+
+
+@pytest.mark.parametrize(
+    ("url", "outcome"),
+    [
+        pytest.param("http://127.0.0.1:1/", Outcome.UNREACHABLE, id="nobody listens"),
+        pytest.param("http://no-such-host.invalid/", Outcome.UNREACHABLE, id="no such name"),
+    ],
+)
+def test_who_cannot_be_reached_is_tried_again(store: Store, url: str, outcome: Outcome) -> None:
+    store.subscribe(url)
+    (name,) = store.alert("a")
+    delivery.deliver(store.db, CHANNELS)
+    assert store.outcomes(name) == [(outcome, None)]
+    assert store.delivery(name).status == "pending"
+
+
+def test_a_public_name_that_leads_into_the_house_is_not_called(
+    store: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def leads_home(host: str, *rest: Any, **named: Any) -> list:
+        return real("127.0.0.1" if host == "hooks.example" else host, *rest, **named)
+
+    monkeypatch.setattr("socket.getaddrinfo", leads_home)
+    store.subscribe(f"http://hooks.example:{receiver.port}/hook")
+    (name,) = store.alert("a")
+    delivery.deliver(store.db, {"webhook": WebhookChannel(Reach())})
+    assert store.outcomes(name) == [(Outcome.FORBIDDEN_ADDRESS, None)]
+    assert receiver.lines == 0
+    delivery.deliver(store.db, {"webhook": WebhookChannel(Reach(private=True))}, later(6))
+    assert receiver.received[0].headers["host"] == f"hooks.example:{receiver.port}"
+
+
+def test_every_kind_of_failure_of_one_delivery_bears_one_id_one_body_and_one_position(
+    store: Store, receiver: Receiver
+) -> None:
+    secret = store.subscribe(receiver.url)
+    (name,) = store.alert("a")
+    (other,) = store.alert("b")
+    ways = [answer(500), answer(429, retry_after="1"), hang, drip, reset, answer(302, location="/")]
+    receiver.plan = list(ways)
+    for number in range(len(ways) + 1):
+        with store.db.writing() as conn:  # only the first: the other one waits for tomorrow
+            again = update(deliveries).where(deliveries.c.status == "pending")
+            far = now_us() + 86_400 * SECOND_US
+            conn.execute(again.values(next_attempt_us=far))
+            conn.execute(again.where(deliveries.c.id == name).values(next_attempt_us=now_us()))
+        assert delivery.deliver(store.db, CHANNELS) == 1, number
+    assert {(got.id, got.body) for got in receiver.received} == {(name, receiver.received[0].body)}
+    assert {got.verify(secret)["position"] for got in receiver.received} == {1}
+    with store.db.writing() as conn:
+        conn.execute(update(deliveries).values(next_attempt_us=now_us()))
+    delivery.deliver(store.db, CHANNELS)
+    assert [got.verify(secret)["position"] for got in receiver.received[-2:]] == [1, 2]
+    assert receiver.received[-1].id == other
+
+
+def test_a_line_is_kept_for_the_next_request_and_a_dead_one_is_no_failure(
+    store: Store, receiver: Receiver
+) -> None:
+    store.subscribe(receiver.url)
+    channel = {"webhook": WebhookChannel(Reach(private=True))}
+    names = [name for number in range(6) for name in store.alert(f"a{number}")]
+    receiver.keeps = True
+    delivery.deliver(store.db, channel)
+    assert receiver.lines == 1
+    (late,) = store.alert("late")
+    receiver.end_lines()
+    delivery.deliver(store.db, channel)
+    assert receiver.lines == 2
+    for name in (*names, late):
+        assert store.outcomes(name) == [(Outcome.DELIVERED, 200)]
+
+
+def test_a_410_of_a_receiver_that_was_replaced_meanwhile_disables_nothing(
+    store: Store, receiver: Receiver
+) -> None:
+    store.subscribe(receiver.url)
+    store.alert("a")
+
+    def replaced(line: socket.socket) -> None:
+        with store.db.writing() as conn:
+            elsewhere = '{"kind": "webhook", "url": "http://127.0.0.1:9/"}'
+            conn.execute(update(subscriptions).values(channel=elsewhere))
+        answer(410)(line)
+
+    receiver.plan = [replaced]
+    delivery.deliver(store.db, CHANNELS)
+    assert _status(store) == "active"

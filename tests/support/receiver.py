@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -40,9 +42,14 @@ class Received:
 class Receiver:
     """Answers 200 unless `plan` has something else for the next requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """With `tls` it speaks nothing else."""
+        self.tls = tls
+        self.keeps = False  # takes more than one request over a line
+        self.lines = 0  # connections that were made
         self.received: list[Received] = []
         self.plan: list[Behaviour] = []
+        self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -50,6 +57,8 @@ class Receiver:
 
     @property
     def url(self) -> str:
+        if self.tls is not None:
+            return f"https://localhost:{self.port}/hook"
         return f"http://127.0.0.1:{self.port}/hook"
 
     def __enter__(self) -> Self:
@@ -61,6 +70,12 @@ class Receiver:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
 
+    def end_lines(self) -> None:
+        """End every line that is open, as a restart does."""
+        with self._lock:
+            for line in self._open:
+                line.shutdown(socket.SHUT_RDWR)
+
     def _accept(self) -> None:
         while not self._stopped.is_set():
             try:
@@ -69,18 +84,32 @@ class Receiver:
                 return
             threading.Thread(target=self._serve, args=(line,), daemon=True).start()
 
-    def _serve(self, line: socket.socket) -> None:
-        with line:
-            request = _read(line)
-            if request is None:
-                return
-            with self._lock:
-                self.received.append(request)
-                behave = self.plan.pop(0) if self.plan else answer(200)
+    def _serve(self, raw: socket.socket) -> None:
+        self.lines += 1
+        if self.tls is not None:
             try:
-                behave(line)
-            except OSError:
+                raw = self.tls.wrap_socket(raw, server_side=True)
+            except OSError:  # the caller does not trust us
+                raw.close()
                 return
+        with self._lock:
+            self._open.add(raw)
+        with raw as line, suppress(OSError):
+            while self._talk(line) and self.keeps:
+                pass
+        with self._lock:
+            self._open.discard(raw)
+
+    def _talk(self, line: socket.socket) -> bool:
+        """One request and its answer; False at the end of the line."""
+        request = _read(line)
+        if request is None:
+            return False
+        with self._lock:
+            self.received.append(request)
+            behave = self.plan.pop(0) if self.plan else answer(200)
+        behave(line)
+        return True
 
 
 def answer(status: int, **headers: str) -> Behaviour:
@@ -89,6 +118,15 @@ def answer(status: int, **headers: str) -> Behaviour:
     def behave(line: socket.socket) -> None:
         extra = "".join(f"{name.replace('_', '-')}: {text}\r\n" for name, text in headers.items())
         line.sendall(f"HTTP/1.1 {status} X\r\n{extra}content-length: 0\r\n\r\n".encode())
+
+    return behave
+
+
+def raw(text: bytes) -> Behaviour:
+    """Answer with these very bytes."""
+
+    def behave(line: socket.socket) -> None:
+        line.sendall(text)
 
     return behave
 
