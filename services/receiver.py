@@ -50,12 +50,19 @@ class Receiver(ThreadingHTTPServer):
         except WebhookVerificationError:
             return False
         with self._lock:
-            again = headers["webhook-id"] in self._known
-            self._known.add(headers["webhook-id"])
-            say(line(told, again=again))
-            for missing in self._positions.missing(told["position"], time.monotonic()):
-                say(f"{missing:>4} has not come yet")
+            self._show(told, headers["webhook-id"])
         return True
+
+    def _show(self, told: dict[str, Any], own_id: str) -> None:
+        """Print it. A test of the subscription has no place of its own among the positions."""
+        if not str(told["type"]).startswith("alert."):
+            say(f"   - {told['type']}: the receiver is reached")
+            return
+        again = own_id in self._known
+        self._known.add(own_id)
+        say(line(told, again=again))
+        for missing in self._positions.missing(told["position"], time.monotonic()):
+            say(f"{missing:>4} has not come yet")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A sender that ends in the middle of a request, as it does at the end of the show."""
@@ -86,10 +93,10 @@ class Positions:
 def line(told: dict[str, Any], *, again: bool = False) -> str:
     """One delivery for a person's eyes, at most COLUMNS wide."""
     alert = told["data"]
-    severity, kind = str(alert.get("severity", "")), str(told["type"]).removeprefix("alert.")
+    severity, kind = str(alert["severity"]), str(told["type"]).removeprefix("alert.")
     before = f"{told['position']:>4} {kind:<12} "
-    after = f" {alert.get('subject') or 'trial':<7} {alert.get('rule', ''):<24} "
-    title = ("(again) " if again else "") + str(alert.get("title", ""))
+    after = f" {alert['subject'] or 'trial':<7} {alert['rule']:<24} "
+    title = ("(again) " if again else "") + str(alert["title"])
     room = COLUMNS - len(before) - max(8, len(severity)) - len(after)
     short = title if len(title) <= room else title[: max(0, room - 1)] + "…"
     colour = None if kind in {"resolved", "superseded"} else COLOURS.get(severity)

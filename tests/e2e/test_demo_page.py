@@ -25,6 +25,7 @@ def test_a_newcomer_signs_in_and_sees_the_demos_alerts_arrive_live(
     with Up(tmp_path / "data", "--demo") as up:  # exactly what `make run` starts
         sign_in(page, printed_url(up), printed_account(up))
         page.wait_for_selector("[data-alert]", timeout=SOON_MS)
+        page.wait_for_selector("[data-state=live]")
         loaded = page.evaluate("performance.timeOrigin")
         first = shown(page)
         assert {"demo-msc-cgvhd DEMO"} == set(first.values())

@@ -37,8 +37,10 @@ def receiver():
         yield receiver
 
 
-def signed(own_id: str, position: int, secret: str = SECRET) -> tuple[bytes, dict[str, str]]:
-    body = json.dumps(told(position))
+def signed(
+    own_id: str, position: int, secret: str = SECRET, **more: object
+) -> tuple[bytes, dict[str, str]]:
+    body = json.dumps(told(position) | more)
     at = datetime.now(tz=UTC)  # noqa: TID251 - the public library looks at the clock itself
     return body.encode(), {
         "webhook-id": own_id,
@@ -72,6 +74,15 @@ def test_a_repetition_is_marked_as_one(receiver, capsys):
     for _ in range(2):
         assert receiver.take(*signed("msg_1", 1))
     assert ["(again)" in each for each in capsys.readouterr().out.splitlines()] == [False, True]
+
+
+def test_a_test_of_the_subscription_is_shown_and_takes_no_position(receiver, capsys):
+    assert receiver.take(*signed("te_1", 5, type="subscription.test", data={"name": "demo"}))
+    assert receiver.take(*signed("msg_1", 1))
+    assert [each[:22] for each in capsys.readouterr().out.splitlines()] == [
+        "   - subscription.test",
+        "   1 acknowledged crit",
+    ]
 
 
 def test_a_position_that_stays_away_is_told_once_and_one_that_was_overtaken_is_not():
