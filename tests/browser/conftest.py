@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from tests.support import browser as chromium
 from tests.support.service import Up
 
-browser = chromium.browser
+browser, page = chromium.browser, chromium.page
 NUMBERS = itertools.count(1)
 
 

@@ -1,8 +1,7 @@
-"""What the end-to-end tests share: an empty store on SQLite and on PostgreSQL, and a browser."""
+"""What the end-to-end tests share: an empty store on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
-from tests.support.browser import browser, page  # noqa: F401 - fixtures are found by name
 from tests.support.databases import (  # noqa: F401 - fixtures are found by name
     database_url,
     postgres,

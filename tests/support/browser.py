@@ -1,6 +1,6 @@
 """A real Chromium for the tests of the page: one a process, a fresh context for each test.
 
-A conftest.py takes it by `from tests.support.browser import browser, page`; a module that uses it
+tests/browser/conftest.py takes it, and nobody else: a process can run one only. A module that uses it
 says `pytestmark = pytest.mark.xdist_group("browser")`, so that all of them share the one.
 """
 
