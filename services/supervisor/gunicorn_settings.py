@@ -13,9 +13,11 @@ from typing import Any, Protocol
 from services import logs
 from services.config import Settings
 from services.supervisor import lifeline
+from services.supervisor.gunicorn_log import Log
 
 _settings = Settings.from_env(os.environ)
 _sqlite = _settings.database_url.startswith("sqlite")
+logs.configure(_settings.log_level)
 
 worker_class = "gthread"
 workers = 1 if _sqlite else min(_settings.workers + 1, 4)
@@ -24,6 +26,7 @@ backlog = 512
 keepalive = 30
 graceful_timeout = 4
 loglevel = "warning"
+logger_class = Log
 proc_name = "vigil-api"
 # A pulse on a file, in memory if there is such a folder: a slow disk would look like a dead worker.
 _MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes its file there as one should
