@@ -10,7 +10,7 @@ from sqlalchemy import select
 from services import audit, subscriptions
 from services.channels.address import Reach
 from services.database import Database
-from services.errors import Forbidden, NotFound, Rejected
+from services.errors import Conflict, Forbidden, NotFound, Rejected
 from services.models import deliveries
 from services.subscriptions import Owner
 from tests.integration.test_delivery import Store
@@ -92,6 +92,38 @@ def test_values_go_only_where_those_who_may_see_them_have_said(database: Databas
     minimal = create(database)
     with pytest.raises(Forbidden):
         subscriptions.change(database, minimal["id"], {"content": "full"}, OPS, Reach(), 2)
+
+
+MAIL = {"kind": "email", "to": ["safety.desk@hospital.example"]}
+MAILING = Reach(mail=True)
+
+
+def test_an_e_mail_has_no_secret_and_stays_an_e_mail(database: Database) -> None:
+    made = subscriptions.create(database, wish(channel=MAIL), ADMIN, MAILING, 1)
+    assert "secret" not in made
+    with pytest.raises(Conflict):
+        subscriptions.rotate(database, made["id"], ADMIN, 2)
+    with pytest.raises(Rejected) as refused:
+        subscriptions.change(database, made["id"], wish(), ADMIN, MAILING, 2)
+    assert [problem.pointer for problem in refused.value.problems] == ["/channel/kind"]
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        pytest.param({"kind": "email"}, id="nobody"),
+        pytest.param({"kind": "email", "to": []}, id="an empty list"),
+        pytest.param({"kind": "email", "to": ["The Desk <a@b.example>"]}, id="a display name"),
+        pytest.param({"kind": "email", "to": ["a@b.example\r\nBcc: c@d.example"]}, id="a line end"),
+        pytest.param({"kind": "email", "to": ["a@b.example, c@d.example"]}, id="two in one"),
+        pytest.param({"kind": "email", "to": ["a@b.example", "A@B.example"]}, id="one twice"),
+        pytest.param({**MAIL, "url": URL}, id="a URL"),
+        pytest.param({"kind": "webhook", "url": URL, "to": ["a@b.example"]}, id="to of a webhook"),
+    ],
+)
+def test_recipients_are_plain_addresses_each_once(database: Database, channel: dict) -> None:
+    with pytest.raises(Rejected):
+        subscriptions.create(database, wish(channel=channel), ADMIN, MAILING, 1)
 
 
 def test_a_key_of_one_trial_sees_only_what_is_within_it(database: Database) -> None:

@@ -228,14 +228,18 @@ def test_a_list_of_deliveries_goes_on_where_it_ended_and_can_be_of_one_status(to
     assert told.get("deliveries?status=lost").status_code == 422
 
 
-def test_what_has_no_position_yet_is_listed_first(told: Told) -> None:
-    told.raise_alert()
-    database = told.house.services.database
-    with database.writing() as conn:
-        conn.execute(update(deliveries).values(position=None))
-    one_by_one = told.get("deliveries?limit=1").json
-    assert one_by_one["items"][0]["position"] is None
-    assert len(told.get("deliveries").json["items"]) >= 1
+def test_what_has_no_position_yet_is_listed_first_and_hides_nothing(told: Told) -> None:
+    for number in range(1, 4):
+        told.raise_alert(number)
+    every = [one["id"] for one in told.get("deliveries").json["items"]]
+    assert len(every) >= 3
+    with told.house.services.database.writing() as conn:
+        newest = deliveries.c.id.in_(every[:2])
+        conn.execute(update(deliveries).where(newest).values(position=None))
+    first = told.get("deliveries?limit=1").json
+    assert {one["id"] for one in first["items"]} == set(every[:2])
+    rest = told.get(f"deliveries?cursor={first['next']}").json
+    assert [one["id"] for one in rest["items"]] == every[2:]
 
 
 def test_a_retry_sends_the_same_again_at_once(told: Told) -> None:
@@ -300,6 +304,18 @@ def test_content_made_minimal_is_so_for_what_waits_and_for_what_is_sent_again(
     assert len(sent) > 1
     assert not any("detail" in one.json["data"] for one in sent)
     assert not any("value" in item for one in sent for item in one.json["data"]["evidence"])
+
+
+def test_what_waited_while_the_content_was_minimal_stays_so(
+    house: House, receiver: Receiver
+) -> None:
+    told = subscribe(house, receiver, content="full")
+    told.raise_alert()
+    for content in ("minimal", "full"):
+        door(house, "admin").call("PATCH", told.path, json={"content": content})
+    assert not any("detail" in one.json["data"] for one in told.deliver())
+    told.raise_alert(2)
+    assert all("detail" in one.json["data"] for one in told.deliver())
 
 
 def test_what_a_receiver_that_was_gone_missed_waits_until_it_is_active_again(told: Told) -> None:
