@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from services import protocols
+from services.audit import chained
 from services.clock import now_us
 from services.models import audit, audit_heads
 from tests.integration.http.conftest import YAML, House, event
@@ -108,6 +109,19 @@ def test_an_end_that_was_cut_off_is_seen_at_the_last_entry_left(busy: House) -> 
     with busy.services.database.writing() as conn:
         conn.execute(delete(audit_heads).where(audit_heads.c.chain == "admin"))
     assert not any(one["verified"] for one in entries(busy, "&chain=admin"))
+
+
+def test_a_last_entry_that_was_forged_with_its_hash_is_not_the_one_that_the_head_knows(
+    busy: House,
+) -> None:
+    last, before = entries(busy, "&chain=admin")[:2]
+    at = (audit.c.chain == "admin", audit.c.n == last["n"])
+    with busy.services.database.writing() as conn:
+        row = conn.execute(select(audit).where(*at)).one()._asdict() | {"actor": "somebody else"}
+        forged = chained(before["hash"], row)
+        conn.execute(update(audit).where(*at).values(actor=row["actor"], hash=forged))
+    wrong = {one["n"] for one in entries(busy, "&chain=admin") if not one["verified"]}
+    assert wrong == {last["n"]}
 
 
 def test_a_cursor_or_a_question_that_is_none_is_refused(house: House) -> None:
