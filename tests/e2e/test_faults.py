@@ -85,8 +85,8 @@ class House:
 
 
 @contextmanager
-def house(database_url: str, folder: Path) -> Iterator[House]:
-    """Everything started; everything ended, whatever happens."""
+def house(database_url: str, folder: Path, **more: str) -> Iterator[House]:
+    """Everything started; everything ended, whatever happens. `more` is environment."""
     port = free_port()
     broker = ValkeyServer(folder / "valkey").start()
     env = {
@@ -96,6 +96,7 @@ def house(database_url: str, folder: Path) -> Iterator[House]:
         "VIGIL_ADMIN_KEY": ADMIN,
         "VIGIL_TEST_DIE_ONCE": str(folder / "die-once"),
         "VIGIL_TEST_MENDED": str(folder / "mended"),
+        **more,
     }
     gunicorn = python("-m", "gunicorn", "-k", "gthread", "--threads", "8")
     gunicorn += ["-b", f"127.0.0.1:{port}", "tests.support.faulty_api:app"]

@@ -118,7 +118,7 @@ def test_two_processes_share_the_limit_of_an_endpoint(store: Store, receiver: Re
 def test_two_crews_send_everything_once_and_in_order(store: Store, receiver: Receiver) -> None:
     store.subscribe(receiver.url)
     names = [name for number in range(30) for name in store.alert(f"a{number}", changes=4)]
-    crews = [delivery.Crew(store.db, CHANNELS, poll_s=0.1) for _ in range(2)]
+    crews = [delivery.Crew(store.db, PATIENT, poll_s=0.1) for _ in range(2)]
     for crew in crews:
         crew.start()
     try:

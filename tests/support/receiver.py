@@ -40,7 +40,7 @@ class Received:
 
 
 class Receiver:
-    """Answers 200 unless `plan` has something else for the next requests."""
+    """Answers as `plan` says for the next requests, then as `otherwise` does: 200."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         """With `tls` it speaks nothing else."""
@@ -49,6 +49,7 @@ class Receiver:
         self.lines = 0  # connections that were made
         self.received: list[Received] = []
         self.plan: list[Behaviour] = []
+        self.otherwise: Callable[[], Behaviour] = lambda: answer(200)
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -107,7 +108,7 @@ class Receiver:
             return False
         with self._lock:
             self.received.append(request)
-            behave = self.plan.pop(0) if self.plan else answer(200)
+            behave = self.plan.pop(0) if self.plan else self.otherwise()
         behave(line)
         return True
 
