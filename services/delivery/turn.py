@@ -63,12 +63,12 @@ def record(conn: Connection, done: Sequence[Done], now_us: int) -> None:
         [Finished(one.claim, one.answer.outcome, one.answer.http_status) for one in done],
         now_us,
     )
-    arrived = [one.claim for one in done if one.answer.outcome is Outcome.DELIVERED]
-    deliveries.mark_delivered(conn, arrived, now_us)
+    deliveries.mark_delivered(conn, _claims(done, Outcome.DELIVERED), now_us)
+    deliveries.give_back(conn, _claims(done, Outcome.ABANDONED))
     again: list[tuple[Claim, int]] = []
     lost: list[Done] = []
     for one in done:
-        if one.answer.outcome is Outcome.DELIVERED:
+        if one.answer.outcome in {Outcome.DELIVERED, Outcome.ABANDONED}:
             continue
         wait_us = _wait_us(one)
         if wait_us is None:
@@ -80,6 +80,10 @@ def record(conn: Connection, done: Sequence[Done], now_us: int) -> None:
     # In this order, for each locks its trial's stream.
     for one in sorted(lost, key=lambda one: one.claim.trial):
         _give_up(conn, one, now_us)
+
+
+def _claims(done: Sequence[Done], outcome: Outcome) -> list[Claim]:
+    return [one.claim for one in done if one.answer.outcome is outcome]
 
 
 def _wait_us(one: Done) -> int | None:

@@ -189,6 +189,12 @@ _POSTPONE = (
         lease_until_us=None,
     )
 )
+# As if it had not been begun: the schedule goes on where it was.
+_GIVE_BACK = (
+    update(deliveries)
+    .where(_still_ours)
+    .values(status="pending", lease_until_us=None, forgiven=deliveries.c.forgiven + 1)
+)
 _BURY = update(deliveries).where(_still_ours).values(status="dead", lease_until_us=None)
 # An earlier change of the same alert that waits for its next attempt.
 _later = bindparam("later_us", type_=BigInteger)
@@ -295,6 +301,12 @@ def postpone(conn: Connection, again_us: Sequence[tuple[Claim, int]]) -> None:
     """Try these again at their times."""
     if again_us:
         conn.execute(_POSTPONE, [{**_of(claim), "again_us": at_us} for claim, at_us in again_us])
+
+
+def give_back(conn: Connection, claims: Sequence[Claim]) -> None:
+    """Nothing was sent of these, through our own fault: they are due as before."""
+    if claims:
+        conn.execute(_GIVE_BACK, [_of(claim) for claim in claims])
 
 
 def bury(conn: Connection, claim: Claim, reason: Outcome, now_us: int) -> str | None:
