@@ -7,6 +7,7 @@ one along, and the table alone lets nobody in.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -20,7 +21,7 @@ from services import audit, keys
 from services.accounts import passwords, throttle
 from services.clock import SECOND_US
 from services.database import Database
-from services.errors import Forbidden, Unauthenticated
+from services.errors import Busy, Forbidden, Unauthenticated
 from services.keys import ACCOUNT, ADMIN, BOOTSTRAP_KEY, PUBLISHER, Caller
 from services.repositories import accounts, sessions
 from services.repositories.sessions import SessionRow
@@ -97,7 +98,8 @@ def recognise(
     if row is None or who is None:
         raise Unauthenticated("The session is over; sign in again.")
     if active and now_us - row.seen_us >= SEEN_EVERY_US:
-        db.transact(lambda conn: sessions.touch(conn, digest, now_us))
+        with contextlib.suppress(Busy):  # the next request says it again
+            db.transact(lambda conn: sessions.touch(conn, digest, now_us))
     return Session(digest, who, row.csrf, min(row.until_us, row.seen_us + IDLE_US))
 
 

@@ -6,6 +6,7 @@ Who comes in: templates. Who goes out: text; the templates escape it.
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,20 @@ from services.clock import now_us, to_us
 STATIC = Path(__file__).parent / "static"
 SEVERITIES = ("critical", "serious", "warning", "info")
 CATEGORIES = ("eligibility", "stopping", "safety", "response", "conduct", "operations")
+UNITS = {
+    "Cel": "°C",
+    "mm[Hg]": "mmHg",
+    "a": "years",
+    "mo": "months",
+    "wk": "weeks",
+    "d": "days",
+    "h": "h",
+    "{score}": "",
+    "10*9/L": "×10⁹/L",
+    "10*12/L": "×10¹²/L",
+    "/min": "per min",
+}
+_CODE = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)+")
 STATUSES = ("open", "acknowledged", "resolved")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -33,6 +48,8 @@ def install(app: Flask) -> None:
         ago=ago,
         plain=plain,
         value=value,
+        coded=coded,
+        unit=unit,
         digest=digest,
     )
     app.jinja_env.globals.update(
@@ -96,6 +113,17 @@ def value(item: object) -> str:
     if isinstance(item, list):
         return ", ".join(map(value, item))
     return str(item)
+
+
+def coded(item: object) -> str:
+    """A fact's value, which may be one of the protocol's codes, as words."""
+    text = value(item)
+    return plain(text) if _CODE.fullmatch(text) else text
+
+
+def unit(code: str | None) -> str:
+    """A UCUM unit as people write it; what is not known is shown as it is."""
+    return "" if code is None else UNITS.get(code, code)
 
 
 def digest(body: Any) -> str:

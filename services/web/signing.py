@@ -67,8 +67,6 @@ def sign_out() -> Response:
         auth.forget(request.cookies[auth.SESSION_COOKIE])
     answer = redirect("/", code=303)
     answer.delete_cookie(auth.SESSION_COOKIE, path="/", httponly=True, samesite="Strict")
-    # What a browser kept of these pages goes too.
-    answer.headers["Clear-Site-Data"] = '"cache"'
     return answer  # type: ignore[return-value]
 
 
