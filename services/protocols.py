@@ -92,6 +92,13 @@ def remembered(wanted: Collection[str]) -> dict[str, InForce] | None:
         return None
 
 
+def warm(db: Database) -> None:
+    """Have every trial's protocol in force at hand: compiling one takes seconds."""
+    with db.reading() as conn:
+        wanted = {trial.id for trial in trials.every(conn)}
+        in_force(conn, wanted)
+
+
 def in_force(conn: Connection, wanted: Collection[str]) -> dict[str, InForce]:
     """Each of the trials `wanted` that exists; the text is read only if it is not compiled yet."""
     found: dict[str, InForce] = {}

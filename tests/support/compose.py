@@ -129,6 +129,7 @@ class Container:
     config: Path | None = None  # for /etc/vigil
     programs: Path | None = None  # more programs, before the system's
     more: Sequence[str] = ()  # arguments that only this machine needs
+    more_secrets: Sequence[str] = ()  # of a second compose file
     child: Child | None = None
 
     @property
@@ -178,9 +179,15 @@ class Container:
         words = [*entered, "sh", "-c", f"cd /opt/vigil && exec {shlex.join(inside)}"]
         return subprocess.run(words, text=True, capture_output=True, check=False)
 
+    def says(self, text: str) -> bool:
+        """Whether it has said so; it must still run."""
+        said = self.log.read_text()
+        assert self.process.poll() is None, f"{self.service} ended:\n{said[-3000:]}"
+        return text in said
+
     def healthy(self) -> bool:
         """Its own health check, word for word."""
-        assert self.process.poll() is None, f"{self.service} ended:\n{self.log.read_text()[-3000:]}"
+        self.says("")
         kind, *words = (self._here(word) for word in self.definition["healthcheck"]["test"])
         command = ["sh", "-c", words[0].replace("$$", "$")] if kind == "CMD-SHELL" else words
         return self.run(*command).returncode == 0
@@ -199,7 +206,7 @@ class Container:
         if self.config is not None:
             yield f"mount -t overlay overlay -o lowerdir={self.config}:/etc /etc"
         yield "mount -t tmpfs -o mode=755 tmpfs /run; mkdir /run/secrets"
-        for name in self.definition.get("secrets", []):  # no other
+        for name in [*self.definition.get("secrets", []), *self.more_secrets]:  # no other
             yield f"touch /run/secrets/{name}; mount --bind {self.secrets}/{name} /run/secrets/{name}"
         yield "mount -t tmpfs -o mode=1777 tmpfs /srv"  # stands for the broker's volume
         yield "mount -t tmpfs -o mode=1777 tmpfs /tmp"
