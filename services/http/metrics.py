@@ -39,6 +39,7 @@ from services.errors import Forbidden
 from services.http import tally
 from services.http.context import caller_or_none, parts
 from services.http.openapi import Blueprint
+from services.live import hub
 from services.reading import backlog, endpoints, figures, queues
 from services.repositories import heartbeats
 
@@ -255,6 +256,12 @@ def _counted(conn: Connection) -> Iterator[Metric]:
         "delivery_attempts",
         "Attempts to deliver by how they ended; 'fault' is ours: see the log.",
         _named(total, "attempts|"),
+        "outcome",
+    )
+    yield _counter(
+        "stream_clients_ended",
+        "Live streams by how they ended; 'stalled': the client took nothing for 30 s.",
+        {(str(why),): total[f"{hub.ENDED}|{why}"] for why in hub.End},
         "outcome",
     )
     yield from _http(total)

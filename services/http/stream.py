@@ -62,7 +62,9 @@ def alerts(query: dict[str, Any], headers: dict[str, Any]) -> Response:
         opening=(sse.head({"X-Request-Id": g.request_id}) + sse.hello(position)).decode(),
         session=None if session is None else session.id,
     )
-    if request.method != "HEAD" and _taken(ticket):
+    if request.method == "HEAD":
+        return Response(headers=sse.HEADERS)
+    if _taken(ticket):
         return _Elsewhere(headers=sse.HEADERS)
     return Response(_so_far(ticket), headers=sse.HEADERS)
 

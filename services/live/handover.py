@@ -75,7 +75,7 @@ class Doorway:
 
     def _receive(self, hub: Hub) -> None:
         assert self._listener is not None
-        with contextlib.suppress(BlockingIOError, ConnectionError):
+        with contextlib.suppress(OSError):  # gone already, or no file left: it comes again
             way, _ = self._listener.accept()
             way.setblocking(False)
             self._guests.add(_Guest(way, hub, self._guests))
@@ -113,6 +113,7 @@ class _Guest:
             return
         try:
             ticket = decode(raw)
+            _ = ticket.wish  # a wish that cannot be read is no ticket
             self.hub.promise(ticket.caller.key_id)
         except Busy as error:
             self.way.send(_FULL + str(error).encode())

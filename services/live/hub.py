@@ -42,8 +42,10 @@ TEND_S = 1.0
 HEARTBEAT_S = 8.0
 STALLED_S = 30.0
 ASK_S = 5.0
-# Besides the lines: the store, the log, what the API's process has open.
-SPARE_FILES = 2_048
+# Half of the open files that a process may have are for the lines; the store, the log and, in the
+# API's process, its own connections have the rest.
+FILES_EACH = 2
+ENDED = "stream_clients_ended"
 
 log = logs.get("live")
 
@@ -89,6 +91,7 @@ class Hub:
             end.setblocking(False)
         self._look_s = self._tend_s = self._ask_s = 0.0
         self._opened = self._sent = 0
+        self._most = _allowed_files(FILES_EACH * MOST_LINES) // FILES_EACH
         self._ended: Counter[End] = Counter()
         self._away = False
 
@@ -97,7 +100,7 @@ class Hub:
     def promise(self, who: str) -> None:
         """Keep a place for a caller. Raises Busy if there is none; give it up with `forgo`."""
         with self._lock:
-            if self._stop.is_set() or self._each.total() >= MOST_LINES:
+            if self._stop.is_set() or self._each.total() >= min(MOST_LINES, self._most):
                 raise Busy("There are as many streams as this process holds; try again soon.")
             if self._each[who] >= MOST_EACH:
                 raise Busy("This key has as many streams open as one key may have.")
@@ -131,14 +134,13 @@ class Hub:
 
     def counters(self) -> dict[str, float]:
         """What the heartbeat counts; these only grow."""
-        ended = {f"streams_ended|{why}": count for why, count in list(self._ended.items())}
-        return {"streams_opened": self._opened, "stream_events": self._sent, **ended}
+        ended = {f"{ENDED}|{why}": count for why, count in list(self._ended.items())}
+        return {"stream_clients_opened": self._opened, "stream_events_sent": self._sent, **ended}
 
     # ------------------------------------------------------------------ the thread
 
     def run(self) -> None:
         """Serve until `stop`; whatever ends it, no line stays open without anybody behind it."""
-        _allow_files(MOST_LINES + SPARE_FILES)
         self.selector.register(self._bell, selectors.EVENT_READ, self._answer_bell)
         try:
             if self._source is not None:
@@ -310,9 +312,10 @@ class Hub:
         self._wake.close()
 
 
-def _allow_files(wanted: int) -> None:
-    """As many open files as the lines need, as far as this process may have them."""
+def _allowed_files(wanted: int) -> int:
+    """How many files this process may have open: as many as are wanted, if it may say so."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < allowed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else soft

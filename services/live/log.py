@@ -19,6 +19,9 @@ from services.reading.pages import Json
 from services.repositories import alerts, trials
 from services.telling import categories
 
+SUPERSEDED = "superseded"
+_GRAVEST = max(Severity, key=lambda severity: severity.rank)
+
 
 class Line:
     """One change of an alert: what filters ask of it, and its bytes for either kind of reader."""
@@ -39,7 +42,10 @@ class Line:
             site=None,
             rule=alert["rule"],
             categories=categories(alert["rule"], alert["category"]),
-            severity_rank=Severity(alert["severity"]).rank,
+            # Whoever may have heard of the alert hears that it was wrong, however mild it became.
+            severity_rank=(
+                _GRAVEST if row.kind == SUPERSEDED else Severity(alert["severity"])
+            ).rank,
             event=f"alert.{row.kind}",
         )
 

@@ -129,7 +129,13 @@ def test_it_heals_survives_kill_9_and_knows_its_files_again(tmp_path: Path) -> N
         publisher = up.service("publisher")
 
         # Every child that is killed comes back.
-        for name in ("worker evaluate", "worker deliver", "gunicorn", "valkey-server"):
+        for name in (
+            "worker evaluate",
+            "worker deliver",
+            "gunicorn",
+            "valkey-server",
+            "services.live",
+        ):
             for pid, command in up.family().items():
                 if name in command:
                     signal_quietly(pid, signal.SIGKILL)

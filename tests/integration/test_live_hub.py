@@ -169,6 +169,13 @@ ALERTS: dict[int, dict[str, Any]] = {
     5: {"trial": "one", "subject": None, "category": "operations", "rule": "OPS-HELD"},
     6: {"trial": "one", "subject": None, "category": "operations", "rule": "OPS-OTHER"},
     7: {"trial": "two", "subject": "S-9", "category": "safety", "severity": "critical"},
+    8: {
+        "trial": "one",
+        "subject": "S-3",
+        "category": "conduct",
+        "severity": "info",
+        "kind": "superseded",
+    },
 }
 ONE, PAST = frozenset({"one"}), frozenset({"past", "two"})
 
@@ -176,17 +183,17 @@ ONE, PAST = frozenset({"one"}), frozenset({"past", "two"})
 @pytest.mark.parametrize(
     ("trials", "query", "shown"),
     [
-        (None, {}, [1, 2, 3, 5, 6, 7]),  # a replay trial is shown only where it is named
+        (None, {}, [1, 2, 3, 5, 6, 7, 8]),  # a replay trial is shown only where it is named
         (None, {"trial": "past"}, [4]),
-        (None, {"trial": "one"}, [1, 2, 5, 6]),
-        (ONE, {}, [1, 2, 5, 6]),
+        (None, {"trial": "one"}, [1, 2, 5, 6, 8]),
+        (ONE, {}, [1, 2, 5, 6, 8]),
         (PAST, {}, [3, 7]),
         (PAST, {"trial": "past"}, [4]),
         (ONE, {"trial": "two"}, []),  # the view refuses it already
         (None, {"subject": "S-1"}, [1, 3]),
         (None, {"category": "eligibility"}, [2]),
         (None, {"category": "safety"}, [1, 3, 5, 7]),  # a held stream watches nobody
-        (None, {"min_severity": "serious"}, [1, 5, 6, 7]),
+        (None, {"min_severity": "serious"}, [1, 5, 6, 7, 8]),  # that 8 was wrong, all hear
         (None, {"trial": "two", "subject": "S-9", "min_severity": "critical"}, [7]),
     ],
 )
@@ -206,10 +213,10 @@ def test_a_watcher_is_told_what_it_asked_for_and_its_key_reaches(quick, trials, 
     for columns in ALERTS.values():
         rows.told(quick.db, **columns)
     rows.told(quick.db, trial="one", subject="S-0", category="conduct", severity="info")
-    whole.reaches(8)
+    whole.reaches(9)
     if shown:
         line.reaches(shown[-1])
-    assert [told for told in line.positions if told < 8] == shown
+    assert [told for told in line.positions if told < 9] == shown
 
 
 def test_ops_sees_the_alert_and_no_clinical_value(quick):
@@ -250,7 +257,7 @@ def test_who_takes_nothing_for_long_is_cut_and_may_come_back(quick, monkeypatch)
     monkeypatch.setattr(live, "TEND_S", 0.1)
     stalled = quick.watch()
     last = rows.told(quick.db, 150, detail="x" * 4_000)
-    wait_until(lambda: quick.hub.counters().get("streams_ended|stalled") == 1, 10, "the cut")
+    wait_until(lambda: quick.hub.counters().get("stream_clients_ended|stalled") == 1, 10, "the cut")
     wait_until(lambda: stalled.read().ended, 10, "the end of the line")
     seen = stalled.positions
     assert seen == list(range(1, len(seen) + 1))
@@ -271,7 +278,7 @@ def test_a_revoked_key_is_cut_and_another_is_not(stand, monkeypatch):
     rows.told(stand.db)
     good.reaches(1)
     assert bad.positions == []
-    assert stand.hub.counters()["streams_ended|revoked"] == 2
+    assert stand.hub.counters()["stream_clients_ended|revoked"] == 2
 
 
 def test_a_key_that_is_good_for_something_else_by_now_is_cut(quick, monkeypatch):
