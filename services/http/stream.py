@@ -19,6 +19,7 @@ from flask import Response, current_app, g, request
 
 from services.accounts.sessions import Session
 from services.bootstrap import Services
+from services.errors import Busy
 from services.http import auth
 from services.http.context import caller, parts
 from services.http.openapi import Blueprint
@@ -110,8 +111,13 @@ def _passed_on(path: Path, line: socket.socket, ticket: Ticket) -> bool:
 def _hold_here(line: socket.socket, ticket: Ticket) -> None:
     here: Here = current_app.extensions[HERE]
     hub = here.hub()
-    hub.promise(ticket.caller.key_id)
-    hub.admit(socket.socket(fileno=os.dup(line.fileno())), ticket)
+    ours = socket.socket(fileno=os.dup(line.fileno()))
+    try:
+        hub.promise(ticket.caller.key_id)
+    except Busy:
+        ours.close()
+        raise
+    hub.admit(ours, ticket)
 
 
 def _let_go(line: socket.socket) -> None:
