@@ -135,9 +135,9 @@ def test_what_is_due_at_once_is_sent_in_the_order_of_positions(
 
 def test_410_is_heard_also_by_those_who_send_beside(store: Store, receiver: Receiver) -> None:
     store.subscribe(receiver.url)
-    for number in range(30):
+    for number in range(60):
         store.alert(f"a{number}")
-    receiver.plan = [answer(410)] * 30
+    receiver.plan = [answer(410)] * 60
     crew = delivery.Crew(store.db, {"webhook": WebhookChannel(Reach(private=True))})
     crew.start()
     try:
