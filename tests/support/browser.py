@@ -6,6 +6,7 @@ says `pytestmark = pytest.mark.xdist_group("browser")`, so that all of them shar
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -25,7 +26,7 @@ def browser() -> Iterator[Browser]:
     """The browser of this process's tests."""
     program = installed()
     if program is None:
-        pytest.skip("no Chromium here: apt-get install -y chromium")
+        pytest.skip("no Chromium here: install `chromium`, or name one in VIGIL_TEST_CHROMIUM")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS)
         yield chromium
@@ -34,7 +35,8 @@ def browser() -> Iterator[Browser]:
 
 def installed() -> str | None:
     """The path of a Chromium, if there is one."""
-    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+    named = os.environ.get("VIGIL_TEST_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
 @pytest.fixture
