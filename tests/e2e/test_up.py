@@ -109,7 +109,12 @@ def test_without_a_broker_the_sweep_does_the_work(tmp_path: Path) -> None:
     (tmp_path / "data" / "broker" / "valkey.log").mkdir(parents=True)  # so that it cannot start
     with Receiver() as receiver, Up(tmp_path / "data", **OPEN) as up:
         wait_until(lambda: up.service("ops").get("/readyz").status == 200, 60, "readiness")
-        assert up.service("ops").get("/readyz").body["broker"] == "degraded"
+        ready = up.service("ops").get("/readyz").body
+        assert (ready["status"], ready["broker"]) == ("degraded", "degraded")
+        assert ready["queues"] == "ok"  # no broker, no canary: nobody is missed
+        glance = up.service("ops").get("/v1/ops/queues").body
+        assert (glance["broker"]["state"], glance["broker"]["mode"]) == ("none", "none")
+        assert {queue["canary"]["state"] for queue in glance["queues"]} == {"not_expected"}
         subscribe(up.service("ops"), receiver.url)
         publish(up.service("publisher"), "S-001", "death", {"causality": "unrelated"}, "d-1")
         wait_until(lambda: bool(receiver.received), 5, "the webhook")
