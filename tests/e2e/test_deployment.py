@@ -7,6 +7,7 @@ out of it, word for word, closed in as containers are (tests/support/compose.py)
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import ssl
@@ -27,7 +28,7 @@ from tests.support import compose
 from tests.support.compose import Container
 from tests.support.mailbox import Mailbox
 from tests.support.postgres import PostgresServer
-from tests.support.processes import PATIENCE_S, ROOT, free_port, wait_until
+from tests.support.processes import PATIENCE_S, ROOT, free_port, python, wait_until
 from tests.support.receiver import Receiver
 
 OURS = ("api", "stream", "worker-evaluate", "worker-deliver", "scheduler", "prepare")
@@ -396,6 +397,32 @@ def test_containers_write_nowhere_and_hold_no_key_that_is_not_theirs(deployed: D
     }
     assert "CapEff:\t0000000000000000" in api.run("cat", "/proc/self/status").stdout
     assert api.run("python", "-c", "import pip").returncode != 0
+
+
+def test_a_backup_restored_elsewhere_replays_to_the_same(
+    deployed: Deployment, tmp_path: Path
+) -> None:
+    """The commands of docs/deployment.md, on another database."""
+    server = deployed.postgres
+    env = {**os.environ, "PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGUSER": "vigil"}
+    env["PGPASSWORD"] = str(deployed.password)
+
+    def postgres(program: str, *arguments: str) -> None:
+        command = [str(server.program(program)), *arguments]
+        subprocess.run(command, env=env, check=True, capture_output=True)
+
+    dump = str(tmp_path / "vigil.dump")
+    postgres("pg_dump", "--format", "custom", "--file", dump, "vigil")
+    postgres("createdb", "--template", "template0", "copy")
+    postgres("pg_restore", "--dbname", "copy", "--exit-on-error", dump)
+    settings = {"VIGIL_DATABASE_URL": server.url("copy"), "VIGIL_DATA": str(tmp_path)}
+    main = "from services.cli import main; main()"
+    for command in (("replay", "--trial", TRIAL, "--verify"), ("audit", "verify")):
+        done = subprocess.run(
+            python("-c", main, *command), cwd=ROOT, env={**os.environ, **settings}, text=True,
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_service_ends_in_good_order_when_asked(deployed: Deployment) -> None:

@@ -98,6 +98,10 @@ class PostgresServer:
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return self.url(name)
 
+    def program(self, name: str) -> Path:
+        """One of PostgreSQL's own programs."""
+        return self._programs / "bin" / name
+
     def protect(self, database: str, password: str) -> None:
         """From now on `database` is opened by password alone, as in production."""
         rules = self.folder / "data" / "pg_hba.conf"
