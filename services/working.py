@@ -115,7 +115,11 @@ class Worker:
         now_us = self._hear()
         with self.services.database.reading() as conn:
             waiting = steps.kept_waiting(
-                conn, stored_before_us=now_us - _LATE_US, now_us=now_us, limit=4 * _TAKEN_ALONG
+                conn,
+                stored_before_us=now_us - _LATE_US,
+                now_us=now_us,
+                limit=4 * _TAKEN_ALONG,
+                oldest=False,  # an import is long under way and has bells of its own
             )
         # Not the same ones as every other worker.
         some = random.sample(waiting, min(len(waiting), _TAKEN_ALONG))

@@ -20,13 +20,15 @@ from typing import Any
 import urllib3
 
 from services import clock, stories
-from services.bench.limits import posts_per_second
+from services.bench.limits import post_for_a_while
 from services.bench.ports import free_port
 from services.bench.single import FLAGSHIP
 
 SUBJECTS, EVENTS_EACH, BATCH = 200, 50, 1000
 RATE_PER_S, RATE_SECONDS = 50, 10
-READY_S, SETTLE_S = 30, 120
+# What comes in beside, where the machine is to be busy.
+BESIDE_BATCH, BESIDE_EVERY_S = 200, 0.25
+READY_S, SETTLE_S = 120, 300
 MAIN = "from services.cli import main; main()"
 
 
@@ -37,7 +39,7 @@ class Running:
         """`data` holds run.json once it is up."""
         self.process = process
         self.run = self._wait(data / "run.json")
-        self.pool = urllib3.PoolManager(maxsize=8, retries=False, timeout=30)
+        self.pool = urllib3.PoolManager(maxsize=8, retries=False, timeout=120)
         self.headers = {
             "Authorization": f"Bearer {self.run['keys']['admin']}",
             "Content-Type": "application/json",
@@ -76,6 +78,11 @@ class Running:
                 raise RuntimeError(message)
             time.sleep(0.02)
 
+    def api_cpu_s(self) -> float:
+        """Seconds of processor that the API has had so far."""
+        family = _family(self.process.pid)
+        return sum(_cpu_s(pid) for pid in family if b"gunicorn" in _command(pid))
+
     def rss_mb(self) -> float:
         """Resident memory of all processes, in MB; shared pages count each time."""
         return round(sum(_rss_kb(pid) for pid in _family(self.process.pid)) / 1024, 1)
@@ -103,6 +110,8 @@ class Receiver(ThreadingHTTPServer):
         """Listens on a free loopback port."""
         super().__init__(("127.0.0.1", 0), _Handler)
         self.arrived: dict[str, float] = {}
+        self.count = 0
+        self.noting = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -118,7 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
         now = time.perf_counter()
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert isinstance(self.server, Receiver)
-        self.server.arrived.setdefault(body["data"]["subject"], now)
+        with self.server.noting:
+            self.server.count += 1
+            self.server.arrived.setdefault(body["data"]["subject"], now)
         self.send_response(204)
         self.end_headers()
 
@@ -130,13 +141,16 @@ def measure(place: Path) -> dict[str, Any]:
     """Intake, evaluation and webhook figures of one running service."""
     with ExitStack() as stack:
         service = stack.enter_context(running(place / "data"))
-        for trial in ("ingest", "evaluated", "alerts"):
+        for trial in ("ingest", "evaluated", "alerts", "busy", "beside"):
             body = {"id": trial, "mode": "live", "protocol": FLAGSHIP.read_text(encoding="utf-8")}
             service.call("POST", "/v1/trials", body)
-        figures: dict[str, Any] = {
-            "ingest_single_per_s": round(_single(service)),
+        receiver = stack.enter_context(_receiver())
+        figures = {
+            **_single(service),
             **_batches(service),
-            **_latency(service, stack.enter_context(_receiver())),
+            **_latency(service, receiver, "alerts"),
+            **_busy(service, receiver),
+            **_deliveries(service, receiver),
         }
         figures["rss_mb"] = service.rss_mb()
     return figures
@@ -151,8 +165,8 @@ def _published(trial: str) -> list[dict[str, Any]]:
     ]
 
 
-def _single(service: Running) -> float:
-    """Distinct events one by one, from four clients."""
+def _single(service: Running) -> dict[str, Any]:
+    """Distinct events one by one, from several clients; and what one costs the API's processor."""
     moment = clock.iso(clock.now_us() - 3_600_000_000)
     counter = iter(range(10**9))
 
@@ -168,7 +182,14 @@ def _single(service: Running) -> float:
             )
         ).encode()
 
-    return posts_per_second(service.run["url"] + "/v1/events", body, service.headers)
+    before_s = service.api_cpu_s()
+    posts = post_for_a_while(service.run["url"] + "/v1/events", body, service.headers)
+    spent_s = service.api_cpu_s() - before_s
+    return {
+        "ingest_single_per_s": round(posts.per_s),
+        "ingest_single_ms": percentiles([one * 1e3 for one in posts.seconds]),
+        "ingest_single_cpu_us": round(spent_s / len(posts.seconds) * 1e6),
+    }
 
 
 def _batches(service: Running) -> dict[str, float]:
@@ -204,19 +225,19 @@ def _receiver() -> Iterator[Receiver]:
         server.server_close()
 
 
-def _latency(service: Running, receiver: Receiver) -> dict[str, Any]:
+def _latency(service: Running, receiver: Receiver, trial: str) -> dict[str, Any]:
     """From the post of a serious adverse event to its alert and its webhook, at a steady rate."""
-    service.call("POST", "/v1/subscriptions", _subscription(receiver.url))
+    service.call("POST", "/v1/subscriptions", _subscription(receiver.url, trial))
     sent: dict[str, float] = {}
     names: list[str] = []
-    service.call("POST", "/v1/events", _serious("S-first"))  # the engine is built at the first
-    service.settle("alerts")
+    service.call("POST", "/v1/events", _serious(trial, f"{trial}-first"))  # the engine is built
+    _wait_for(receiver, {f"{trial}-first"})
     began = time.perf_counter()
     for number in range(RATE_PER_S * RATE_SECONDS):
         time.sleep(max(0.0, began + number / RATE_PER_S - time.perf_counter()))
-        subject = f"S-{number:04}"
+        subject = f"{trial}-{number:04}"
         sent[subject] = time.perf_counter()
-        answer = service.call("POST", "/v1/events", _serious(subject))
+        answer = service.call("POST", "/v1/events", _serious(trial, subject))
         names.append(answer["events"][0]["event"])
     _wait_for(receiver, set(sent))
     webhook_ms = [(receiver.arrived[one] - at) * 1e3 for one, at in sent.items()]
@@ -224,6 +245,44 @@ def _latency(service: Running, receiver: Receiver) -> dict[str, Any]:
         "event_to_alert_ms": percentiles([_evaluated_ms(service, name) for name in names]),
         "event_to_webhook_ms": percentiles(webhook_ms),
     }
+
+
+def _busy(service: Running, receiver: Receiver) -> dict[str, Any]:
+    """The same while batches of another trial come in and are evaluated."""
+    events = _published("beside")
+    bodies = [events[at : at + BESIDE_BATCH] for at in range(0, len(events), BESIDE_BATCH)]
+    over = threading.Event()
+
+    def beside() -> None:
+        for body in bodies:
+            service.call("POST", "/v1/events", body)
+            if over.wait(BESIDE_EVERY_S):
+                return
+
+    importing = threading.Thread(target=beside, daemon=True)
+    importing.start()
+    figures = _latency(service, receiver, "busy")
+    over.set()
+    importing.join()
+    return {name.replace("_ms", "_busy_ms"): figure for name, figure in figures.items()}
+
+
+def _deliveries(service: Running, receiver: Receiver) -> dict[str, float]:
+    """All webhooks of one subscription once more, beside plain posts to the same receiver."""
+    (one,) = (
+        item
+        for item in service.call("GET", "/v1/subscriptions")["items"]
+        if item["filter"]["trials"] == ["alerts"]
+    )
+    receiver.count, began = 0, time.perf_counter()
+    path = f"/v1/subscriptions/{one['id']}/replay"
+    wanted = service.call("POST", path, {"since": 0})["replayed"]
+    end = time.monotonic() + SETTLE_S
+    while receiver.count < wanted and time.monotonic() < end:
+        time.sleep(0.005)
+    per_s = receiver.count / (time.perf_counter() - began)
+    plain = post_for_a_while(receiver.url, lambda: b'{"data": {"subject": "plain"}}', {})
+    return {"deliveries_per_s": round(per_s), "plain_posts_per_s": round(plain.per_s)}
 
 
 def _evaluated_ms(service: Running, event: str) -> float:
@@ -235,12 +294,12 @@ def _evaluated_ms(service: Running, event: str) -> float:
     return (evaluated - received) / timedelta(milliseconds=1)
 
 
-def _subscription(url: str) -> dict[str, Any]:
+def _subscription(url: str, trial: str) -> dict[str, Any]:
     channel = {"kind": "webhook", "url": url}
-    return {"name": "bench", "channel": channel, "filter": {"trials": ["alerts"]}}
+    return {"name": "bench", "channel": channel, "filter": {"trials": [trial]}}
 
 
-def _serious(subject: str) -> dict[str, Any]:
+def _serious(trial: str, subject: str) -> dict[str, Any]:
     moment = clock.iso(clock.now_us() - 60_000_000)
     data = {
         "ae": "AE-1",
@@ -249,7 +308,7 @@ def _serious(subject: str) -> dict[str, Any]:
         "causality": "unrelated",
         "serious": True,
     }
-    return stories.envelope("alerts", subject, f"{subject}-ae", moment, ("adverse_event", data))
+    return stories.envelope(trial, subject, f"{subject}-ae", moment, ("adverse_event", data))
 
 
 def _wait_for(receiver: Receiver, subjects: set[str]) -> None:
@@ -271,6 +330,16 @@ def _family(pid: int) -> list[int]:
     """`pid` and all below it, by /proc."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     return [pid, *(found for child in children for found in _family(int(child)))]
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def _cpu_s(pid: int) -> float:
+    """User and system time, the fields 14 and 15 of stat; the name before may hold anything."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _rss_kb(pid: int) -> int:

@@ -25,7 +25,9 @@ from services.repositories import steps
 # How long a counted attempt may take before another worker may count one too.
 _CLAIM_US = 15 * clock.SECOND_US
 # After so long the rest is rung for again, so that one call does not starve the others.
-_LONGEST_US = 20 * clock.SECOND_US
+_LONGEST_US = clock.SECOND_US // 2
+# Without a broker nobody hears the ring: the sweep would have to find the rest.
+_LONGEST_UNHEARD_US = 20 * clock.SECOND_US
 # What says nothing about the event: the database is away, or a file cannot be opened.
 _NOT_ITS_FAULT = (SQLAlchemyError, ServiceError, OSError)
 # What the database says of the rows themselves: trying again cannot help.
@@ -52,17 +54,19 @@ def evaluate(
     """Evaluate these streams, and the trials' streams that they add to, until all are clean."""
     wanted = [stream_ids] if isinstance(stream_ids, int) else stream_ids
     call = _Call(db, now_us)
+    longest_us = _LONGEST_US if broker.url else _LONGEST_UNHEARD_US
     queue = dict.fromkeys(wanted)
     while queue:
         group = list(queue)[:GROUP_STREAMS]
         for taken in group:
             del queue[taken]
+        told = call.told
         queue |= dict.fromkeys(call.round(group))
-        if queue and call.elapsed_us() > _LONGEST_US:
+        if call.told > told:  # now: what is told must not wait for the rest of a backlog
+            broker.ring_deliver(sequencer.number_soon(db).deliveries)
+        if queue and call.elapsed_us() > longest_us:
             broker.ring_evaluate(list(queue))
             break
-    if call.progress.changes or call.progress.held:
-        broker.ring_deliver(sequencer.number_soon(db).deliveries)
     return call.progress
 
 
@@ -72,6 +76,11 @@ class _Call:
     def __init__(self, db: Database, now_us: int) -> None:
         self.db, self.progress = db, Progress()
         self._began_us, self._now_us = clock.now_us(), now_us
+
+    @property
+    def told(self) -> int:
+        """How many changes of alerts were committed."""
+        return self.progress.changes + self.progress.held
 
     def elapsed_us(self) -> int:
         """Since the call."""

@@ -16,9 +16,10 @@ from services.database import Database
 from services.repositories import steps, streams
 from services.repositories.steps import Head
 
-# Events of one stream that are thought about at once, and of all streams of one commit.
+# Events of one stream that are thought about at once, and of all streams of one commit: so long
+# as these take, a fresh event of another stream waits.
 MOST_EVENTS = 200
-GROUP_EVENTS = 500
+GROUP_EVENTS = 100
 GROUP_STREAMS = 64
 # An event that waits longer has perhaps killed whoever tried it: from then on attempts are counted
 # before they are made (ADR 5).
@@ -104,10 +105,13 @@ def _is_careful(head: Head) -> bool:
 
 
 def _affordable(heads: list[Head]) -> list[Head]:
-    """As many streams as one commit should bear; at least one."""
+    """As many streams as one commit should bear, at least one; who has least to do comes first.
+
+    So an alert of a quiet subject does not wait for somebody's import.
+    """
     chosen: list[Head] = []
     room = GROUP_EVENTS
-    for head in heads[:GROUP_STREAMS]:
+    for head in sorted(heads, key=_pending)[:GROUP_STREAMS]:
         room -= min(_pending(head), MOST_EVENTS)
         if chosen and room < 0:
             break

@@ -273,8 +273,13 @@ def discarded(conn: Connection, stream_id: int) -> frozenset[str]:
 _FIRST = and_(events.c.stream_id == streams.c.id, events.c.n == streams.c.done_n + 1)
 
 
-def kept_waiting(conn: Connection, *, stored_before_us: int, now_us: int, limit: int) -> list[int]:
-    """Streams whose next event was stored before then, and that nobody has claimed."""
+def kept_waiting(
+    conn: Connection, *, stored_before_us: int, now_us: int, limit: int, oldest: bool
+) -> list[int]:
+    """Streams whose next event was stored before then, and that nobody has claimed.
+
+    The `oldest` first, or those that have least to do.
+    """
     query = (
         select(streams.c.id)
         .join(events, _FIRST)
@@ -284,6 +289,7 @@ def kept_waiting(conn: Connection, *, stored_before_us: int, now_us: int, limit:
             streams.c.claimed_until_us <= now_us,
             events.c.stored_us <= stored_before_us,
         )
+        .order_by(events.c.stored_us if oldest else streams.c.next_n - streams.c.done_n)
         .limit(limit)
     )
     return list(conn.scalars(query))
@@ -308,7 +314,9 @@ def overdue(conn: Connection, *, stored_before_us: int, now_us: int, limit: int)
         .order_by(streams.c.next_due_us)
         .limit(limit)
     )
-    late = kept_waiting(conn, stored_before_us=stored_before_us, now_us=now_us, limit=limit)
+    late = kept_waiting(
+        conn, stored_before_us=stored_before_us, now_us=now_us, limit=limit, oldest=True
+    )
     return sorted({*late, *conn.scalars(passed)})
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
-from services import models, replay, responses
+from services import models, replay, responses, sequencer
 from services.evaluation import committing, loop, work
 from services.repositories import steps
 from tests.support import flagship as f
@@ -305,3 +305,25 @@ def _subscribe(db, own_id, wanted, events=()):
                 created_by="test",
             )
         )
+
+
+def test_an_alert_of_a_quiet_subject_does_not_wait_for_an_import(db, monkeypatch):
+    monkeypatch.setattr(work, "GROUP_EVENTS", 5)
+    imported = f.publish(db, f.events("S-1", told(*ELIGIBLE)))
+    quiet = f.publish(db, f.events("S-2", [SAE]))
+    numbered: list[int] = []
+
+    def number_soon(store):
+        with store.reading() as conn:
+            numbered.append(len(list(conn.execute(select(models.alert_log.c.alert)))))
+        return real(store)
+
+    real = sequencer.number_soon
+    monkeypatch.setattr(sequencer, "number_soon", number_soon)
+    batch = work.read(db, [*imported, *quiet], f.NOW_US)
+    assert [one.head.subject for one in batch.works] == ["S-2"]
+    assert batch.postponed == imported
+    f.evaluate(db, [*imported, *quiet])
+    # Told of, and given its position, before the import was even begun.
+    assert f.open_rules(db, "S-1") == ["EL-ELIGIBLE"]
+    assert numbered[0] < numbered[-1]
