@@ -31,6 +31,9 @@ from tests.support.postgres import PostgresServer
 from tests.support.processes import PATIENCE_S, ROOT, free_port, python, wait_until
 from tests.support.receiver import Receiver
 
+# The first of them waits for the image and for everybody's health.
+pytestmark = pytest.mark.timeout(900)
+
 OURS = ("api", "stream", "worker-evaluate", "worker-deliver", "scheduler", "prepare")
 PUBLISHED = {"proxy", "mail"}
 TRIAL = "msc-cgvhd"
