@@ -60,7 +60,7 @@ class Crew:
         self._turns = 0
         self._more = True
         self._lined_up = 0.0
-        self._stopping = False
+        self._stopping = self._leaving = False
         self._senders: list[threading.Thread] = []
         self._dispatcher = threading.Thread(target=self._dispatch, name="deliver", daemon=True)
 
@@ -77,12 +77,16 @@ class Crew:
         self._stopping = True
         self._inbox.put(None)
         self._dispatcher.join(timeout_s)
+        self._leaving = True
+        self._inbox.put(None)
         for _ in self._senders:
             self._outbox.put(None)
 
     def _dispatch(self) -> None:
         while not (self._stopping and not self._held and not self._done):
             rang = self._gather()
+            if self._leaving:
+                return
             try:
                 self._line_up()
                 self._turn(rang)
