@@ -90,8 +90,8 @@ def ids(house, told: dict[str, Any], name: str) -> list[str]:
 def paths(house, told: dict[str, Any]) -> Iterator[str]:
     """Every GET of the service with every id that there is."""
     for rule in house.app.url_map.iter_rules():
-        if "GET" not in (rule.methods or ()):
-            continue
+        if "GET" not in (rule.methods or ()) or rule.endpoint.endswith(".static"):
+            continue  # the page's own files are the same for everybody
         found = [str(rule)]
         for name in rule.arguments:
             found = [
