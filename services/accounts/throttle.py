@@ -35,6 +35,10 @@ class _Limit:
     free: int
     longest_s: int
 
+    @property
+    def longest_us(self) -> int:
+        return self.longest_s * SECOND_US
+
     def wait_us(self, failures: int) -> int:
         beyond = failures - self.free
         return 0 if beyond < 0 else min(2 ** min(beyond, 20), self.longest_s) * SECOND_US
@@ -54,7 +58,12 @@ def admit(db: Database, name: str | None, address: str, now_us: int) -> None:
 
     def count(conn: Connection) -> int:
         rows = [stored.failures(conn, place) for place, _ in guarded]
-        wait_us: int = max(row.blocked_until_us - now_us for row in rows)
+        waits_us = (
+            # A longer wait than the longest was written by a clock that was set back since.
+            left if (left := row.blocked_until_us - now_us) <= limit.longest_us else 0
+            for (_, limit), row in zip(guarded, rows, strict=True)
+        )
+        wait_us: int = max(waits_us)
         if wait_us > 0:
             return wait_us
         for (place, limit), row in zip(guarded, rows, strict=True):

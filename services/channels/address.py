@@ -24,6 +24,12 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # All that is routed in public. Beyond it lie ways home that no list of private networks names:
 # site-local and IPv4-compatible addresses, a local NAT64, segment routing.
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# Never a receiver's, though not every Python we run on (or none) calls them private: protocols' own
+# addresses and old relays, addresses for documents, and doors of clouds into their own hosts.
+_NOBODYS: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = (
+    *map(ipaddress.IPv4Network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")),
+    *map(ipaddress.IPv6Network, ("2001::/23", "3fff::/20")),
+)
 
 
 class AddressError(Exception):
@@ -138,6 +144,8 @@ def is_public(address: IPAddress) -> bool:
     if inner is not None:
         return is_public(inner)
     if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    if any(address in network for network in _NOBODYS):
         return False
     return address.is_global and not address.is_multicast
 

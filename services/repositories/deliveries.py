@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from services import ids
+from services import clock, ids
 from services.channels import Outcome
 from services.models import alert_log, alerts, attempts, dead_letters, deliveries, subscriptions
 
@@ -64,10 +64,11 @@ _NOW = bindparam("now_us", type_=BigInteger)
 _WANTED = bindparam("wanted", type_=Text)
 # (As text: of a Boolean literal SQLAlchemy makes `... = 1`, and no index is used.)
 _waiting = text(_WAITING)
-# Nobody is at it: it waits, or the lease of who began it has run out.
+# Nobody is at it: it waits, or the lease of who began it has run out, or is longer than leases are.
+_astray = deliveries.c.lease_until_us > _NOW + clock.ASTRAY_US
 _free = or_(
     deliveries.c.status == "pending",
-    and_(deliveries.c.status == "sending", deliveries.c.lease_until_us <= _NOW),
+    and_(deliveries.c.status == "sending", or_(deliveries.c.lease_until_us <= _NOW, _astray)),
 )
 _earlier = deliveries.alias("earlier")
 _earlier_waits = (
@@ -107,7 +108,7 @@ _UNDER_WAY = (
     )
     .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
     .where(text("deliveries.status = 'sending'"))
-    .where(deliveries.c.lease_until_us > _NOW)
+    .where(deliveries.c.lease_until_us > _NOW, ~_astray)
 )
 _NEXT_DUE = (
     select(deliveries.c.id)
@@ -215,6 +216,29 @@ _BEHIND = (
     )
     .join(_earlier, _postponed)
     .where(_waiting, deliveries.c.status == "pending", deliveries.c.next_attempt_us <= _NOW)
+    .limit(1000)
+)
+# The next one of its alert, in whose schedule nothing failed yet, is due now; and so is what failed
+# at a time that has not come: the clock was set back since, by how much nobody knows.
+_OVERSLEPT = (
+    select(deliveries.c.id)
+    .where(
+        _waiting,
+        deliveries.c.status == "pending",
+        deliveries.c.next_attempt_us > _NOW,
+        ~_earlier_waits,
+        or_(
+            deliveries.c.attempts == deliveries.c.forgiven,
+            select(attempts.c.number)
+            .where(
+                attempts.c.delivery == deliveries.c.id,
+                attempts.c.number == deliveries.c.attempts,
+                attempts.c.started_us > _NOW + clock.ASTRAY_US,
+            )
+            .correlate(deliveries)
+            .exists(),
+        ),
+    )
     .limit(1000)
 )
 _PARK = (
@@ -334,15 +358,21 @@ def _of(claim: Claim) -> dict[str, Any]:
 
 def out_of_line(conn: Connection, now_us: int) -> bool:
     """Whether `line_up` would find something."""
-    return conn.execute(_BEHIND, {"now_us": now_us}).first() is not None
+    known = {"now_us": now_us}
+    return any(conn.execute(query, known).first() is not None for query in (_BEHIND, _OVERSLEPT))
 
 
 def line_up(conn: Connection, now_us: int) -> int:
     """Let later changes of an alert wait as long as the earlier one does; how many that are.
 
     They are not due, so nobody need look at them. A critical one does not wait for hours: what
-    stands before it becomes critical too, and is tried now.
+    stands before it becomes critical too, and is tried now. What waits for a time of a clock that
+    was set back is due.
     """
+    overslept = list(conn.scalars(_OVERSLEPT, {"now_us": now_us}))
+    if overslept:
+        wake = [{"wanted": one, "later_us": now_us} for one in sorted(overslept)]
+        conn.execute(_PARK, wake)
     behind = conn.execute(_BEHIND, {"now_us": now_us}).all()
     urgent = {row.before for row in behind if row.critical and not row.before_critical}
     until: dict[str, int] = {}
@@ -353,7 +383,7 @@ def line_up(conn: Connection, now_us: int) -> int:
         conn.execute(_HURRY, [{"wanted": one, "now_us": now_us} for one in sorted(urgent)])
     if until:
         conn.execute(_PARK, [{"wanted": one, "later_us": at} for one, at in sorted(until.items())])
-    return len(urgent) + len(until)
+    return len(overslept) + len(urgent) + len(until)
 
 
 def retry(conn: Connection, delivery: str, now_us: int) -> bool:

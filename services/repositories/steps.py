@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Row,
     Text,
@@ -26,6 +27,7 @@ from sqlalchemy import (
 )
 
 import rules
+from services import clock
 from services.models import decisions, events, protocol_versions, streams, trials
 from services.repositories.among import by_dialect, wanted
 from services.repositories.streams import TRIAL_SUBJECT
@@ -92,6 +94,12 @@ def waiting(conn: Connection, stream_ids: Collection[int], most: int) -> dict[in
     return {stream: Waiting(tuple(some), stored[stream]) for stream, some in found.items()}
 
 
+def _unclaimed(now_us: int) -> ColumnElement[bool]:
+    """Nobody is at the stream, or whoever was had a clock that was set back since."""
+    until = streams.c.claimed_until_us
+    return or_(until <= now_us, until > now_us + clock.ASTRAY_US)
+
+
 def claim(
     conn: Connection, places: Mapping[int, int], *, now_us: int, until_us: int, ahead: int
 ) -> dict[int, int]:
@@ -109,7 +117,7 @@ def claim(
         .where(
             tuple_(streams.c.id, streams.c.done_n).in_(sorted(places.items())),
             streams.c.held.is_(False),
-            streams.c.claimed_until_us <= now_us,
+            _unclaimed(now_us),
         )
         .values(
             attempts=streams.c.attempts + 1,
@@ -286,8 +294,11 @@ def kept_waiting(
         .where(
             streams.c.next_n > streams.c.done_n,
             streams.c.held.is_(False),
-            streams.c.claimed_until_us <= now_us,
-            events.c.stored_us <= stored_before_us,
+            _unclaimed(now_us),
+            or_(
+                events.c.stored_us <= stored_before_us,
+                events.c.stored_us > now_us + clock.ASTRAY_US,
+            ),
         )
         .order_by(events.c.stored_us if oldest else streams.c.next_n - streams.c.done_n)
         .limit(limit)
@@ -305,7 +316,7 @@ def overdue(conn: Connection, *, stored_before_us: int, now_us: int, limit: int)
         .join(trials, trials.c.id == streams.c.trial)
         .where(
             streams.c.held.is_(False),
-            streams.c.claimed_until_us <= now_us,
+            _unclaimed(now_us),
             or_(
                 and_(trials.c.mode == "live", streams.c.next_due_us <= now_us),
                 and_(trials.c.mode == "replay", streams.c.next_due_us <= trials.c.clock_us),

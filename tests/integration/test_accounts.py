@@ -293,6 +293,14 @@ def test_the_right_password_waits_too_and_then_begins_anew(database: Database) -
     assert [refused(database, NOW_US + SECOND_US) for _ in range(5)] == [0] * 5
 
 
+def test_a_clock_that_was_set_back_locks_nobody_out(database: Database) -> None:
+    new_account(database)
+    for _ in range(6):
+        refused(database, NOW_US)
+    assert refused(database, NOW_US) > 0
+    enter(database, at_us=NOW_US - 7200 * SECOND_US)
+
+
 def test_a_name_that_does_not_exist_is_guarded_as_one_that_does(database: Database) -> None:
     new_account(database)
     ours = [refused(database, NOW_US, "kim", "192.0.2.1") for _ in range(8)]

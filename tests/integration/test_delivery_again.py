@@ -187,3 +187,63 @@ def test_the_list_of_deliveries_is_read_page_by_page(store: Store, receiver: Rec
         known = stored.get(conn, names[0])
         assert known is not None
         assert (known.status, stored.get(conn, "no such delivery")) == ("delivered", None)
+
+
+def set_back(hours: float):
+    return later(-hours * 3600)
+
+
+def test_what_waits_is_sent_although_the_clock_was_set_back(
+    store: Store, receiver: Receiver
+) -> None:
+    store.subscribe(receiver.url)
+    names = store.alert("a", changes=2)
+    with store.db.writing() as conn:
+        assert stored.out_of_line(conn, set_back(2)())
+        assert stored.line_up(conn, set_back(2)()) == 1
+    delivery.deliver(store.db, CHANNELS, set_back(2))
+    with store.db.writing() as conn:
+        stored.line_up(conn, set_back(2)())
+        assert not stored.out_of_line(conn, set_back(2)())
+    delivery.deliver(store.db, CHANNELS, set_back(2))
+    assert [request.id for request in receiver.received] == names
+
+
+def test_what_failed_is_tried_again_although_the_clock_was_set_back(
+    store: Store, receiver: Receiver
+) -> None:
+    store.subscribe(receiver.url)
+    (name,) = store.alert("a")
+    receiver.plan = [answer(500)]
+    delivery.deliver(store.db, CHANNELS)
+    with store.db.writing() as conn:
+        assert not stored.out_of_line(conn, now_us())
+        assert stored.line_up(conn, set_back(2)()) == 1
+    delivery.deliver(store.db, CHANNELS, set_back(2))
+    assert [request.id for request in receiver.received] == [name, name]
+    assert store.delivery(name).status == "delivered"
+
+
+def test_a_lease_longer_than_leases_are_holds_nobody(store: Store, receiver: Receiver) -> None:
+    store.subscribe(receiver.url)
+    (name,) = store.alert("a")
+    with store.db.writing() as conn:
+        died = {"status": "sending", "attempts": 1, "lease_until_us": set_back(-2)()}
+        conn.execute(update(deliveries).where(deliveries.c.id == name).values(died))
+    delivery.deliver(store.db, CHANNELS)
+    assert store.delivery(name).status == "delivered"
+
+
+def test_what_waits_behind_a_failed_one_is_due_once_that_arrived(
+    store: Store, receiver: Receiver
+) -> None:
+    store.subscribe(receiver.url)
+    names = store.alert("a", changes=2)
+    receiver.plan = [answer(500)]
+    delivery.deliver(store.db, CHANNELS)
+    with store.db.writing() as conn:
+        assert stored.line_up(conn, now_us()) == 1
+        assert stored.line_up(conn, now_us()) == 0
+    assert retry(store, names[0])
+    delivery.deliver(store.db, CHANNELS)
+    assert [request.id for request in receiver.received] == [names[0], *names]

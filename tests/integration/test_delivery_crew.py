@@ -215,9 +215,9 @@ def test_a_critical_change_does_not_wait_for_hours_behind_an_ordinary_one(
     assert store.delivery(first).next_attempt_us > now_us() + 1800 * SECOND_US
     with store.db.writing() as conn:
         conn.execute(update(deliveries).where(deliveries.c.id == second).values(critical=True))
-        stored.line_up(conn, now_us())
+        stored.line_up(conn, later(400)())
     assert store.delivery(first).critical
-    delivery.deliver(store.db, CHANNELS)
+    delivery.deliver(store.db, CHANNELS, later(400))
     assert [got.id for got in receiver.received[3:]] == [first, second]
 
 
@@ -238,7 +238,9 @@ def test_many_given_up_at_once_are_one_alert_and_a_letter_each(
         assert told.all() == [1]
 
 
-@pytest.mark.parametrize("question", ["_UNDER_WAY", "_DUE_SUBSCRIPTIONS", "_NEXT_DUE", "_BEHIND"])
+@pytest.mark.parametrize(
+    "question", ["_UNDER_WAY", "_DUE_SUBSCRIPTIONS", "_NEXT_DUE", "_BEHIND", "_OVERSLEPT"]
+)
 def test_what_was_delivered_long_ago_costs_no_turn_anything(sqlite_url: str, question: str) -> None:
     db = Database(sqlite_url)
     asked = getattr(stored, question).params(now_us=1, wanted="s", most=1)

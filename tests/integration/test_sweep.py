@@ -146,3 +146,12 @@ def test_a_look_that_fails_ends_neither_the_sweep_nor_the_other_looks(db, error)
     assert (swept.report.sweeps, swept.report.errors) == (3, 3)
     with db.reading() as conn:
         assert heartbeats.seen(conn, f.NOW_US)
+
+
+@pytest.mark.parametrize("hours", [0, 2])
+def test_events_are_found_although_the_clock_was_set_back_and_their_worker_died(db, hours):
+    f.publish(db, f.events("S-1", told(*ELIGIBLE)))
+    earlier_us = f.NOW_US - hours * 3600 * 1_000_000
+    with db.writing() as conn:
+        conn.execute(update(models.streams).values(claimed_until_us=f.NOW_US + 10_000_000))
+    assert sweep(db).once(earlier_us).streams == (1 if hours else 0)
