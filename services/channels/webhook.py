@@ -66,19 +66,28 @@ class WebhookChannel:
         kept = self._lines.take(place)
         if kept is not None:
             with suppress(*_DEAD_LINE):
-                return self._post(kept, headers, message, deadline)
+                return self._post(kept, place, headers, message, deadline)
             if deadline.over():
                 raise TimeoutError
-        return self._post(self._lines.open(place, deadline), headers, message, deadline)
+        line = self._lines.open(place, deadline)
+        return self._post(line, place, headers, message, deadline)
 
     def _post(
-        self, line: Line, headers: Mapping[str, str], message: Message, deadline: Deadline
+        self,
+        line: Line,
+        place: Place,
+        headers: Mapping[str, str],
+        message: Message,
+        deadline: Deadline,
     ) -> Answer:
-        """One request; of the answer only the status and `Retry-After` are looked at."""
+        """One request; of the answer only the status and `Retry-After` are looked at.
+
+        A kept line was opened for another subscription of that host: the path is `place`'s.
+        """
         keep = False
         try:
             deadline.watch(line.sock)
-            line.request("POST", line.place.path, body=message.body, headers=headers)
+            line.request("POST", place.path, body=message.body, headers=headers)
             with closing(line.getresponse()) as response:
                 if deadline.passed:  # the cut line looks like the end of the headers
                     raise TimeoutError

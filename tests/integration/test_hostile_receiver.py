@@ -275,3 +275,15 @@ def test_a_410_of_a_receiver_that_was_replaced_meanwhile_disables_nothing(
     receiver.plan = [replaced]
     delivery.deliver(store.db, CHANNELS)
     assert _status(store) == "active"
+
+
+def test_who_share_a_host_share_its_lines_and_never_their_addresses(
+    store: Store, receiver: Receiver
+) -> None:
+    receiver.keeps = True
+    for name in ("s", "r"):
+        store.subscribe(f"{receiver.url}/{name}?of={name}", name=name)
+        store.alert(f"a{name}", to=name)
+        delivery.deliver(store.db, CHANNELS)
+    assert receiver.lines == 1
+    assert [got.path for got in receiver.received] == ["/hook/s?of=s", "/hook/r?of=r"]
