@@ -32,9 +32,24 @@ class UnreachableError(OSError):
     """No address of the name takes a connection."""
 
 
+class _Answer(http.client.HTTPResponse):
+    """An answer; what comes before it (102, 103) is none, and http.client passes over 100 alone.
+
+    Taken for one it would leave the true answer on the line, for the next request to find.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not http.HTTPStatus.SWITCHING_PROTOCOLS < status < http.HTTPStatus.OK:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
+
 class Line(http.client.HTTPConnection):
     """A connection to a judged address; over TLS the certificate must be the name's."""
 
+    response_class = _Answer
     sock: socket.socket
 
     def __init__(self, place: Place, line: socket.socket) -> None:

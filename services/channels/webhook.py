@@ -104,7 +104,9 @@ class WebhookChannel:
 
 def _read_off(response: http.client.HTTPResponse, line: Line) -> bool:
     """Whether the line is as good as new; nobody waits for a body that comes slowly."""
-    if response.will_close or response.length is None or response.length > _SHORT:
+    if response.status == http.HTTPStatus.SWITCHING_PROTOCOLS or response.will_close:
+        return False
+    if response.length is None or response.length > _SHORT:
         return False
     left = response.length
     line.sock.settimeout(_BODY_S)

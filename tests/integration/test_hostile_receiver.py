@@ -287,3 +287,36 @@ def test_who_share_a_host_share_its_lines_and_never_their_addresses(
         delivery.deliver(store.db, CHANNELS)
     assert receiver.lines == 1
     assert [got.path for got in receiver.received] == ["/hook/s?of=s", "/hook/r?of=r"]
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(200, Outcome.DELIVERED), (500, Outcome.REFUSED)])
+def test_what_a_receiver_says_before_its_answer_is_no_answer(
+    store: Store, receiver: Receiver, status: int, outcome: Outcome
+) -> None:
+    store.subscribe(receiver.url)
+    (name,) = store.alert("a")
+    receiver.keeps = True
+
+    def at_last(line: socket.socket) -> None:
+        line.sendall(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n")
+        time.sleep(0.1)
+        answer(status)(line)
+
+    receiver.plan = [at_last]
+    delivery.deliver(store.db, CHANNELS)
+    assert store.outcomes(name) == [(outcome, status)]
+
+
+def test_a_line_that_changes_its_language_serves_no_other_request(
+    store: Store, receiver: Receiver
+) -> None:
+    store.subscribe(receiver.url)
+    names = [*store.alert("a"), *store.alert("b")]
+    receiver.keeps = True
+    receiver.plan = [raw(b"HTTP/1.1 101 X\r\nupgrade: x\r\n\r\n"), answer(200)]
+    delivery.deliver(store.db, CHANNELS)
+    assert [store.outcomes(name)[0] for name in names] == [
+        (Outcome.REFUSED, 101),
+        (Outcome.DELIVERED, 200),
+    ]
+    assert receiver.lines == 2
