@@ -1,4 +1,7 @@
-"""docs/stream.md: its samples run against a whole service, and its numbers are the code's."""
+"""docs/stream.md: its samples run against a whole service, and its numbers are the code's.
+
+The sample for a page runs in tests/browser/test_stream_sample.py.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
 
 from services.live import hub, sse
 from services.responses import KINDS
 from services.subscriptions import EVENTS
 from tests.e2e.test_stream import death
-from tests.support.browser import sign_in
 from tests.support.processes import ROOT, Child, python, wait_until
 from tests.support.service import Up, signal_quietly
 
-pytestmark = pytest.mark.xdist_group("browser")
 MANUAL = (ROOT / "docs" / "stream.md").read_text(encoding="utf-8")
 SAMPLES = dict(re.findall(r"^```(\w+)\n(.*?)^```$", MANUAL, re.MULTILINE | re.DOTALL))
 
@@ -92,16 +92,6 @@ def kill(up: Up, *names: str) -> None:
 
 def lines(log: Path) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
-
-
-def test_a_page_hears_of_it_with_the_sessions_cookie(up: Up, page: Page) -> None:
-    sign_in(page, up.run["url"], up.run["sign_in"]["clinician"])
-    page.wait_for_selector("#inbox")
-    page.evaluate(
-        f"() => new Promise((open) => {{ {SAMPLES['javascript']} stream.onopen = open; }})"
-    )
-    with page.expect_console_message(lambda message: message.text.endswith("S-DEATH B-1")):
-        death(up.service("publisher"), "B-1")
 
 
 def test_the_manuals_numbers_are_the_codes() -> None:
