@@ -18,7 +18,7 @@ import orjson
 from sqlalchemy import Connection
 
 from services import audit, keys
-from services.accounts import passwords, throttle
+from services.accounts import passwords, people, throttle
 from services.clock import SECOND_US
 from services.database import Database
 from services.errors import Busy, Forbidden, Unauthenticated
@@ -50,7 +50,7 @@ def sign_in(db: Database, name: str, password: str, address: str, now_us: int) -
     name = name.strip().lower()
     throttle.admit(db, name, address, now_us)
     with db.reading() as conn:
-        row = accounts.get(conn, name)
+        row = accounts.get(conn, name) if people.NAME.fullmatch(name) else None
     open_ = row is not None and row.disabled_us is None
     if not passwords.fits(password, row.password if row is not None and open_ else None):
         _refused(db, UNKNOWN if row is None else name, now_us)

@@ -293,6 +293,11 @@ def test_the_right_password_waits_too_and_then_begins_anew(database: Database) -
     assert [refused(database, NOW_US + SECOND_US) for _ in range(5)] == [0] * 5
 
 
+def test_a_name_that_no_store_can_hold_is_refused_as_any_other(database: Database) -> None:
+    new_account(database)
+    assert [refused(database, NOW_US, "kim\x00") for _ in range(6)] == [0, 0, 0, 0, 0, 1]
+
+
 def test_a_clock_that_was_set_back_locks_nobody_out(database: Database) -> None:
     new_account(database)
     for _ in range(6):
