@@ -6,7 +6,7 @@ goes out: alerts, their log, deliveries. All in the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -101,28 +101,30 @@ class Ledger(Rows):
             matched = about(row, kind, *surroundings[row["stream_id"]])
             for subscription in _hearers(wishes, matched, told.get(row["id"], set())):
                 told.setdefault(row["id"], set()).add(subscription)
-                delivery = self._delivery(row, change, matched.event, subscription)
-                yield {**delivery, "content": contents[subscription]}
+                made = delivery(row, change, matched.event, subscription, self.now_us)
+                yield {**made, "content": contents[subscription]}
 
     def _told(self) -> dict[str, set[str]]:
         """Who was told before of the alerts that turn out to rest on wrong data."""
         wrong = {row["id"] for row, kind, _ in self._abouts if kind == _SUPERSEDED}
         return alerts.told(self.conn, wrong & self._stored) if wrong else {}
 
-    def _delivery(
-        self, row: AlertRow, change: int, event: str, subscription: str
-    ) -> dict[str, Any]:
-        return {
-            "id": ids.delivery_id(row["id"], change, subscription),
-            "subscription": subscription,
-            "alert": row["id"],
-            "change": change,
-            "event": event,
-            "critical": row["severity"] == "critical",
-            "status": "pending",
-            "created_us": self.now_us,
-            "next_attempt_us": self.now_us,
-        }
+
+def delivery(
+    alert: Mapping[str, Any], change: int, event: str, subscription: str, now_us: int
+) -> dict[str, Any]:
+    """The row that tells `subscription` of a change of `alert`; it has no position yet."""
+    return {
+        "id": ids.delivery_id(alert["id"], change, subscription),
+        "subscription": subscription,
+        "alert": alert["id"],
+        "change": change,
+        "event": event,
+        "critical": alert["severity"] == "critical",
+        "status": "pending",
+        "created_us": now_us,
+        "next_attempt_us": now_us,
+    }
 
 
 def _hearers(wishes: list[tuple[str, Wish | None]], about: About, told: set[str]) -> list[str]:

@@ -7,25 +7,22 @@ their attempts; the alert log, against services.matching as when alerts are told
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, select
 
-from rules import Severity
+from services import changes
 from services.clock import iso
 from services.matching import Wish
-from services.models import alert_log, alerts, attempts, deliveries, streams, trials
+from services.models import alert_log, attempts, deliveries
 from services.reading.alerts import without_values
 from services.reading.pages import Json, iso_or_none, page, unpack
-from services.repositories.alerts import last_position
-from services.telling import about
 
-# A preview looks at so many changes at most, the latest, and shows so many that fit.
-MOST_LOOKED_AT = 100_000
+# A preview shows so many of those that fit.
 MOST_SHOWN = 100
 # In a cursor: every position is still to come.
 _NO_POSITION = 2**62
@@ -125,14 +122,13 @@ def preview(conn: Connection, wish: Wish, since_us: int, now_us: int, *, values:
 
     A site is the subject's of today. `complete` False: older changes were not looked at.
     """
-    bound = last_position(conn) - MOST_LOOKED_AT
     tally = _Tally()
-    for row, alert in _matching(conn, wish, since_us, bound):
+    for row, alert in changes.matching(conn, wish, since_us):
         tally.add(row, alert)
     return {
         "since": iso(since_us),
         "until": iso(now_us),
-        "complete": not _older(conn, since_us, bound),
+        "complete": not _older(conn, since_us, changes.bound(conn)),
         "deliveries": tally.events.total(),
         "alerts": len(tally.alerts),
         "by_category": dict(tally.categories),
@@ -140,40 +136,6 @@ def preview(conn: Connection, wish: Wish, since_us: int, now_us: int, *, values:
         "by_event": dict(tally.events),
         "items": [_told(row, values=values) for row in reversed(tally.latest)],
     }
-
-
-def _matching(
-    conn: Connection, wish: Wish, since_us: int, bound: int
-) -> Iterator[tuple[Row[Any], Json]]:
-    """The changes that fit; that an alert was wrong, whoever heard of it hears too."""
-    heard: set[str] = set()
-    with conn.execute(_changes(wish, since_us, bound).execution_options(yield_per=500)) as rows:
-        for row in rows:
-            alert = orjson.loads(row.body)
-            ranked = {**alert, "severity_rank": Severity(alert["severity"]).rank}
-            told_before = row.kind == "superseded" and row.alert in heard
-            if told_before or wish.wants(about(ranked, row.kind, row.mode, row.site)):
-                heard.add(row.alert)
-                yield row, alert
-
-
-def _changes(wish: Wish, since_us: int, bound: int) -> Select[Any]:
-    query = (
-        select(
-            alert_log.c.alert,
-            alert_log.c.kind,
-            alert_log.c.at_us,
-            alert_log.c.body,
-            trials.c.mode,
-            streams.c.site,
-        )
-        .join(alerts, alerts.c.id == alert_log.c.alert)
-        .join(streams, streams.c.id == alerts.c.stream_id)
-        .join(trials, trials.c.id == alerts.c.trial)
-        .where(alert_log.c.position > bound, alert_log.c.at_us >= since_us)
-        .order_by(alert_log.c.position)
-    )
-    return query if wish.within is None else query.where(alerts.c.trial.in_(wish.within))
 
 
 def _older(conn: Connection, since_us: int, bound: int) -> bool:

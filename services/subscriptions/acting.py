@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import orjson
 from sqlalchemy import Connection
 
-from services import clock, logs
+from services import changes, clock, logs, sequencer
 from services.broker import Broker
 from services.channels import Answer, Channels, Message, Outcome
 from services.database import Database, retrying
@@ -144,19 +144,23 @@ def replay(
 ) -> Json:
     """Send again what came after a position, or was written at an instant or later.
 
-    The same ids, positions and bodies; the answer says how many. Raises NotFound, Forbidden.
+    The same ids, positions and bodies; the answer says how many. Since an instant, also what was
+    not told while the subscription was disabled, or did not stand. Raises NotFound, Forbidden.
     """
 
     def write() -> tuple[SubscriptionRow, int]:
         with db.writing() as conn:
-            row = theirs(stored.get(conn, subscription), owner)
+            row = theirs(stored.lock(conn, subscription), owner)
             after = _position(conn, row, since)
             sent = deliveries.replay(conn, subscription, after, now_us)
+            if since.position is None:
+                sent += changes.tell_missed(conn, row, since.at_us, now_us)
             detail = {"since": after, "deliveries": sent}
             record(conn, owner, "subscription.replayed", subscription, now_us, **detail)
             return row, sent
 
     row, sent = retrying(write)
+    sequencer.number_soon(db)
     broker.ring_deliver([subscription])  # whatever is named, the crew looks at all that is due
     return {**shown(row), "replayed": sent}
 

@@ -284,6 +284,26 @@ def test_a_replay_since_a_time_sends_what_was_written_then_or_later(told: Told) 
     assert {one.id for one in told.deliver()} == {one.id for one in before}
 
 
+def test_a_replay_since_a_time_tells_what_was_raised_while_nobody_was_told(told: Told) -> None:
+    """One 410 disables a subscription: what came meanwhile is not lost to it."""
+    told.deliver()
+    call = door(told.house, "admin").call
+    assert call("PATCH", told.path, json={"status": "disabled"}).status_code == 200
+    told.raise_alert(77)
+    assert told.deliver() == []
+    assert call("PATCH", told.path, json={"status": "active"}).status_code == 200
+    assert told.deliver() == []
+    before = told.get("deliveries").json["items"]
+    since = {"since": "2000-01-01T00:00:00Z"}
+    assert told.post("replay", json=since).json["replayed"] > len(before)
+    assert told.post("replay", json=since).json["replayed"] > len(before)
+    got = told.deliver()
+    assert "ae:AE-77" in {request.json["data"]["key"] for request in got}
+    positions = sorted(request.json["position"] for request in got)
+    assert positions == list(range(1, len(positions) + 1))
+    assert len({request.headers["webhook-id"] for request in got}) == len(got)
+
+
 @pytest.mark.parametrize("since", [-1, True, 1.5, "yesterday", "2020-01-01", None, 2**60])
 def test_a_replay_since_what_is_neither_is_refused(told: Told, since: object) -> None:
     refused = told.post("replay", json={"since": since})
@@ -452,7 +472,7 @@ def test_a_preview_stays_within_the_keys_trials(told: Told) -> None:
 def test_a_preview_that_cannot_look_at_all_changes_says_so(told: Told, monkeypatch: Any) -> None:
     for number in range(1, 4):
         told.raise_alert(number)
-    monkeypatch.setattr("services.reading.subscriptions.MOST_LOOKED_AT", 1)
+    monkeypatch.setattr("services.changes.MOST_LOOKED_AT", 1)
     shown = told.get("preview").json
     assert (shown["deliveries"], shown["complete"]) == (1, False)
 
