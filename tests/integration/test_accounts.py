@@ -24,7 +24,7 @@ SECOND_US = 1_000_000
 HOUR_US = 3600 * SECOND_US
 
 
-def new_account(db: Database, name: str = "kim", **changes: Any) -> Account:
+def new_account(db: Database, name: str = "clinic", **changes: Any) -> Account:
     wanted: dict[str, Any] = {
         "role": "clinician",
         "password": PASSWORD,
@@ -35,7 +35,7 @@ def new_account(db: Database, name: str = "kim", **changes: Any) -> Account:
     return people.create(db, name, **(wanted | changes))
 
 
-def enter(db: Database, name: str = "kim", password: str = PASSWORD, at_us: int = NOW_US) -> str:
+def enter(db: Database, name: str = "clinic", password: str = PASSWORD, at_us: int = NOW_US) -> str:
     return sessions.sign_in(db, name, password, ADDRESS, at_us)
 
 
@@ -55,7 +55,9 @@ def audited(db: Database) -> list[tuple[str, str]]:
 def test_an_account_is_its_role_its_trials_and_a_person(database: Database) -> None:
     new_account(database, trials=["b", "a"])
     caller = whose(database, enter(database))
-    assert caller == Caller("account:kim", "clinician", frozenset({"a", "b"}), "the investigator")
+    assert caller == Caller(
+        "account:clinic", "clinician", frozenset({"a", "b"}), "the investigator"
+    )
 
 
 def test_neither_password_nor_cookie_is_stored(database: Database) -> None:
@@ -84,7 +86,7 @@ def test_a_cookie_has_256_random_bits(database: Database) -> None:
     [
         ("short", "12 to 256 characters"),
         ("x" * 300, "12 to 256 characters"),
-        ("kim-and-some-more", "easily guessed"),
+        ("clinic-and-some-more", "easily guessed"),
         ("aaaaaaaaaaaaaaaa", "easily guessed"),
     ],
 )
@@ -98,7 +100,7 @@ def test_a_password_that_is_easily_guessed_is_refused(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"name": "Kim"}, {"name": ""}, {"role": "publisher"}, {"trials": []}]
+    "wrong", [{"name": "Clinic"}, {"name": ""}, {"role": "publisher"}, {"trials": []}]
 )
 def test_an_account_that_nobody_could_use_is_refused(
     database: Database, wrong: dict[str, Any]
@@ -111,7 +113,7 @@ def test_a_name_is_never_given_twice(database: Database) -> None:
     new_account(database)
     with pytest.raises(Conflict):
         new_account(database)
-    people.disable(database, "kim", by="test", now_us=NOW_US)
+    people.disable(database, "clinic", by="test", now_us=NOW_US)
     with pytest.raises(Conflict):
         new_account(database)
 
@@ -125,12 +127,12 @@ def test_generated_passwords_are_taken_and_differ() -> None:
 def test_who_is_disabled_is_out_at_once_and_may_come_back(database: Database) -> None:
     new_account(database)
     cookie = enter(database)
-    people.disable(database, "kim", by="test", now_us=NOW_US)
+    people.disable(database, "clinic", by="test", now_us=NOW_US)
     with pytest.raises(Unauthenticated):
         whose(database, cookie)
     with pytest.raises(Unauthenticated):
         enter(database)
-    people.enable(database, "kim", by="test", now_us=NOW_US)
+    people.enable(database, "clinic", by="test", now_us=NOW_US)
     with pytest.raises(Unauthenticated):
         whose(database, cookie)
     assert whose(database, enter(database, at_us=NOW_US + HOUR_US), NOW_US + HOUR_US).person
@@ -141,7 +143,7 @@ def test_who_is_disabled_is_out_at_once_and_may_come_back(database: Database) ->
 def test_another_password_ends_the_sessions_of_the_old_one(database: Database) -> None:
     new_account(database)
     cookie = enter(database)
-    people.set_password(database, "kim", "quite another sentence", by="test", now_us=NOW_US)
+    people.set_password(database, "clinic", "quite another sentence", by="test", now_us=NOW_US)
     with pytest.raises(Unauthenticated):
         whose(database, cookie)
     with pytest.raises(Unauthenticated):
@@ -205,7 +207,7 @@ def test_signing_out_ends_one_session_and_no_other(database: Database) -> None:
     with pytest.raises(Unauthenticated):
         whose(database, first)
     assert whose(database, second).person
-    assert audited(database).count(("session.ended", "account:kim")) == 1
+    assert audited(database).count(("session.ended", "account:clinic")) == 1
 
 
 def test_a_key_signs_in_and_its_revocation_ends_the_session(database: Database) -> None:
@@ -234,16 +236,16 @@ def test_sign_in_sign_out_and_failures_are_audited_without_what_was_typed(
     database: Database,
 ) -> None:
     new_account(database)
-    for name, password in (("kim", "wrong"), ("nobody", "wrong")):
+    for name, password in (("clinic", "wrong"), ("nobody", "wrong")):
         with pytest.raises(Unauthenticated):
             enter(database, name, password)
     sessions.sign_out(database, sessions.recognise(database, enter(database), None, NOW_US), NOW_US)
     assert audited(database) == [
-        ("account.created", "kim"),
-        ("session.refused", "kim"),
+        ("account.created", "clinic"),
+        ("session.refused", "clinic"),
         ("session.refused", "unknown"),
-        ("session.began", "account:kim"),
-        ("session.ended", "account:kim"),
+        ("session.began", "account:clinic"),
+        ("session.ended", "account:clinic"),
     ]
     assert audit.verify(database) == []
 
@@ -260,7 +262,7 @@ def test_who_is_signed_in_stands_for_the_stream_and_who_left_does_not(database: 
 
 
 # --- guessing -----------------------------------------------------------------------------------
-def refused(db: Database, at_us: int, name: str = "kim", address: str = ADDRESS) -> int:
+def refused(db: Database, at_us: int, name: str = "clinic", address: str = ADDRESS) -> int:
     """Seconds that a wrong try must wait; 0 if it was heard."""
     try:
         sessions.sign_in(db, name, "a wrong password", address, at_us)
@@ -295,7 +297,7 @@ def test_the_right_password_waits_too_and_then_begins_anew(database: Database) -
 
 def test_a_name_that_no_store_can_hold_is_refused_as_any_other(database: Database) -> None:
     new_account(database)
-    assert [refused(database, NOW_US, "kim\x00") for _ in range(6)] == [0, 0, 0, 0, 0, 1]
+    assert [refused(database, NOW_US, "clinic\x00") for _ in range(6)] == [0, 0, 0, 0, 0, 1]
 
 
 def test_a_clock_that_was_set_back_locks_nobody_out(database: Database) -> None:
@@ -308,7 +310,7 @@ def test_a_clock_that_was_set_back_locks_nobody_out(database: Database) -> None:
 
 def test_a_name_that_does_not_exist_is_guarded_as_one_that_does(database: Database) -> None:
     new_account(database)
-    ours = [refused(database, NOW_US, "kim", "192.0.2.1") for _ in range(8)]
+    ours = [refused(database, NOW_US, "clinic", "192.0.2.1") for _ in range(8)]
     theirs = [refused(database, NOW_US, "nobody", "192.0.2.2") for _ in range(8)]
     assert ours == theirs
 
@@ -357,7 +359,7 @@ def test_a_password_is_looked_at_also_where_there_is_no_account(
     monkeypatch.setattr(passwords, "_HASHER", Seen())
     refused(database, NOW_US, "nobody")
     assert looked == [True]
-    people.disable(database, "kim", by="test", now_us=NOW_US)
+    people.disable(database, "clinic", by="test", now_us=NOW_US)
     with pytest.raises(Unauthenticated):
         enter(database)
     assert looked == [True, True]

@@ -124,16 +124,18 @@ def test_an_unknown_trial_is_one_sentence(vigil: Vigil) -> None:
 
 
 def test_an_account_gets_a_password_that_is_shown_once(vigil: Vigil) -> None:
-    made = vigil("accounts", "create", "kim", "--role", "clinician", "--person", "the investigator")
+    made = vigil(
+        "accounts", "create", "clinic", "--role", "clinician", "--person", "the investigator"
+    )
     assert made.returncode == 0, made.stderr
     password = made.stdout.strip()
     assert len(password) == 19
-    assert vigil("accounts", "create", "kim", "--role", "ops").returncode == 1
-    assert vigil("accounts", "disable", "kim").stdout == "kim is disabled\n"
+    assert vigil("accounts", "create", "clinic", "--role", "ops").returncode == 1
+    assert vigil("accounts", "disable", "clinic").stdout == "clinic is disabled\n"
     listed = vigil("accounts", "list").stdout
     assert "the investigator" in listed
     assert password not in listed
-    assert vigil("accounts", "enable", "kim").returncode == 0
+    assert vigil("accounts", "enable", "clinic").returncode == 0
     assert vigil("accounts", "disable", "nobody").returncode == 1
 
 
@@ -142,10 +144,10 @@ def test_a_password_comes_from_a_file_and_must_not_be_easily_guessed(
 ) -> None:
     file = tmp_path / "password"
     file.write_text("a long enough sentence\nwhatever stands below\n")
-    made = vigil("accounts", "create", "lee", "--role", "ops", "--password-file", str(file))
+    made = vigil("accounts", "create", "night", "--role", "ops", "--password-file", str(file))
     assert (made.returncode, made.stdout) == (0, "")
     file.write_text("short\n")
-    refused = vigil("accounts", "password", "lee", "--password-file", str(file))
+    refused = vigil("accounts", "password", "night", "--password-file", str(file))
     assert refused.returncode == 1
     assert "12 to 256 characters" in refused.stderr
-    assert vigil("accounts", "password", "lee", "--generate").returncode == 0
+    assert vigil("accounts", "password", "night", "--generate").returncode == 0

@@ -148,7 +148,7 @@ def test_ops_sees_an_alert_without_clinical_values(house, clinician, alert):
 
 
 def test_an_alert_of_another_trial_does_not_exist_for_the_key(house, alert):
-    narrow = house.key("clinician", "dr-kim", ("elsewhere",))
+    narrow = house.key("clinician", "the-second-clinician", ("elsewhere",))
     assert narrow.get(f"/v1/alerts/{alert['id']}").status_code == 404
     assert narrow.post(f"/v1/alerts/{alert['id']}/acknowledge").status_code == 404
     assert narrow.get("/v1/alerts").json["items"] == []

@@ -13,7 +13,7 @@ TEMPERATURE = {"code": "body_temperature", "value": 36.9, "unit": "Cel"}
 
 @pytest.fixture
 def ops(house):
-    return house.key("ops", "ops-ann")
+    return house.key("ops", "the-operator")
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_dead_letter_is_discarded_by_two_persons(house, ops, held):
     assert ops.post(path, json={"reason": "no sense"}).status_code == 202
     assert ops.post(path, json={"reason": "no sense"}).status_code == 409
     waiting = ops.get("/v1/ops/dead-letters?status=open").json["items"][0]["awaiting_second"]
-    assert (waiting["action"], waiting["by"]) == ("discard", "ops-ann")
+    assert (waiting["action"], waiting["by"]) == ("discard", "the-operator")
     done = house.door("admin").post(path, json={"reason": "agreed"})
     assert (done.status_code, done.json["status"]) == (200, "discarded")
     house.evaluate()

@@ -154,7 +154,7 @@ def test_a_key_made_a_moment_ago_is_known_at_once(house):
 
 
 def test_a_trial_outside_the_keys_is_403_whether_or_not_it_exists(house):
-    narrow = house.key("clinician", "dr-kim", ("other",))
+    narrow = house.key("clinician", "the-second-clinician", ("other",))
     assert narrow.get("/v1/trials/msc-cgvhd").status_code == 403
     assert narrow.get("/v1/trials/nowhere").status_code == 403
     assert narrow.get("/v1/alerts?trial=msc-cgvhd").status_code == 403

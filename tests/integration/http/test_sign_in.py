@@ -33,7 +33,7 @@ def database_url(sqlite_url):
 def account(house):
     people.create(
         house.services.database,
-        "kim",
+        "clinic",
         role="clinician",
         password=PASSWORD,
         person="the investigator",
@@ -49,7 +49,7 @@ def browser(house, account):
 
 
 def sign_in(client, password=PASSWORD, **others):
-    return client.post("/sign-in", data={"name": "kim", "password": password}, **others)
+    return client.post("/sign-in", data={"name": "clinic", "password": password}, **others)
 
 
 def csrf(client):
@@ -82,11 +82,11 @@ def test_over_https_the_cookie_never_leaves_in_clear(browser):
     "form",
     [
         {},
-        {"name": "kim"},
-        {"name": "kim", "password": "wrong"},
+        {"name": "clinic"},
+        {"name": "clinic", "password": "wrong"},
         {"name": "nobody", "password": PASSWORD},
-        {"name": "kim\x00", "password": PASSWORD},
-        {"name": "kim", "password": "x" * 100_000},
+        {"name": "clinic\x00", "password": PASSWORD},
+        {"name": "clinic", "password": "x" * 100_000},
         {"key": "vigil_unknown"},
     ],
 )
@@ -148,7 +148,7 @@ def test_signing_out_ends_the_session_and_not_only_the_cookie(browser):
 def test_a_disabled_account_is_out_within_a_second(house, browser):
     sign_in(browser)
     assert browser.get("/v1/alerts").status_code == 200
-    people.disable(house.services.database, "kim", by="test", now_us=now_us())
+    people.disable(house.services.database, "clinic", by="test", now_us=now_us())
     time.sleep(auth.REMEMBER_S)
     assert browser.get("/v1/alerts").status_code == 401
 
@@ -215,7 +215,7 @@ def test_another_site_cannot_sign_somebody_in(browser, headers):
     ["//evil.example", "/\\evil.example", "https://evil.example", "evil", "/a\r\nX: y", "\\\\evil"],
 )
 def test_after_signing_in_one_stays_here(browser, path):
-    form = {"name": "kim", "password": PASSWORD, "next": path}
+    form = {"name": "clinic", "password": PASSWORD, "next": path}
     assert browser.post("/sign-in", data=form).headers["Location"] == "/"
 
 
@@ -225,7 +225,7 @@ def test_a_page_that_needed_the_sign_in_is_shown_afterwards(browser):
     door = browser.get(asked.headers["Location"]).text
     back = first(r'name="next" value="([^"]+)"', door).replace("&amp;", "&")
     assert back == "/trials/msc-cgvhd?q=S-1&cursor="
-    form = {"name": "kim", "password": PASSWORD, "next": back}
+    form = {"name": "clinic", "password": PASSWORD, "next": back}
     assert browser.post("/sign-in", data=form).headers["Location"] == back
 
 

@@ -61,19 +61,19 @@ def test_a_live_trials_clock_is_not_moved(admin):
 
 
 def test_suspending_and_resuming_take_two_persons(house):
-    lee, kim = house.door("clinician"), house.key("clinician", "dr-kim")
-    first = lee.post(f"{TRIAL}/suspend", json={"reason": "two events"})
+    one, other = house.door("clinician"), house.key("clinician", "the-second-clinician")
+    first = one.post(f"{TRIAL}/suspend", json={"reason": "two events"})
     assert (first.status_code, first.json["status"]) == (202, "awaiting_second")
-    assert lee.post(f"{TRIAL}/suspend", json={"reason": "two events"}).status_code == 409
-    assert lee.get(TRIAL).json["awaiting_second"]["by"] == "the-investigator"
-    done = kim.post(f"{TRIAL}/suspend", json={"reason": "agreed"})
+    assert one.post(f"{TRIAL}/suspend", json={"reason": "two events"}).status_code == 409
+    assert one.get(TRIAL).json["awaiting_second"]["by"] == "the-investigator"
+    done = other.post(f"{TRIAL}/suspend", json={"reason": "agreed"})
     assert (done.status_code, done.json["status"]) == (200, "suspended")
     assert done.json["hold"]["reason"] == "two events"
     assert done.json["awaiting_second"] is None
-    again = kim.post(f"{TRIAL}/suspend", json={"reason": "agreed"})
+    again = other.post(f"{TRIAL}/suspend", json={"reason": "agreed"})
     assert (again.status_code, again.json["status"]) == (200, "suspended")
-    assert kim.post(f"{TRIAL}/resume", json={"reason": "looked into"}).status_code == 202
-    resumed = lee.post(f"{TRIAL}/resume")
+    assert other.post(f"{TRIAL}/resume", json={"reason": "looked into"}).status_code == 202
+    resumed = one.post(f"{TRIAL}/resume")
     assert (resumed.status_code, resumed.json["status"], resumed.json["hold"]) == (
         200,
         "open",
@@ -99,7 +99,9 @@ def test_a_wish_counts_for_a_day(house):
         == asked_us + DAY_US
     )
     assert house.door("clinician").get(TRIAL).json["awaiting_second"] is None
-    late = step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "dr-kim", "x", asked_us + DAY_US)
+    late = step.by_two(
+        database, "msc-cgvhd", step.Wish.SUSPEND, "the-second-clinician", "x", asked_us + DAY_US
+    )
     assert late == asked_us + 2 * DAY_US
     assert (
         step.by_two(

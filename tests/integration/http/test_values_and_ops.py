@@ -48,7 +48,7 @@ def receiver() -> Iterator[Receiver]:
 def told(house, make_event, receiver):
     """A subject with alerts, a note of a person, a held stream, and a subscription of ops."""
     wish = {"name": "s", "channel": {"kind": "webhook", "url": "http://hooks.example/hook"}}
-    made = house.key("ops", "ann").post("/v1/subscriptions", json=wish)
+    made = house.key("ops", "the-operator").post("/v1/subscriptions", json=wish)
     assert made.status_code == 201
     there = orjson.dumps({"kind": "webhook", "url": receiver.url}).decode()
     with house.services.database.writing() as conn:
@@ -144,7 +144,7 @@ def test_no_webhook_of_ops_tells_a_value_at_any_event(house, told, receiver) -> 
     channels = {"webhook": WebhookChannel(Reach(private=True))}
     database = house.services.database
     (letter,) = f.rows(database, models.dead_letters)
-    deadletters.requeue(database, house.services.broker, letter.id, "ann", now_us())
+    deadletters.requeue(database, house.services.broker, letter.id, "the-operator", now_us())
     house.evaluate()
     delivery.deliver(database, channels)
     told_of = {request.json["type"] for request in receiver.received}
