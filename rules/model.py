@@ -9,7 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rules.terms import Category, CriterionKind, EventType, Scope, Severity, ValueType
+from rules.terms import (
+    AmendmentKind,
+    Category,
+    ChangeKind,
+    Conflict,
+    CriterionKind,
+    Ends,
+    EventType,
+    Measure,
+    Relate,
+    Scope,
+    Severity,
+    Take,
+    ValueType,
+    WindowUnit,
+)
 
 Scalar = bool | int | float | str
 
@@ -70,6 +85,77 @@ class Or:
 Condition = Const | Compare | In | Has | Not | And | Or
 
 
+# --- expressions of derived facts -------------------------------------------------------------
+@dataclass(frozen=True)
+class Num:
+    """A number."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Name:
+    """The value of a numeric fact."""
+
+    fact: str
+
+
+@dataclass(frozen=True)
+class Arith:
+    """`left op right`; op is one of + - * /. Division by zero is unknown."""
+
+    op: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True)
+class Call:
+    """min, max, abs, pow, ln or round of numbers; what is undefined is unknown."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+
+
+Expression = Num | Name | Arith | Call
+
+
+@dataclass(frozen=True)
+class Test:
+    """`left op right` of two expressions: a derived boolean of its own.
+
+    Where one stands inside a larger condition, the language declares a fact for it.
+    """
+
+    left: Expression
+    op: str
+    right: Expression
+
+
+Derivable = Expression | Condition | Test | str
+
+
+@dataclass(frozen=True)
+class Case:
+    """`value` where `when` holds; a condition as value is a boolean, a text a code."""
+
+    when: Condition
+    value: Derivable
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The first case that definitely holds, else `otherwise`; None: unknown.
+
+    A case that is unknown makes the whole unknown, unless all cases still possible agree. A plain
+    expression is an `otherwise` without cases. `expression`: as written.
+    """
+
+    cases: tuple[Case, ...]
+    otherwise: Derivable | None
+    expression: str = ""
+
+
 # --- declarations -----------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Source:
@@ -89,6 +175,7 @@ class Parameter:
     value: Scalar
     source: str
     reason: str = ""
+    unit: str | None = None  # UCUM; a comparison converts into the fact's
 
 
 @dataclass(frozen=True)
@@ -113,36 +200,47 @@ class Code:
     high: float | None = None
     codings: tuple[Coding, ...] = ()
     line: int = 0
+    molar_mass: float | None = None  # g/mol: lets mass and amount convert
+    aliases: Mapping[str, str] = field(default_factory=dict)  # a publisher's spelling -> UCUM
 
 
 @dataclass(frozen=True)
 class Window:
-    """The span up to the instant asked for, both ends included.
+    """A span of clinical time around an anchor.
 
-    Exactly one of `months` (calendar, by the site's local days) or `hours` (exact).
+    `low` and `high` are offsets of its ends from the anchor in `unit`, negative before it; None:
+    no end on that side. Calendar units reach from the first to the last instant of local days.
+    `anchor` None: the moment asked for. Else `screening`, `consent`, `enrolment`,
+    `first_infusion`, `last_infusion`, `infusion_<n>`, `death`, or a fact's name: the time of the
+    record behind its value.
     """
 
-    months: int | None = None
-    hours: float | None = None
+    unit: WindowUnit
+    low: float | None
+    high: float | None = 0
+    anchor: str | None = None
+    ends: Ends = Ends.BOTH
 
 
 @dataclass(frozen=True)
 class FactSpec:
-    """How one fact is projected from the subject's events.
+    """How one fact is projected from the subject's events, or derived from other facts.
 
-    `origin`: the event type; `code` the declared code (or document of a consent, or field of
-    demographics); `take`: latest | min | max | any | completed_years | touches_point |
-    touches_span; `given_by` for consents; `dates_count`: what is dated by its day alone counts
-    wherever that day overlaps the window, for rules that rather warn too often than too seldom.
-    Every declared code has a fact of its own name with take 'latest' unless the protocol's `facts`
-    say otherwise.
+    `origin`: the event type, None for derived facts and for `days_since` an `anchor`; `code`: the
+    declared code (or document of a consent, or field of demographics), `also`: further codes whose
+    records are pooled with its. `field`: what of an administration or adverse event. `where`: only
+    records for which it is definitely true; it names `value`, or the entity's facts.
+    `dates_count`: what is dated by its day alone counts wherever that day overlaps the window, for
+    rules that rather warn too often than too seldom. `valid`: how long the latest holds, as a
+    window up to the moment asked for. Every declared code has a fact of its own name with take
+    'latest' unless the protocol's `facts` say otherwise.
     """
 
     name: str
-    origin: EventType
+    origin: EventType | None
     code: str
     value: ValueType
-    take: str = "latest"
+    take: Take = Take.LATEST
     unit: str | None = None
     values: tuple[str, ...] = ()
     window: Window | None = None
@@ -150,6 +248,19 @@ class FactSpec:
     label: str = ""
     line: int = 0
     dates_count: bool = False
+    also: tuple[str, ...] = ()
+    field: str | None = None
+    where: Condition | None = None
+    measure: Measure = Measure.VALUE
+    baseline: str | None = None  # an anchor
+    change: ChangeKind = ChangeKind.ABSOLUTE
+    valid: Window | None = None
+    conflict: Conflict = Conflict.LAST
+    worse: tuple[str, ...] = ()  # ('high',), ('low',) or the values from best to worst
+    within_day: bool = False  # records of one local day are of one time
+    applicable_if: Condition | None = None
+    anchor: str | None = None
+    derived: Derivation | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +277,9 @@ class Criterion:
     waivable: bool = False
     expression: str = ""  # as written, for people
     line: int = 0
+    # As written, before facts that do not apply were written into `when` and `applicable_if`.
+    stated: Condition | None = None
+    stated_if: Condition | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +298,7 @@ class AlertRule:
     hold: str | None = None  # 'infusion' | 'enrolment': what must wait while it holds
     expression: str = ""
     line: int = 0
+    stated: Condition | None = None
 
 
 @dataclass(frozen=True)
@@ -207,6 +322,48 @@ class StoppingRule:
 
 
 @dataclass(frozen=True)
+class Visit:
+    """One visit of the schedule; its id is also the code of the procedure that says it was.
+
+    Due `day` local days after the anchor's, from `early_days` before to `late_days` after.
+    """
+
+    id: str
+    label: str
+    anchor: str
+    day: int
+    early_days: int
+    late_days: int
+    source: Source
+    collects: tuple[str, ...] = ()  # codes
+    owner: str = ""
+    applicable_if: Condition | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Another entity that a rule about one may speak of: its facts bear `name` as prefix."""
+
+    name: str
+    on: Scope
+    to: Scope
+    take: Relate
+    within: Window | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """What a version changes of an earlier one."""
+
+    version: str
+    kind: AmendmentKind
+    summary: str
+    reconsent_within_days: int | None = None
+
+
+@dataclass(frozen=True)
 class Expected:
     """What a scenario demands at one time; None demands nothing."""
 
@@ -216,6 +373,8 @@ class Expected:
     alerts: tuple[str, ...] | None  # rule ids of the open alerts, exactly
     opened: tuple[str, ...] | None  # rule ids of all alerts ever opened, exactly
     line: int
+    facts: Mapping[str, Scalar | None] = field(default_factory=dict)  # None: unknown
+    missing: tuple[str, ...] | None = None  # facts that keep the decision open, exactly
 
 
 @dataclass(frozen=True)
@@ -249,3 +408,8 @@ class Definition:
     scenarios: tuple[Scenario, ...]
     file: str
     digest: str  # sha256 of the text
+    schedule: tuple[Visit, ...] = ()
+    relations: Mapping[str, Relation] = field(default_factory=dict)
+    aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # publisher -> units
+    amends: Amendment | None = None
+    consent_version: str | None = None

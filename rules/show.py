@@ -97,7 +97,7 @@ def _fact(item: FactSpec) -> Json:
         "type": item.value.value,
         "unit": item.unit,
         "values": list(item.values),
-        "from": item.origin.value,
+        "from": item.origin and item.origin.value,
         "code": item.code,
         "take": item.take,
         "window": _window(item.window),
@@ -109,7 +109,7 @@ def _fact(item: FactSpec) -> Json:
 def _window(window: Window | None) -> Json | None:
     if window is None:
         return None
-    return {"months": window.months} if window.months else {"hours": window.hours}
+    return {str(window.unit): -(window.low or 0)}
 
 
 def _scope_facts(protocol: Protocol) -> Json:
@@ -264,7 +264,7 @@ def _coding(item: Coding) -> str:
 def _fact_block(item: FactSpec) -> Block:
     window = _window(item.window) or {}
     lines = _lines(
-        ("From", f"{item.origin.value}, {item.code}"),
+        ("From", f"{item.origin}, {item.code}"),
         ("Takes", item.take.replace("_", " ")),
         ("Window", ", ".join(f"{value:g} {unit}" for unit, value in window.items())),
         ("Dates alone", "count where their day overlaps the window" if item.dates_count else None),

@@ -38,6 +38,8 @@ class Scope(StrEnum):
     ADVERSE_EVENT = "adverse_event"
     DEATH = "death"
     TRIAL = "trial"
+    VISIT = "visit"
+    LABORATORY = "laboratory"
 
 
 class Category(StrEnum):
@@ -104,3 +106,102 @@ class ValueType(StrEnum):
     NUMBER = "number"
     CODE = "code"  # a string out of a declared list
     STRING = "string"
+
+
+class Take(StrEnum):
+    """What a fact makes of the records it looks at."""
+
+    LATEST = "latest"
+    EARLIEST = "earliest"
+    MIN = "min"
+    MAX = "max"
+    ANY = "any"
+    ALL = "all"
+    COUNT = "count"
+    SUM = "sum"
+    MEAN = "mean"
+    CONSECUTIVE = "consecutive"  # how many of the newest in a row
+    DAYS_SINCE = "days_since"
+    CHANGE_FROM_BASELINE = "change_from_baseline"
+    RATIO_TO_REFERENCE = "ratio_to_reference"
+    ABSENCE = "absence"
+    TOUCHES_POINT = "touches_point"
+    TOUCHES_SPAN = "touches_span"
+    COMPLETED_YEARS = "completed_years"
+
+
+class Measure(StrEnum):
+    """What of a record counts: its value, or its ratio to the reference range told with it."""
+
+    VALUE = "value"
+    RATIO_TO_HIGH = "ratio_to_high"
+    RATIO_TO_LOW = "ratio_to_low"
+
+
+class ChangeKind(StrEnum):
+    """How a change from baseline is told."""
+
+    ABSOLUTE = "absolute"
+    PERCENT = "percent"
+    RATIO = "ratio"
+
+
+class Conflict(StrEnum):
+    """Which of several differing records of one time counts."""
+
+    LAST = "last"
+    WORST = "worst"
+    ANY = "any"
+    MEAN = "mean"
+
+
+class Absence(StrEnum):
+    """Why a fact has no value; `recorded`: it has one. Four ways of absence are never mixed."""
+
+    RECORDED = "recorded"
+    NOT_RECORDED = "not_recorded"
+    NOT_DONE = "not_done"
+    UNKNOWN = "unknown"  # asked, but unknown
+    REFUSED = "refused"
+    NOT_APPLICABLE = "not_applicable"
+    EXPIRED = "expired"
+    UNCERTAIN = "uncertain"  # suspected, or a date that says too little
+
+
+class WindowUnit(StrEnum):
+    """Hours, days (of 24 h) and weeks are exact; the others count local days."""
+
+    HOURS = "hours"
+    DAYS = "days"
+    WEEKS = "weeks"
+    CALENDAR_DAYS = "calendar_days"
+    MONTHS = "months"
+    YEARS = "years"
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is a fixed length of time."""
+        return self in (WindowUnit.HOURS, WindowUnit.DAYS, WindowUnit.WEEKS)
+
+
+class Ends(StrEnum):
+    """Which ends of a window belong to it."""
+
+    BOTH = "both"
+    FIRST = "first"
+    LAST = "last"
+    NEITHER = "neither"
+
+
+class Relate(StrEnum):
+    """Which of several entities a relation means."""
+
+    LAST_BEFORE = "last_before"
+    FIRST_AFTER = "first_after"
+
+
+class AmendmentKind(StrEnum):
+    """A major amendment needs the subjects' consent again."""
+
+    MINOR = "minor"
+    MAJOR = "major"

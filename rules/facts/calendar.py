@@ -12,12 +12,19 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from rules.terms import WindowUnit
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 DAY_US = 86_400_000_000
 HOUR_US = 3_600_000_000
 SECOND_US = 1_000_000
+EXACT_US = {
+    WindowUnit.HOURS: HOUR_US,
+    WindowUnit.DAYS: DAY_US,
+    WindowUnit.WEEKS: 7 * DAY_US,
+}
 
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 # No zone has ever moved by anything else than whole quarters of an hour since 1972.
@@ -46,6 +53,13 @@ def add_months(day: date, months: int) -> date:
     total = day.year * 12 + day.month - 1 + months
     year, month = divmod(total, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def add_calendar(day: date, unit: WindowUnit, count: int) -> date:
+    """The day `count` calendar days, months or years later; negative: earlier."""
+    if unit is WindowUnit.CALENDAR_DAYS:
+        return day + count * DAY
+    return add_months(day, count * (12 if unit is WindowUnit.YEARS else 1))
 
 
 def last_day_within(day: date, months: int) -> date:

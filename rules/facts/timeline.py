@@ -17,9 +17,9 @@ from typing import Any
 from rules.errors import LogNeeded
 from rules.events import Event
 from rules.facts import units
-from rules.facts.calendar import DAY_US, HOUR_US, Calendar
+from rules.facts.calendar import DAY_US, EXACT_US, Calendar
 from rules.model import Definition, FactSpec, Scalar
-from rules.terms import EventType, ValueType
+from rules.terms import EventType, ValueType, WindowUnit
 
 Record = list[Any]
 START, END, N, VALUE, EVENT, NOTE, EXPIRES = range(7)  # VALUE None: recorded, and not known
@@ -69,7 +69,7 @@ def source_key(spec: FactSpec) -> str:
     """The name of the source that a fact reads."""
     giver = given_by(spec)
     tail = f":{giver}" if giver else f"|{spec.unit}" if spec.unit else ""
-    return f"{spec.origin.value}:{spec.code}{tail}"
+    return f"{spec.origin}:{spec.code}{tail}"
 
 
 def given_by(spec: FactSpec) -> str | None:
@@ -83,6 +83,8 @@ def sources(definition: Definition) -> dict[str, Source]:
     """Every source that the protocol's facts read."""
     grouped: dict[str, list[FactSpec]] = {}
     for spec in definition.facts.values():
+        if spec.origin is None:
+            continue
         grouped.setdefault(source_key(spec), []).append(spec)
     return {key: _source(key, specs) for key, specs in grouped.items()}
 
@@ -95,6 +97,7 @@ def asks_for_spans(spec: FactSpec) -> bool:
 
 def _source(key: str, specs: list[FactSpec]) -> Source:
     first = specs[0]
+    assert first.origin is not None
     spans = [spec for spec in specs if asks_for_spans(spec)]
     windowed = [spec for spec in specs if spec.take in {"min", "max", "any"} and spec not in spans]
     reaches = [_reach(spec) for spec in windowed]
@@ -113,11 +116,13 @@ def _source(key: str, specs: list[FactSpec]) -> Source:
 
 
 def _reach(spec: FactSpec) -> int | None:
-    if spec.window is None:
+    window = spec.window
+    if window is None or window.low is None:
         return None
-    if spec.window.hours is not None:
-        return int(spec.window.hours * HOUR_US)
-    return (spec.window.months or 0) * 31 * DAY_US
+    if window.unit.exact:
+        return int(-window.low * EXACT_US[window.unit])
+    longest = {WindowUnit.CALENDAR_DAYS: 1, WindowUnit.MONTHS: 31, WindowUnit.YEARS: 366}
+    return int(-window.low * longest[window.unit] + 1) * DAY_US
 
 
 class Reader:

@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rules.facts.calendar import DAY, HOUR_US, Calendar, add_months, last_day_within
+from rules.facts.calendar import (
+    DAY,
+    EXACT_US,
+    Calendar,
+    add_calendar,
+    last_day_within,
+)
 from rules.facts.timeline import (
     END,
     FROM_HI,
@@ -22,6 +28,7 @@ from rules.facts.timeline import (
     Record,
 )
 from rules.model import Window
+from rules.terms import WindowUnit
 
 FOREVER = 1 << 62
 _PRESENT = frozenset({"active", "done"})
@@ -42,21 +49,25 @@ class Touch(NamedTuple):
 
 def window_edge(calendar: Calendar, window: Window | None, as_of_us: int) -> int:
     """The first instant of the window that ends at `as_of_us`."""
-    if window is None:
+    if window is None or window.low is None:
         return -FOREVER
-    if window.hours is not None:
-        return as_of_us - int(window.hours * HOUR_US)
-    return calendar.midnight(add_months(calendar.day(as_of_us), -(window.months or 0)))
+    if window.unit.exact:
+        return as_of_us + int(window.low * EXACT_US[window.unit])
+    day = calendar.day(as_of_us)
+    return calendar.midnight(add_calendar(day, window.unit, int(window.low)))
 
 
 def window_exit(calendar: Calendar, window: Window | None, instant_us: int) -> int:
     """The first instant at which `instant_us` is no longer in the window up to it."""
-    if window is None or abs(instant_us) >= FOREVER:
+    if window is None or window.low is None or abs(instant_us) >= FOREVER:
         return FOREVER
-    if window.hours is not None:
-        return instant_us + int(window.hours * HOUR_US) + 1
-    last = last_day_within(calendar.day(instant_us), window.months or 0)
-    return calendar.midnight(last + DAY)
+    if window.unit.exact:
+        return instant_us - int(window.low * EXACT_US[window.unit]) + 1
+    day = calendar.day(instant_us)
+    if window.unit is WindowUnit.CALENDAR_DAYS:
+        return calendar.midnight(day + (1 - int(window.low)) * DAY)
+    months = -int(window.low) * (12 if window.unit is WindowUnit.YEARS else 1)
+    return calendar.midnight(last_day_within(day, months) + DAY)
 
 
 def touches(records: list[Record], *, point: bool) -> Iterator[Touch]:
@@ -167,7 +178,7 @@ def ask(calendar: Calendar, question: Question, found: list[Touch], now_us: int)
     """Whether anything touches the window; `until` counts from `now_us`."""
     window, as_of_us = question.window, question.as_of_us
     edge, top = window_edge(calendar, window, question.since_us), as_of_us
-    if window is not None and window.months is not None:
+    if window is not None and not window.unit.exact:
         top = calendar.end_of_day(calendar.day(as_of_us))
     definite: Touch | None = None
     uncertain: Touch | None = None

@@ -15,7 +15,7 @@ from rules.language.reading import Book, Section
 from rules.language.syntax import did_you_mean
 from rules.language.vocabulary import SEXES
 from rules.model import Code, Coding, FactSpec, Parameter, Scalar, Window
-from rules.terms import EventType, ValueType
+from rules.terms import EventType, Take, ValueType, WindowUnit
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 NAME_SHAPE = "lower-case letters, digits and _, beginning with a letter"
@@ -148,7 +148,7 @@ def _of_code(name: str, code: Code, take: str, window: Window | None, line: int)
         origin=code.type,
         code=code.code,
         value=kind,
-        take=take,
+        take=Take(take),
         unit=code.unit if kind is code.value else None,
         values=code.values if kind is ValueType.CODE else (),
         window=window,
@@ -251,7 +251,9 @@ def _window(section: Section, params: Mapping[str, Scalar]) -> Window | None:
     if sum(item is not None for item in (months, hours, days)) != 1:
         part.complain(None, "needs exactly one of `months`, `days` or `hours`")
         return None
-    return Window(months=months, hours=float(days * 24) if days is not None else hours)
+    lengths = {WindowUnit.MONTHS: months, WindowUnit.DAYS: days, WindowUnit.HOURS: hours}
+    unit, length = next((unit, found) for unit, found in lengths.items() if found is not None)
+    return Window(unit, -length)
 
 
 def resolve(section: Section, key: str, params: Mapping[str, Scalar]) -> object:
@@ -272,7 +274,7 @@ def _demographic(section: Section, name: str, label: str) -> FactSpec | None:
     if field == "birth_date":
         section.choice("take", ("completed_years",))
         return FactSpec(
-            name, EventType.DEMOGRAPHICS, field, ValueType.INTEGER, "completed_years",
+            name, EventType.DEMOGRAPHICS, field, ValueType.INTEGER, Take.COMPLETED_YEARS,
             unit="a", label=label or "Age in completed years", line=line,
         )  # fmt: skip
     section.choice("take", ("latest",), required=False)

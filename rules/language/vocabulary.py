@@ -79,6 +79,8 @@ TOLD: Mapping[Scope, tuple[str, ...]] = {
     Scope.ADVERSE_EVENT: ("ae",),
     Scope.DEATH: (),
     Scope.TRIAL: (),
+    Scope.VISIT: (),
+    Scope.LABORATORY: (),
 }
 
 
@@ -112,4 +114,6 @@ def scopes(
         Scope.ADVERSE_EVENT: dict(_ADVERSE_EVENT),
         Scope.DEATH: dict(_DEATH),
         Scope.TRIAL: trial,
+        Scope.VISIT: {},
+        Scope.LABORATORY: {},
     }
