@@ -1,0 +1,89 @@
+"""One subject at hand: its plan, state and timeline, and the knowledge base as a step asks it.
+
+Who comes in: the fold, once a call. Who goes out: Subject, which the rooms of this house share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rules.anchors import Judged
+from rules.events import Event
+from rules.facts.projections import Reading
+from rules.facts.timeline import Timeline
+from rules.findings import Findings, fingerprint
+from rules.model import Scalar
+from rules.plan import Plan
+from rules.state import SubjectState
+from rules.terms import Scope, Verdict
+
+Log = Callable[[int], Sequence[Event]]
+OVERRIDES = "@overrides"
+
+
+class Fired(Protocol):
+    """What the knowledge base says of one snapshot."""
+
+    @property
+    def rules(self) -> frozenset[str]: ...
+    @property
+    def disagreement(self) -> frozenset[str]: ...
+
+
+class Knowledge(Protocol):
+    """The knowledge base as a step asks it."""
+
+    def fire(self, scope: Scope, snapshot: Mapping[str, Scalar]) -> Fired: ...
+
+    def confirm(
+        self, snapshot: Mapping[str, Scalar], verdicts: Mapping[str, Verdict]
+    ) -> frozenset[str]: ...
+
+
+@dataclass
+class Subject:
+    """One subject within one call; `state` is changed in place."""
+
+    plan: Plan
+    knowledge: Knowledge
+    name: str
+    state: SubjectState
+    timeline: Timeline
+    findings: Findings
+    judged: Judged | None = None  # of the present step, once computed
+    disagreed: bool | None = None  # None: nothing was asked in this step
+
+    def confirm(self, judged: Judged) -> None:
+        """The criteria's rules in the knowledge base must say the same."""
+        disagreement = self.knowledge.confirm(judged.facts, judged.verdicts)
+        self.disagreed = bool(self.disagreed) or bool(disagreement)
+
+    def fire(self, scope: Scope, snapshot: Mapping[str, Scalar]) -> frozenset[str]:
+        """The rules of a scope that hold over this snapshot."""
+        if not self.plan.by_scope[scope]:
+            return frozenset()
+        fired = self.knowledge.fire(scope, snapshot)
+        self.disagreed = bool(self.disagreed) or bool(fired.disagreement)
+        return fired.rules
+
+    def fire_entity(
+        self, entity: str, scope: Scope, snapshot: Mapping[str, Scalar], judged: Judged
+    ) -> frozenset[str]:
+        """What fires for an anchored entity; an unchanged one is not asked about again."""
+        seen = fingerprint([snapshot, judged.facts, judged.verdicts])
+        if self.state.asked.get(entity) == seen:
+            return frozenset(self.state.findings.get(entity, {}))
+        self.state.asked[entity] = seen
+        self.confirm(judged)
+        return self.fire(scope, snapshot)
+
+
+def snapshot_of(plan: Plan, scope: Scope, readings: Mapping[str, Reading]) -> dict[str, Scalar]:
+    """What the scope's rules may see: the known values that their conditions name."""
+    return {
+        name: value
+        for name in plan.when[scope]
+        if name in readings and (value := readings[name].value) is not None
+    }

@@ -1,0 +1,144 @@
+"""One subject's steps: an event or a due instant in, the difference of its findings out.
+
+Who comes in: Engine, with a state and events. Who goes out: step results and the new state.
+A step first computes everything that may need the log (LogNeeded), then changes what was said;
+so a step that must be made again after a re-fold has said nothing yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rules import sums
+from rules.errors import EvaluationError, LogNeeded
+from rules.events import Contribution, Event, StepResult
+from rules.facts import entities
+from rules.facts.calendar import iso
+from rules.facts.projections import UNKNOWN
+from rules.findings import OPS_DISAGREE, Findings, Step, digest
+from rules.folding import Dirty, absorb, compact, refold
+from rules.plan import Plan
+from rules.state import SubjectState
+from rules.subject import adverse, anchored, deciding, live, present, repairs
+from rules.subject.context import OVERRIDES, Knowledge, Log, Subject
+from rules.terms import Decision, EventType
+
+_REPAIRS = frozenset({EventType.CORRECTION.value, EventType.DISCARD.value})
+
+
+class SubjectFold:
+    """The steps of one subject within one call."""
+
+    def __init__(
+        self, plan: Plan, knowledge: Knowledge, subject: str, state: SubjectState, log: Log
+    ) -> None:
+        """`state` is changed in place; `log(n)` gives the events 1..n when asked for."""
+        self.plan, self.state, self.log = plan, state, log
+        findings = Findings(plan, state.findings)
+        self.subject = Subject(plan, knowledge, subject, state, state.timeline(), findings)
+        self.results: list[StepResult] = []
+
+    def due_until(self, until_us: int) -> None:
+        """Every due instant up to and with `until_us`, in order."""
+        state = self.state
+        while (due_us := self.next_due_us()) is not None and due_us <= until_us:
+            step = Step(state.n, due_us, due_us, f"due:{iso(due_us)}", due_us, None)
+            state.at_us = due_us
+            passed = {name: None for name, until in state.until.items() if until <= due_us}
+            if state.version != self.plan.version:
+                self._again(step)
+                continue
+            self._make(step, Dirty(facts=passed, overrides=OVERRIDES in passed, sums=True))
+        state.reached_us = max(state.reached_us, until_us)
+
+    def fold(self, event: Event) -> None:
+        """One event, after everything that was due by its receipt."""
+        state = self.state
+        if event.n != state.n + 1:
+            raise EvaluationError("the events of a stream must come in order, without a gap")
+        now_us = max(event.received_us, state.at_us)
+        self.due_until(now_us)
+        state.n, state.at_us = event.n, now_us
+        step = Step(
+            event.n,
+            0,
+            now_us,
+            f"{event.source}|{event.id}",
+            event.time_us,
+            event.event,
+            late=event.type in _REPAIRS,
+        )
+        if state.version != self.plan.version:
+            self._again(step)
+            return
+        try:
+            dirty = absorb(self.plan, state, self.subject.timeline, event)
+        except LogNeeded:
+            self._again(step)
+            return
+        self._make(step, dirty)
+
+    def next_due_us(self) -> int | None:
+        """The first instant at which time alone may change something."""
+        return min(self.state.until.values(), default=None)
+
+    def _make(self, step: Step, dirty: Dirty) -> None:
+        try:
+            self._judge(step, dirty)
+        except LogNeeded:
+            self._again(step)
+            return
+        compact(self.plan, self.state, self.subject.timeline, dirty)
+
+    def _again(self, step: Step) -> None:
+        """The same step over the whole log."""
+        self.subject.timeline, unfit = refold(self.plan, self.state, self.log(self.state.n))
+        everything = Dirty(everything=True)
+        self._judge(step, everything, unfit)
+        compact(self.plan, self.state, self.subject.timeline, everything)
+
+    def _judge(self, step: Step, dirty: Dirty, unfit: Sequence[Event] = ()) -> None:
+        state, subject = self.state, self.subject
+        subject.judged, subject.disagreed = None, None
+        before = (state.decision, state.codes)
+        anchor = entities.enrolled_part(state.enrolment)
+        changed = live.refresh(subject, step, dirty, enrolled=anchor is not None)
+        refixed = deciding.refresh_fixed(subject, dirty, anchor)
+        infusions = anchored.touched_infusions(subject, dirty)
+        deciding.decide(subject, dirty, changed, anchor, refixed=refixed)
+        moved = before != (state.decision, state.codes)
+        present.rules_now(subject, step, dirty, changed, moved=moved)
+        anchored.enrolment(subject, step, dirty, anchor, refixed=refixed)
+        for infusion in infusions:
+            anchored.infusion(subject, step, dirty, infusion)
+        if dirty.everything:
+            repairs.forget_vanished(subject, step)
+            repairs.corrections(subject, step, unfit)
+        adverse.adverse_events(subject, step, dirty)
+        if dirty.death or dirty.everything:
+            adverse.death(subject, step)
+        self._finish(step, dirty, moved=moved)
+
+    def _finish(self, step: Step, dirty: Dirty, *, moved: bool) -> None:
+        state = self.state
+        subject = self.subject
+        if subject.disagreed is not None:
+            fired = {OPS_DISAGREE.id} if subject.disagreed else set()
+            subject.findings.differ(step, "ops", fired, lambda _name: UNKNOWN)
+        contributions: tuple[Contribution, ...] = ()
+        if dirty.everything or dirty.sums or dirty.status or dirty.adverse_events:
+            wanted = sums.wanted(self.plan, state, anchored.starts(subject), step.at_us)
+            contributions = sums.differ(state, subject.name, wanted, step.at_us)
+        if moved or step.changes or not state.digest:
+            state.digest = digest(state.decision, state.codes, state.findings)
+        self.results.append(
+            StepResult(
+                step.n,
+                step.due_us,
+                step.at_us,
+                Decision(state.decision) if state.decision else None,
+                state.digest,
+                tuple(step.changes),
+                contributions,
+            )
+        )
