@@ -8,10 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
+
+from tests.support.lifetime import dies_with_parent
 
 PATIENCE_S = 90.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +53,9 @@ class Child:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        """Start it in a session of its own."""
+        """Start it in a session of its own; it ends with the tests, also when they are killed."""
+        # The kernel watches the thread that forks: only the main one lives as long as the tests.
+        main = threading.current_thread() is threading.main_thread()
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 self.command,
@@ -60,6 +65,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                preexec_fn=dies_with_parent(signal.SIGTERM) if main else None,  # noqa: PLW1509
             )
         return self
 
