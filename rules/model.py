@@ -280,6 +280,7 @@ class Criterion:
     # As written, before facts that do not apply were written into `when` and `applicable_if`.
     stated: Condition | None = None
     stated_if: Condition | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)  # of its keys
 
 
 @dataclass(frozen=True)
@@ -299,6 +300,7 @@ class AlertRule:
     expression: str = ""
     line: int = 0
     stated: Condition | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -319,6 +321,7 @@ class StoppingRule:
     source: Source
     expression: str = ""
     line: int = 0
+    lines: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from rules.language import sense
 from rules.language.functions import names_in
 from rules.language.normal import MAX_CLAUSES, TooLarge, clauses
 from rules.language.reading import Book
@@ -64,6 +65,8 @@ def check(definition: Definition, book: Book) -> None:
     _dates(definition, book)
     _places(definition, names, book)
     _scenarios(definition, book)
+    if not book.complaints:
+        sense.complain(definition, book)
 
 
 def _twice(definition: Definition, book: Book) -> None:

@@ -126,6 +126,7 @@ class _Reader:
                 waivable=item.boolean("waivable"),
                 expression=_expression(item, "when"),
                 line=item.line(),
+                lines=item.node.lines,
             )
             item.close()
             result.append(criterion)
@@ -157,6 +158,7 @@ class _Reader:
             hold=item.choice("hold", ("infusion", "enrolment"), required=False) or None,
             expression=_expression(item, "when"),
             line=item.line(),
+            lines=item.node.lines,
         )
         item.close()
         return rule
@@ -179,6 +181,7 @@ class _Reader:
             source=self._source(item),
             expression=_expression(item, "endpoint"),
             line=item.line(),
+            lines=item.node.lines,
         )
         item.close()
         return rule

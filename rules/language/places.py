@@ -1,0 +1,149 @@
+"""Every condition of a file with the names it may use, and what those names can be.
+
+Who comes in: sense.py, the generated cases, coverage. Who goes out: places, bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from rules.language.reasoning import Bounds
+from rules.language.vocabulary import FactType, declared, scopes
+from rules.model import Condition, Const, Criterion, Definition, FactSpec
+from rules.terms import EventType, Measure, Scope, Take, Verdict
+
+Names = Mapping[str, FactType]
+SAME_UNIT = (Take.LATEST, Take.EARLIEST, Take.MIN, Take.MAX)
+# What the engine itself knows about its own names (entities.py).
+_OWN: Mapping[str, Bounds] = {
+    "grade": Bounds(1, 5),
+    "seriousness_criteria": Bounds(0),
+    "infusion_number": Bounds(1, 1000),
+    "infusions": Bounds(0),
+    "dose": Bounds(0),
+    "age_years_at_enrolment": Bounds(0),
+    "enrolled_count": Bounds(0),
+    "infused_count": Bounds(0),
+}
+# One that was not given, or was withdrawn, is asked about no rule.
+_ASKED: Mapping[str, Bounds] = {
+    "infusion_status": Bounds(values=("completed", "interrupted")),
+    "ae_status": Bounds(values=("valid",)),
+}
+_COUNTS = ("_events", "_evaluable", "_pending")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One condition of the file: `what` names it for people, `line` is where it stands."""
+
+    what: str
+    line: int
+    condition: Condition
+    scope: Scope | None  # None: the subject's declared facts, or names of a fact's own
+    names: Names
+    judges: bool = False  # a criterion: one that nobody can fail is no criterion
+    where: FactSpec | None = None  # the fact whose records it chooses
+
+
+# --- where conditions stand -------------------------------------------------------------------
+def places(definition: Definition) -> Iterator[Place]:
+    """Every condition of the file, as written."""
+    names = declared(definition.facts)
+    by_scope = scopes(definition.facts, [c.id for c in definition.criteria], definition.stopping)
+    for item in definition.criteria:
+        for key, condition in (("when", stated(item)), ("applicable_if", stated_if(item))):
+            what = f"the criterion `{item.id}`, `{key}`"
+            line, judges = item.lines.get(key, item.line), key == "when"
+            yield Place(what, line, condition, None, names, judges=judges)
+    for rule in definition.rules:
+        what, line = f"the rule `{rule.id}`, `when`", rule.lines.get("when", rule.line)
+        yield Place(what, line, rule.stated or rule.when, rule.scope, by_scope[rule.scope])
+    for one in definition.stopping:
+        what, line = f"the stopping rule `{one.id}`", one.lines.get("endpoint", one.line)
+        yield Place(what, line, one.endpoint, Scope.ADVERSE_EVENT, by_scope[Scope.ADVERSE_EVENT])
+    for spec in definition.facts.values():
+        yield from _of_fact(definition, spec, names)
+    for visit in definition.schedule:
+        if visit.applicable_if is not None:
+            what = f"the visit `{visit.id}`, `applicable_if`"
+            yield Place(what, visit.line, visit.applicable_if, None, names)
+
+
+def _of_fact(definition: Definition, spec: FactSpec, names: Names) -> Iterator[Place]:
+    if spec.applicable_if is not None:
+        what = f"the fact `{spec.name}`, `applicable_if`"
+        yield Place(what, spec.line, spec.applicable_if, None, names)
+    if spec.where is not None:
+        what = f"the fact `{spec.name}`, `where`"
+        names_here = _where_names(definition, spec)
+        yield Place(what, spec.line, spec.where, None, names_here, where=spec)
+    if spec.derived is not None:
+        for number, case in enumerate(spec.derived.cases, start=1):
+            what = f"the fact `{spec.name}`, case {number}"
+            yield Place(what, spec.line, case.when, None, names)
+
+
+def _where_names(definition: Definition, spec: FactSpec) -> Names:
+    """`value` of a coded record, else the names of the entity."""
+    own = scopes({}, (), ())
+    scope = {
+        EventType.ADMINISTRATION: Scope.INFUSION,
+        EventType.ADVERSE_EVENT: Scope.ADVERSE_EVENT,
+    }
+    if spec.origin in scope:
+        return own[scope[spec.origin]]
+    code = definition.codes.get((spec.origin, spec.code)) if spec.origin else None
+    if code is None or code.value is None:
+        return {}
+    return {"value": FactType(code.value, code.values, code.unit)}
+
+
+def stated(item: Criterion) -> Condition:
+    """A criterion's condition as written."""
+    return item.when if item.stated is None else item.stated
+
+
+def stated_if(item: Criterion) -> Condition:
+    """What a criterion's applicability is written as."""
+    return item.applicable_if if item.stated_if is None else item.stated_if
+
+
+# --- what facts can be ------------------------------------------------------------------------
+def bounds(definition: Definition, *, asked: bool = True) -> dict[str, Bounds]:
+    """What each name can be, beyond its type; `asked`: where a rule is asked at all."""
+    found = {**_OWN, **(_ASKED if asked else {})}
+    for name, spec in definition.facts.items():
+        found[name] = _bounds(definition, spec)
+    for rule in definition.stopping:
+        stem = rule.id.replace("-", "_").lower()
+        found |= {f"{stem}{what}": Bounds(0) for what in _COUNTS}
+    for item in definition.criteria:
+        words = [Verdict.MET, Verdict.NOT_MET, Verdict.INDETERMINATE]
+        if item.applicable_if != Const(value=True):
+            words.append(Verdict.NOT_APPLICABLE)
+        found[item.id] = Bounds(values=tuple(word.value for word in words))
+    return found
+
+
+def _bounds(definition: Definition, spec: FactSpec) -> Bounds:
+    if spec.derived is not None or spec.origin is None:
+        return Bounds()
+    if spec.take is Take.COMPLETED_YEARS or spec.take in (Take.COUNT, Take.CONSECUTIVE):
+        return Bounds(0)
+    if spec.take not in SAME_UNIT or spec.measure is not Measure.VALUE:
+        return Bounds()
+    codes = [definition.codes.get((spec.origin, name)) for name in (spec.code, *spec.also)]
+    lows = [None if code is None else code.low for code in codes]
+    highs = [None if code is None else code.high for code in codes]
+    return Bounds(
+        None if None in lows else min(low for low in lows if low is not None),
+        None if None in highs else max(high for high in highs if high is not None),
+    )
+
+
+def where_bounds(definition: Definition, spec: FactSpec) -> dict[str, Bounds]:
+    """The same for the names of a fact's `where`: single records."""
+    plain = replace(spec, take=Take.LATEST, measure=Measure.VALUE)
+    return {**_OWN, "value": _bounds(definition, plain)}
