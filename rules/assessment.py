@@ -27,7 +27,7 @@ from rules.language.functions import (
     three_valued,
     undecided,
 )
-from rules.language.vocabulary import FactType, scopes
+from rules.language.vocabulary import FactType, scopes_of
 from rules.model import Criterion, Definition, Scalar
 from rules.terms import CriterionKind, Decision, Scope, ValueType, Verdict
 
@@ -172,9 +172,7 @@ class Assessment:
 def compile_criteria(definition: Definition) -> Program:
     """All criteria as one function, and one function each for what is missing."""
     criteria = definition.criteria
-    names = scopes(definition.facts, [item.id for item in criteria], definition.stopping)[
-        Scope.SUBJECT
-    ]
+    names = scopes_of(definition)[Scope.SUBJECT]
     uses = {item.id: names_in(item.when, item.applicable_if) for item in criteria}
     return Program(
         criteria=criteria,

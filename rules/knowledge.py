@@ -35,7 +35,7 @@ from rules.language.rulesets import (
     compile_shards,
     criteria_rules,
 )
-from rules.language.vocabulary import declared, scopes
+from rules.language.vocabulary import declared, scopes_of
 from rules.model import Definition, Not
 from rules.terms import Scope, Verdict
 
@@ -144,7 +144,7 @@ class KnowledgeBase:
         """Compile the rules to data; nothing of durable is touched yet."""
         self.groups = compile_shards(definition)
         ids = [item.id for item in definition.criteria]
-        by_scope = scopes(definition.facts, ids, definition.stopping)
+        by_scope = scopes_of(definition)
         self.names: dict[str, Names] = {scope.value: by_scope[scope] for scope in Scope}
         self.names[CRITERIA] = declared(definition.facts)
         self.cleaners = {

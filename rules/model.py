@@ -307,8 +307,9 @@ class AlertRule:
 class StoppingRule:
     """A pre-registered boundary over the trial's subjects.
 
-    `endpoint` is over the facts of one adverse event. A subject is evaluable at its first
-    endpoint, else `window_days` after its first infusion; before that it is pending.
+    `endpoint` is over whatever a rule about one adverse event may name. A subject is evaluable at
+    its first endpoint, else `window_days` after its first infusion; before that it is pending.
+    Only subjects count of whom `among` definitely holds: a cohort, an arm.
     `table[i]` = (evaluable, stop_at): stop when so many evaluable have at least that many events.
     """
 
@@ -322,6 +323,8 @@ class StoppingRule:
     expression: str = ""
     line: int = 0
     lines: Mapping[str, int] = field(default_factory=dict)
+    among: Condition | None = None  # over the subject as of its first infusion; None: everybody
+    among_expression: str = ""
 
 
 @dataclass(frozen=True)

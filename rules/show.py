@@ -9,7 +9,7 @@ import html
 from collections.abc import Iterable
 from typing import Any
 
-from rules.language.vocabulary import scopes
+from rules.language.vocabulary import scopes_of
 from rules.model import (
     AlertRule,
     Code,
@@ -115,7 +115,7 @@ def _window(window: Window | None) -> Json | None:
 def _scope_facts(protocol: Protocol) -> Json:
     """What conditions may name beyond the declared facts, by scope."""
     it = protocol.definition
-    names = scopes(it.facts, [item.id for item in it.criteria], it.stopping)
+    names = scopes_of(it)
     return {
         scope.value: {
             name: {"type": kind.value.value, "values": list(kind.values), "unit": kind.unit}
@@ -171,6 +171,7 @@ def _stopping(item: StoppingRule) -> Json:
         "title": item.title,
         "method": item.method,
         "endpoint": item.expression,
+        "among": item.among_expression or None,
         "window_days": item.window_days,
         "table": [{"evaluable": n, "stop_at": at} for n, at in item.table],
         "source": _source(item.source),
@@ -232,6 +233,7 @@ def _stopping_block(item: StoppingRule) -> Block:
     table = ", ".join(f"{at} of {evaluable}" for evaluable, at in item.table)
     lines = _lines(
         ("Counts", item.expression),
+        ("Among", item.among_expression),
         ("Evaluable after", f"{item.window_days} days"),
         ("Stop at", table),
         ("Source", _told(item.source)),

@@ -7,29 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from rules.language import sense
 from rules.language.functions import names_in
 from rules.language.normal import MAX_CLAUSES, TooLarge, clauses
 from rules.language.reading import Book
 from rules.language.syntax import did_you_mean
-from rules.language.vocabulary import FactType, scopes
+from rules.language.vocabulary import TOLD, FactType, scopes_of
 from rules.model import AlertRule, Condition, Const, Definition, StoppingRule
 from rules.terms import Scope
 
 RESERVED = ("facts", "params", "has", "k", "id", "sid")  # of the language and of the engine
 MAX_FACTS = 200  # the engine refuses more than 252 fields in one snapshot
 PLACE = re.compile(r"\{([^{}]*)\}")
-# What a title may name: which adverse event, which infusion; never what was measured.
-IDENTIFIERS = ("ae", "infusion_number")
-# What a text may name beside the facts of its scope: plan.py and entities.py fill these in.
-_CHECKLIST = ("unsatisfied", "missing")
-TEXTS: Mapping[Scope, tuple[str, ...]] = {
-    Scope.SUBJECT: _CHECKLIST,
-    Scope.ENROLMENT: _CHECKLIST,
-    Scope.INFUSION: _CHECKLIST,
-    Scope.ADVERSE_EVENT: ("ae", "term"),
-}
+# What a title may name: which adverse event, infusion, visit or test; never what was measured.
+IDENTIFIERS = ("ae", "infusion_number", "visit", "visit_label", "lab", "lab_label")
 _BRACE = re.compile(r"[{}]")
 
 
@@ -54,8 +47,7 @@ def collisions(names: Iterable[str]) -> list[tuple[str, str]]:
 
 def check(definition: Definition, book: Book) -> None:
     """Write down every complaint about the whole."""
-    ids = [item.id for item in definition.criteria]
-    names = scopes(definition.facts, ids, definition.stopping)
+    names = scopes_of(definition)
     if not definition.criteria and not definition.rules:
         book.complain(1, "a protocol without a criterion and without a rule watches over nobody")
     _twice(definition, book)
@@ -98,7 +90,7 @@ def _codings(definition: Definition, book: Book) -> None:
 def _fact_names(
     definition: Definition, names: Mapping[Scope, Mapping[str, FactType]], book: Book
 ) -> None:
-    own = scopes({}, (), definition.stopping)
+    own = scopes_of(replace(definition, facts={}, criteria=()))
     built_in = {name for scope in own.values() for name in scope} | set(RESERVED)
     for spec in definition.facts.values():
         if spec.name in built_in:
@@ -150,7 +142,7 @@ def _places(
 ) -> None:
     """`{fact}` in a detail must be a fact of the scope; a title holds no clinical value."""
     for rule in definition.rules:
-        known = {*names[rule.scope], *TEXTS.get(rule.scope, ())}
+        known = {*names[rule.scope], *TOLD[rule.scope]}
         for key, text in (("title", rule.title), ("detail", rule.detail)):
             _braces(book, rule.line, f"the rule `{rule.id}`, `{key}`", text)
             for name in PLACE.findall(text):

@@ -133,13 +133,14 @@ class _Reader:
         return tuple(result)
 
     def _rules(self, facts: Mapping[str, FactSpec]) -> dict[str, object]:
-        ids = [node.get("id") for node in self.top.items("criteria") if isinstance(node, Map)]
-        adverse = scopes({}, (), ())[Scope.ADVERSE_EVENT]
+        nodes = [node.get("id") for node in self.top.items("criteria") if isinstance(node, Map)]
+        ids = [name for name in nodes if isinstance(name, str)]
+        before = scopes(facts, ids, ())
         stopping = tuple(
-            self._stopping(item, adverse)
+            self._stopping(item, before)
             for item in self.top.sections("stopping", "the stopping rule")
         )
-        names = scopes(facts, [name for name in ids if isinstance(name, str)], stopping)
+        names = scopes(facts, ids, stopping)
         rules = tuple(self._rule(item, names) for item in self.top.sections("rules", "the rule"))
         return {"rules": rules, "stopping": stopping}
 
@@ -167,7 +168,9 @@ class _Reader:
         item.asked.add("when")
         return Const(value=False)
 
-    def _stopping(self, item: Section, names: Mapping[str, FactType]) -> StoppingRule:
+    def _stopping(
+        self, item: Section, names: Mapping[Scope, Mapping[str, FactType]]
+    ) -> StoppingRule:
         days = declarations.resolve(item, "window_days", self.params)
         if days is None:
             item.raw("window_days", required=True)
@@ -175,13 +178,17 @@ class _Reader:
             id=item.name("id", RULE_ID, "capital letters, digits and -, as ST-TOX"),
             title=item.text("title", required=True),
             method=item.choice("method", ("table",)),
-            endpoint=self._condition(item, "endpoint", names),
+            endpoint=self._condition(item, "endpoint", names[Scope.ADVERSE_EVENT]),
             window_days=item.whole("window_days", days, 1, 36500) or 1,
             table=_table(item),
             source=self._source(item),
             expression=_expression(item, "endpoint"),
             line=item.line(),
             lines=item.node.lines,
+            among=self._condition(item, "among", names[Scope.SUBJECT])
+            if "among" in item.node
+            else None,
+            among_expression=_expression(item, "among"),
         )
         item.close()
         return rule

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rules.model import FactSpec, StoppingRule
-from rules.terms import Decision, Scope, ValueType, Verdict
+from rules.model import Code, Definition, FactSpec, Relation, StoppingRule, Visit
+from rules.terms import Decision, EventType, Scope, ValueType, Verdict
 
 SEXES = ("female", "male", "other")  # 'unknown' is unknown, not a value
 CAUSALITIES = ("related", "probable", "possible", "unlikely", "unrelated")
 INFUSION_STATUSES = ("completed", "interrupted", "not_done")
 AE_STATUSES = ("valid", "withdrawn")
+VISIT_STATUSES = ("not_due", "open", "overdue", "done", "early", "late", "not_done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ _ADVERSE_EVENT: Mapping[str, FactType] = {
     "causality": FactType(ValueType.CODE, CAUSALITIES),
     "expected": BOOLEAN,
     "outcome": STRING,  # the contract closes no list
+    "term": STRING,
     "ae_status": FactType(ValueType.CODE, AE_STATUSES),
     "onset_after_infusion": BOOLEAN,
 }
@@ -67,8 +69,37 @@ _STOPPING: Mapping[str, FactType] = {
     "events": INTEGER,
     "evaluable": INTEGER,
     "pending": INTEGER,
+    "subjects": INTEGER,
     "crossed": BOOLEAN,
     "margin": INTEGER,
+}
+_VISIT: Mapping[str, FactType] = {
+    "visit_status": FactType(ValueType.CODE, VISIT_STATUSES),
+    "visit_day": INTEGER,
+    "visit_off_days": INTEGER,
+}
+_LABORATORY: Mapping[str, FactType] = {
+    "lab_value": NUMBER,
+    "lab_ratio_to_high": NUMBER,
+    "lab_ratio_to_low": NUMBER,
+    "lab_change_percent": NUMBER,
+    "lab_high_in_a_row": INTEGER,
+    "lab_low_in_a_row": INTEGER,
+}
+# What a rule may say of the other entity that a relation means, after the relation's name.
+_RELATED: Mapping[Scope, Mapping[str, FactType]] = {
+    Scope.INFUSION: {
+        "number": INTEGER,
+        "status": FactType(ValueType.CODE, INFUSION_STATUSES),
+        "dose": NUMBER,
+        "hours_since": NUMBER,
+    },
+    Scope.ADVERSE_EVENT: {
+        "grade": INTEGER,
+        "serious": BOOLEAN,
+        "causality": FactType(ValueType.CODE, CAUSALITIES),
+        "hours_since": NUMBER,
+    },
 }
 # What a detail may say beyond facts: the criteria against the subject, the data still wanted.
 _CHECKLIST = ("unsatisfied", "missing")
@@ -76,11 +107,11 @@ TOLD: Mapping[Scope, tuple[str, ...]] = {
     Scope.SUBJECT: _CHECKLIST,
     Scope.ENROLMENT: _CHECKLIST,
     Scope.INFUSION: _CHECKLIST,
-    Scope.ADVERSE_EVENT: ("ae",),
+    Scope.ADVERSE_EVENT: ("ae", *_CHECKLIST),
     Scope.DEATH: (),
     Scope.TRIAL: (),
-    Scope.VISIT: (),
-    Scope.LABORATORY: (),
+    Scope.VISIT: ("visit_label", "visit_due", "visit_owner", *_CHECKLIST),
+    Scope.LABORATORY: ("lab_label", "lab_unit", *_CHECKLIST),
 }
 
 
@@ -98,22 +129,61 @@ def stopping_fact(rule_id: str, what: str) -> str:
     return f"{stem}_{what}"
 
 
+def related_fact(relation: str, what: str) -> str:
+    """The name of one fact of the entity that a relation means."""
+    return f"{relation}_{what}"
+
+
 def scopes(
-    facts: Mapping[str, FactSpec], criteria: Iterable[str], stopping: Iterable[StoppingRule | str]
+    facts: Mapping[str, FactSpec],
+    criteria: Iterable[str],
+    stopping: Iterable[StoppingRule | str],
+    *,
+    schedule: Iterable[Visit] = (),
+    relations: Mapping[str, Relation] | None = None,
+    codes: Mapping[tuple[EventType, str], Code] | None = None,
 ) -> dict[Scope, dict[str, FactType]]:
-    """Every scope's names; the subject's are also those of its enrolment and infusions."""
+    """Every scope's names; the subject's are those of all its entities but its death."""
     subject = {**declared(facts), **_SUBJECT, **dict.fromkeys(criteria, VERDICT)}
     trial = dict(_TRIAL)
     for rule in stopping:
         rule_id = rule if isinstance(rule, str) else rule.id
         trial.update({stopping_fact(rule_id, what): kind for what, kind in _STOPPING.items()})
-    return {
+    visits = FactType(ValueType.CODE, tuple(item.id for item in schedule))
+    series = FactType(ValueType.CODE, tuple(numeric_observations(codes or {})))
+    result = {
         Scope.SUBJECT: subject,
         Scope.ENROLMENT: subject,
         Scope.INFUSION: {**subject, **_INFUSION},
-        Scope.ADVERSE_EVENT: dict(_ADVERSE_EVENT),
+        Scope.ADVERSE_EVENT: {**subject, **_ADVERSE_EVENT},
         Scope.DEATH: dict(_DEATH),
         Scope.TRIAL: trial,
-        Scope.VISIT: {},
-        Scope.LABORATORY: {},
+        Scope.VISIT: {**subject, "visit": visits, **_VISIT},
+        Scope.LABORATORY: {**subject, "lab": series, **_LABORATORY},
     }
+    for name, relation in (relations or {}).items():
+        facts_of = _RELATED[relation.to]
+        result[relation.on] |= {related_fact(name, what): k for what, k in facts_of.items()}
+    return result
+
+
+def scopes_of(definition: Definition) -> dict[Scope, dict[str, FactType]]:
+    """The same of a whole protocol."""
+    return scopes(
+        definition.facts,
+        [item.id for item in definition.criteria],
+        definition.stopping,
+        schedule=definition.schedule,
+        relations=definition.relations,
+        codes=definition.codes,
+    )
+
+
+def numeric_observations(codes: Mapping[tuple[EventType, str], Code]) -> list[str]:
+    """The codes that make a laboratory series: observations that are numbers."""
+    return [
+        code.code
+        for code in codes.values()
+        if code.type is EventType.OBSERVATION
+        and code.value in (ValueType.NUMBER, ValueType.INTEGER)
+    ]
