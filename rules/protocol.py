@@ -5,14 +5,17 @@ Who comes in: the front door. Who goes out: Protocol.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from rules.assessment import compile_criteria
 from rules.errors import Complaint, ProtocolError
+from rules.explanation.explainer import Explainer
 from rules.language import schema
 from rules.language.events import EventChecker
-from rules.model import Definition
+from rules.model import Definition, Scalar
 
 
 class Protocol:
@@ -29,6 +32,15 @@ class Protocol:
     def checker(self) -> EventChecker:
         """Judges published events against the declarations."""
         return EventChecker(self.definition)
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Says why, what if, and what is still to be found out."""
+        return Explainer(self.definition)
+
+    def explain(self, facts: Mapping[str, Scalar]) -> dict[str, dict[str, Any]]:
+        """By criterion the clause tree of its condition, with each clause's value over `facts`."""
+        return self.explainer.explain(facts)
 
     def problems(self, kind: str, data: object, time_us: int) -> list[tuple[str, str, str]]:
         """What is wrong with one event's data: (pointer, detail, hint) each; empty if nothing."""
