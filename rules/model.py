@@ -261,6 +261,7 @@ class FactSpec:
     applicable_if: Condition | None = None
     anchor: str | None = None
     derived: Derivation | None = None
+    molar_mass: float | None = None  # g/mol, of the code: lets mass and amount convert
 
 
 @dataclass(frozen=True)
@@ -419,3 +420,5 @@ class Definition:
     aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # publisher -> units
     amends: Amendment | None = None
     consent_version: str | None = None
+    # With conditions as they stand in the file, where facts that do not apply changed any.
+    as_written: Definition | None = None

@@ -59,7 +59,7 @@ def _unit(ucum: str) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def _line(source: str, target: str) -> _Line | None:
+def _line(source: str, target: str, molar_mass: float | None) -> _Line | None:
     """How `source` converts into `target`; None where it does not, or not along a line."""
     import pint  # noqa: PLC0415
 
@@ -70,6 +70,7 @@ def _line(source: str, target: str) -> _Line | None:
 
     def at(value: float) -> float:
         quantity = registry.Quantity(value * given.magnitude, given.units)
+        quantity = _by_molar_mass(quantity, wanted, molar_mass)
         return float(quantity.to(wanted.units).magnitude) / float(wanted.magnitude)
 
     try:
@@ -82,6 +83,17 @@ def _line(source: str, target: str) -> _Line | None:
     return _Line(factor, zero) if straight and near_one else None
 
 
+def _by_molar_mass(quantity: Any, wanted: Any, molar_mass: float | None) -> Any:
+    """A mass as the amount of substance it is, or the other way; all else as it came."""
+    if molar_mass is None:
+        return quantity
+    masses = [it.dimensionality.get("[mass]", 0) for it in (quantity, wanted)]
+    factor = _registry().Quantity(molar_mass, "g/mol")
+    if masses[0] - masses[1] == 1:
+        return quantity / factor
+    return quantity * factor if masses[1] - masses[0] == 1 else quantity
+
+
 def _arbitrary(ucum: str) -> list[str]:
     return sorted(found.lower() for found in _ARBITRARY.findall(ucum))
 
@@ -91,19 +103,35 @@ def known(ucum: str) -> bool:
     return _unit(ucum) is not None
 
 
-def convertible(source: str, target: str) -> bool:
-    """Whether a value in `source` can be told in `target`; equal spellings always can."""
-    return source == target or _line(source, target) is not None
+def same(one: str | None, other: str | None) -> bool:
+    """Whether two units are one, however spelled; no unit is the unity, as an annotation is."""
+    first, second = _plain(one), _plain(other)
+    if first == second:
+        return True
+    line = _line(first, second, None)
+    return line is not None and line.offset == 0 and abs(line.factor - 1) <= _TOLERANCE
 
 
-def convert(value: float, source: str, target: str) -> float:
+def _plain(ucum: str | None) -> str:
+    return _ANNOTATION.sub("", ucum or "") or "1"
+
+
+def convertible(source: str, target: str, molar_mass: float | None = None) -> bool:
+    """Whether a value in `source` can be told in `target`; equal spellings always can.
+
+    A mass and an amount of substance only by the molar mass, in g/mol.
+    """
+    return source == target or _line(source, target, molar_mass) is not None
+
+
+def convert(value: float, source: str, target: str, molar_mass: float | None = None) -> float:
     """`value` in `target`, at 12 significant digits; untouched where the units are equal.
 
     Raises EvaluationError where it cannot be: the door should have refused it.
     """
     if source == target:
         return value
-    line = _line(source, target)
+    line = _line(source, target, molar_mass)
     if line is None:
         raise EvaluationError("a unit does not convert into its fact's unit")
     return rounded(line.factor * value + line.offset)

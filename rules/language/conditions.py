@@ -8,12 +8,15 @@ compiled functions, to durable-rules and to CEL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
+from rules.language.constants import Fact, Quantity, article, constant_compare, typed
+from rules.language.parameters import Constants
 from rules.language.syntax import (
     WORDS,
     ConditionError,
+    UnknownFact,
     descend,
     did_you_mean,
     line_of,
@@ -22,14 +25,12 @@ from rules.language.syntax import (
     outside,
     parse,
 )
-from rules.language.vocabulary import FactType
-from rules.model import And, Compare, Condition, Const, Has, In, Not, Or, Scalar
+from rules.language.vocabulary import NUMERIC, FactType
+from rules.model import And, Compare, Condition, Const, Has, In, Not, Or, Parameter, Scalar
 from rules.terms import ValueType
 
 MAX_DEPTH = 60
-# What durable-rules reads and compares exactly; a constant outside is a slip of the pen anyway.
-SMALLEST, GREATEST, GREATEST_INTEGER = 1e-4, 1e15, 2**53
-_RELATIONS = {
+RELATIONS = {
     "relation_eq": "==",
     "relation_ne": "!=",
     "relation_lt": "<",
@@ -39,18 +40,15 @@ _RELATIONS = {
     "relation_in": "in",
 }
 _MIRROR = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_NUMERIC = (ValueType.INTEGER, ValueType.NUMBER)
-
-Constants = Mapping[str, Scalar]
 
 
 def compile_condition(text: str, names: Mapping[str, FactType], params: Constants) -> Condition:
     """The typed tree of one expression, its parameters folded. Raises ConditionError."""
     tree = parse(text)
-    return simplify(_Reader(names, params).condition(tree, 0))
+    return simplify(Reader(names, params).condition(tree, 0))
 
 
-class _Reader:
+class Reader:
     """Walks cel-python's parse tree; every method returns the model's node or raises."""
 
     def __init__(self, names: Mapping[str, FactType], params: Constants) -> None:
@@ -75,10 +73,10 @@ class _Reader:
         if node.data == "ident_arg":
             return self._has(node)
         operand = self._operand(node)
-        if isinstance(operand, _Fact):
+        if isinstance(operand, Fact):
             kind = self._type(operand)
             if kind.value is not ValueType.BOOLEAN:
-                message = f"`{operand.name}` is {_article(kind.value)}, not a boolean"
+                message = f"`{operand.name}` is {article(kind.value)}, not a boolean"
                 raise ConditionError(message, f"compare it: {operand.name} == ...", operand.line)
             return Compare(operand.name, "==", value=True)
         if isinstance(operand, bool):
@@ -98,43 +96,41 @@ class _Reader:
         owner, field = descend(inner.children[0]), str(inner.children[1])
         if owner.data != "ident" or str(owner.children[0]) != "facts":
             raise outside("has() of anything but facts.<name>", node)
-        self._type(_Fact(field, line_of(node)))
+        self._type(Fact(field, line_of(node)))
         return Has(field)
 
     def _relation(self, node: Any) -> Condition:
         head, right = node.children
-        op = _RELATIONS[head.data]
+        op = RELATIONS[head.data]
         left = self._operand(descend(head.children[0]))
         if op == "in":
             return self._in(left, descend(right))
         other = self._operand(descend(right))
-        if isinstance(left, _Fact) and isinstance(other, _Fact):
+        if isinstance(left, Fact) and isinstance(other, Fact):
             left, other = self._target(left), self._target(other)
-        if isinstance(left, _Fact) and isinstance(other, _Fact):
+        if isinstance(left, Fact) and isinstance(other, Fact):
             message = f"`{left.name}` is compared with another fact, `{other.name}`"
             raise ConditionError(message, "compare with a literal or with params.<name>", left.line)
-        if isinstance(left, _Fact) and not isinstance(other, _Fact):
+        if isinstance(left, Fact) and not isinstance(other, Fact):
             return self._compare(left, op, other)
-        if isinstance(other, _Fact) and not isinstance(left, _Fact):
+        if isinstance(other, Fact) and not isinstance(left, Fact):
             return self._compare(other, _MIRROR[op], left)
-        return Const(
-            _constant_compare(cast("Scalar", left), op, cast("Scalar", other), line_of(node))
-        )
+        return Const(constant_compare(_plain(left), op, _plain(other), line_of(node)))
 
-    def _compare(self, fact: _Fact, op: str, value: Scalar) -> Condition:
+    def _compare(self, fact: Fact, op: str, value: Scalar | Quantity) -> Condition:
         kind = self._type(fact)
-        if op not in ("==", "!=") and kind.value not in _NUMERIC:
-            message = f"`{fact.name}` is {_article(kind.value)} and has no order"
+        if op not in ("==", "!=") and kind.value not in NUMERIC:
+            message = f"`{fact.name}` is {article(kind.value)} and has no order"
             raise ConditionError(message, "use ==, != or in", fact.line)
-        typed = _typed(fact, kind, value)
-        if op in ("==", "!=") and kind.value is ValueType.INTEGER and not isinstance(typed, int):
+        told = typed(fact, kind, value)
+        if op in ("==", "!=") and kind.value is ValueType.INTEGER and not isinstance(told, int):
             raise ConditionError(
                 f"`{fact.name}` is an integer and never equals a fraction", "", fact.line
             )
-        return Compare(fact.name, op, typed)
+        return Compare(fact.name, op, told)
 
     def _in(self, left: Any, node: Any) -> Condition:
-        if not isinstance(left, _Fact):
+        if not isinstance(left, Fact):
             raise ConditionError(
                 "only a fact may stand left of `in`", "fact in [..]", line_of(node)
             )
@@ -152,18 +148,20 @@ class _Reader:
         values = tuple(dict.fromkeys(cast("Compare", part).value for part in parts))
         return In(left.name, values)
 
-    def _constant(self, item: Any) -> Scalar:
-        if isinstance(item, _Fact):
+    def _constant(self, item: Any) -> Scalar | Quantity:
+        if isinstance(item, Fact):
             raise ConditionError(
                 "a fact inside a list", "lists hold literals and params", item.line
             )
-        return cast("Scalar", item)
+        return cast("Scalar | Quantity", item)
 
-    def _operand(self, node: Any) -> _Fact | Scalar:
+    def _operand(self, node: Any) -> Fact | Scalar | Quantity:
         if node.data == "literal":
             return literal(node.children[0])
         if node.data == "unary" and node.children[0].data == "unary_neg":
             value = self._operand(descend(node.children[1]))
+            if isinstance(value, Quantity):
+                return value._replace(value=-value.value)
             if isinstance(value, int | float) and not isinstance(value, bool):
                 return -value
             raise outside("arithmetic", node)
@@ -171,13 +169,21 @@ class _Reader:
             return self._param(node)
         if node.data != "ident":
             raise outside(WORDS.get(node.data, "this"), node)
-        return _Fact(str(node.children[0]), line_of(node))
+        return Fact(str(node.children[0]), line_of(node))
 
-    def _target(self, fact: _Fact) -> _Fact | Scalar:
+    def _target(self, fact: Fact) -> Fact | Scalar | Quantity:
         """The recruitment target, a fact of the trial, is a known number: it may be a limit."""
-        return self.params["target"] if fact.name == "target" else fact
+        return self._constant_of("target") if fact.name == "target" else fact
 
-    def _param(self, node: Any) -> Scalar:
+    def _constant_of(self, name: str) -> Scalar | Quantity:
+        found = self.params[name]
+        if not isinstance(found, Parameter):
+            return found
+        if found.unit is None:
+            return found.value
+        return Quantity(name, cast("float", found.value), found.unit)
+
+    def _param(self, node: Any) -> Scalar | Quantity:
         owner, name = descend(node.children[0]), str(node.children[1])
         if owner.data != "ident" or str(owner.children[0]) != "params":
             hint = (
@@ -190,100 +196,17 @@ class _Reader:
             raise ConditionError(
                 f"unknown parameter `{name}`", did_you_mean(name, self.params), line_of(node)
             )
-        return self.params[name]
+        return self._constant_of(name)
 
-    def _type(self, fact: _Fact) -> FactType:
+    def _type(self, fact: Fact) -> FactType:
         kind = self.names.get(fact.name)
         if kind is None:
-            raise ConditionError(
-                f"unknown fact `{fact.name}`", did_you_mean(fact.name, self.names), fact.line
-            )
+            raise UnknownFact(fact.name, self.names, fact.line)
         return kind
 
 
-class _Fact:
-    """A name met in an expression, with its line."""
-
-    def __init__(self, name: str, line: int) -> None:
-        self.name, self.line = name, line
-
-
-def _article(kind: ValueType) -> str:
-    return f"an {kind}" if kind is ValueType.INTEGER else f"a {kind}"
-
-
-def _typed(fact: _Fact, kind: FactType, value: Scalar) -> Scalar:
-    """The constant in the fact's own type: numbers never strings, booleans never numbers."""
-    if isinstance(value, bool) or kind.value is ValueType.BOOLEAN:
-        if isinstance(value, bool) and kind.value is ValueType.BOOLEAN:
-            return value
-    elif isinstance(value, str):
-        if kind.value is ValueType.STRING:
-            return value
-        if kind.value is ValueType.CODE:
-            return _known_value(fact, kind, value)
-    elif kind.value in _NUMERIC:
-        return _number(fact, kind, value)
-    given = (
-        "a boolean"
-        if isinstance(value, bool)
-        else "a text"
-        if isinstance(value, str)
-        else "a number"
-    )
-    raise ConditionError(
-        f"`{fact.name}` is {_article(kind.value)} but is compared with {given}",
-        _type_hint(kind),
-        fact.line,
-    )
-
-
-def _type_hint(kind: FactType) -> str:
-    if kind.value is ValueType.CODE:
-        return "one of " + ", ".join(f'"{value}"' for value in kind.values)
-    hints = {ValueType.BOOLEAN: "use it bare, or with !", ValueType.STRING: "quote it"}
-    return hints.get(kind.value, "write a number without quotes")
-
-
-def _known_value(fact: _Fact, kind: FactType, value: str) -> str:
-    if value not in kind.values:
-        message = f'`{fact.name}` is never "{value}"'
-        raise ConditionError(
-            message, did_you_mean(value, kind.values) or _type_hint(kind), fact.line
-        )
-    return value
-
-
-def _number(fact: _Fact, kind: FactType, value: float) -> float:
-    size = abs(value)
-    if (size and size < SMALLEST) or size >= GREATEST:
-        raise ConditionError(
-            f"a number beyond {SMALLEST:g}..{GREATEST:g}", "choose another unit", fact.line
-        )
-    if kind.value is ValueType.INTEGER:
-        return int(value) if value == int(value) else float(value)
-    return float(value) + 0.0  # -0.0 becomes 0.0
-
-
-def _constant_compare(left: Scalar, op: str, right: Scalar, line: int) -> bool:
-    numbers = [
-        isinstance(side, int | float) and not isinstance(side, bool) for side in (left, right)
-    ]
-    if (op not in ("==", "!=") and not all(numbers)) or (
-        not all(numbers) and type(left) is not type(right)
-    ):
-        raise ConditionError("two constants of types that do not compare", "", line)
-    return CONSTANT_OPERATORS[op](left, right)
-
-
-CONSTANT_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "==": lambda a, b: bool(a == b),
-    "!=": lambda a, b: bool(a != b),
-    "<": lambda a, b: bool(a < b),
-    "<=": lambda a, b: bool(a <= b),
-    ">": lambda a, b: bool(a > b),
-    ">=": lambda a, b: bool(a >= b),
-}
+def _plain(value: Any) -> Scalar:
+    return cast("Scalar", value.value if isinstance(value, Quantity) else value)
 
 
 def simplify(condition: Condition) -> Condition:

@@ -12,10 +12,10 @@ from typing import Any
 from rules.facts import units
 from rules.facts.calendar import DAY_US, Calendar
 from rules.language import values
-from rules.language.declarations import CODED
 from rules.language.shapes import EXCLUSIVE, PUBLISHED, REQUIRED, SPANS, fields_of
 from rules.language.syntax import did_you_mean
 from rules.language.values import Dates
+from rules.language.vocabulary import CODED
 from rules.model import Code, Definition
 from rules.terms import EventType, ValueType
 

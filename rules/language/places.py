@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from rules.language.reasoning import Bounds
-from rules.language.vocabulary import FactType, declared, scopes
+from rules.language.vocabulary import FactType, declared, entity_facts, scopes_of
 from rules.model import Condition, Const, Criterion, Definition, FactSpec
-from rules.terms import EventType, Measure, Scope, Take, Verdict
+from rules.terms import EventType, Measure, Scope, Take, ValueType, Verdict
 
 Names = Mapping[str, FactType]
 SAME_UNIT = (Take.LATEST, Take.EARLIEST, Take.MIN, Take.MAX)
@@ -50,8 +50,9 @@ class Place:
 # --- where conditions stand -------------------------------------------------------------------
 def places(definition: Definition) -> Iterator[Place]:
     """Every condition of the file, as written."""
+    definition = definition.as_written or definition
     names = declared(definition.facts)
-    by_scope = scopes(definition.facts, [c.id for c in definition.criteria], definition.stopping)
+    by_scope = scopes_of(definition)
     for item in definition.criteria:
         for key, condition in (("when", stated(item)), ("applicable_if", stated_if(item))):
             what = f"the criterion `{item.id}`, `{key}`"
@@ -87,17 +88,14 @@ def _of_fact(definition: Definition, spec: FactSpec, names: Names) -> Iterator[P
 
 def _where_names(definition: Definition, spec: FactSpec) -> Names:
     """`value` of a coded record, else the names of the entity."""
-    own = scopes({}, (), ())
-    scope = {
-        EventType.ADMINISTRATION: Scope.INFUSION,
-        EventType.ADVERSE_EVENT: Scope.ADVERSE_EVENT,
-    }
-    if spec.origin in scope:
-        return own[scope[spec.origin]]
+    if spec.origin in (EventType.ADMINISTRATION, EventType.ADVERSE_EVENT):
+        return entity_facts(spec.origin)
     code = definition.codes.get((spec.origin, spec.code)) if spec.origin else None
-    if code is None or code.value is None:
+    if code is None:
         return {}
-    return {"value": FactType(code.value, code.values, code.unit)}
+    if spec.measure is not Measure.VALUE:
+        return {"value": FactType(ValueType.NUMBER, (), "1")}
+    return {"value": FactType(code.value or ValueType.BOOLEAN, code.values, code.unit)}
 
 
 def stated(item: Criterion) -> Condition:
@@ -145,5 +143,5 @@ def _bounds(definition: Definition, spec: FactSpec) -> Bounds:
 
 def where_bounds(definition: Definition, spec: FactSpec) -> dict[str, Bounds]:
     """The same for the names of a fact's `where`: single records."""
-    plain = replace(spec, take=Take.LATEST, measure=Measure.VALUE)
+    plain = replace(spec, take=Take.LATEST)
     return {**_OWN, "value": _bounds(definition, plain)}

@@ -17,6 +17,8 @@ from rules.language.syntax import did_you_mean
 
 E = TypeVar("E", bound=StrEnum)
 MAX_TEXT = 20_000
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+NAME_SHAPE = "lower-case letters, digits and _, beginning with a letter"
 
 
 class Book:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.errors import EvaluationError
-from rules.language.conditions import (
+from rules.language.constants import (
     GREATEST,
     GREATEST_INTEGER,
     SMALLEST,

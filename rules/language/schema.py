@@ -8,17 +8,22 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 from rules.errors import ProtocolError
-from rules.language import checks, declarations
-from rules.language.conditions import compile_condition
+from rules.language import applicability, checks
+from rules.language.clauses import Clauses, expression, source
+from rules.language.codes import codes, publishers, value_sets
+from rules.language.dependencies import circles
+from rules.language.factbook import facts
 from rules.language.loader import Map, Seq, parse
+from rules.language.parameters import parameters, resolve
 from rules.language.reading import Book, Section
 from rules.language.scenarios import judge, scenarios
-from rules.language.syntax import ConditionError, did_you_mean
+from rules.language.schedule import Known, amendment, procedures, relations, visits
+from rules.language.syntax import did_you_mean
 from rules.language.vocabulary import FactType, declared, scopes
 from rules.model import (
     AlertRule,
@@ -29,7 +34,6 @@ from rules.model import (
     FactSpec,
     Parameter,
     Scalar,
-    Source,
     StoppingRule,
 )
 from rules.terms import Category, CriterionKind, Scope, Severity
@@ -68,14 +72,16 @@ class _Reader:
         header = self.top.section("protocol", required=True) or Section(
             self.book, Map(1), "`protocol`"
         )
-        parameters = declarations.parameters(self.top.mapping("parameters"), self.book)
+        params = parameters(self.top.mapping("parameters"), self.book)
         target = header.integer("target", low=1, high=1_000_000, required=True) or 0
-        self.params: dict[str, Scalar] = {"target": target}
-        self.params |= {name: parameter.value for name, parameter in parameters.items()}
-        codes = declarations.codes(self.top)
-        facts = declarations.facts(self.top.mapping("facts"), codes, self.params, self.book)
+        constants: dict[str, Scalar | Parameter] = {"target": target}
+        self.clauses = Clauses(constants | params)
+        known = codes(self.top, value_sets(self.top))
+        procedures(self.top, known.codes)
+        self.codes = known.codes
         self.sources = _sources(header)
-        self._sources_of(parameters)
+        self._sources_of(params)
+        stated = facts(self.top, known, self.clauses)
         definition = Definition(
             id=header.name("id", PROTOCOL_ID, "lower-case letters, digits and -"),
             version=header.name("version", VERSION, 'a short text, as "1.0"'),
@@ -85,18 +91,21 @@ class _Reader:
             sex=header.choice("sex", SEXES, required=False) or "all",
             outcomes=_outcomes(header),
             sources=self.sources,
-            parameters=parameters,
-            codes=codes,
-            facts=facts,
-            criteria=self._criteria(facts),
-            **self._rules(facts),  # type: ignore[arg-type]
+            parameters=params,
+            codes=known.codes,
+            facts=stated,
+            criteria=self._criteria(stated),
+            **self._rules(stated),  # type: ignore[arg-type]
             scenarios=scenarios(self.top, self.book),
             file=self.book.file,
             digest=hashlib.sha256(text.encode()).hexdigest(),
+            aliases=publishers(self.top, known.codes),
+            amends=amendment(header, VERSION),
+            consent_version=header.text("consent_version") or None,
         )
         header.close()
         self.top.close()
-        return definition
+        return _plain(definition)
 
     def _version(self) -> None:
         version = self.top.raw("vigil", required=True)
@@ -119,12 +128,12 @@ class _Reader:
                 id=item.name("id", CRITERION_ID, "capital letters and digits, as I1"),
                 kind=item.enum("kind", CriterionKind) or CriterionKind.INCLUSION,
                 text=item.text("text", required=True),
-                when=self._condition(item, "when", names),
-                source=self._source(item),
-                applicable_if=self._condition(item, "applicable_if", names, required=False),
+                when=self.clauses.read(item, "when", names),
+                source=source(item, self.sources),
+                applicable_if=self.clauses.read(item, "applicable_if", names, required=False),
                 interpretation=item.text("interpretation"),
                 waivable=item.boolean("waivable"),
-                expression=_expression(item, "when"),
+                expression=expression(item, "when"),
                 line=item.line(),
                 lines=item.node.lines,
             )
@@ -132,17 +141,19 @@ class _Reader:
             result.append(criterion)
         return tuple(result)
 
-    def _rules(self, facts: Mapping[str, FactSpec]) -> dict[str, object]:
+    def _rules(self, facts: dict[str, FactSpec]) -> dict[str, object]:
         nodes = [node.get("id") for node in self.top.items("criteria") if isinstance(node, Map)]
         ids = [name for name in nodes if isinstance(name, str)]
-        before = scopes(facts, ids, ())
+        schedule = visits(self.top, Known(self.codes, facts, self.clauses, self.sources))
+        related = relations(self.top, self.clauses.params)
+        before = scopes(facts, ids, (), relations=related)
         stopping = tuple(
             self._stopping(item, before)
             for item in self.top.sections("stopping", "the stopping rule")
         )
-        names = scopes(facts, ids, stopping)
+        names = scopes(facts, ids, stopping, schedule=schedule, relations=related, codes=self.codes)
         rules = tuple(self._rule(item, names) for item in self.top.sections("rules", "the rule"))
-        return {"rules": rules, "stopping": stopping}
+        return {"rules": rules, "stopping": stopping, "schedule": schedule, "relations": related}
 
     def _rule(self, item: Section, names: Mapping[Scope, Mapping[str, FactType]]) -> AlertRule:
         scope = item.enum("on", Scope)
@@ -151,13 +162,13 @@ class _Reader:
             scope=scope or Scope.SUBJECT,
             category=item.enum("category", Category) or Category.SAFETY,
             severity=item.enum("severity", Severity) or Severity.INFO,
-            when=self._condition(item, "when", names[scope]) if scope else self._unread(item),
+            when=self.clauses.read(item, "when", names[scope]) if scope else self._unread(item),
             title=item.text("title", required=True),
             detail=item.text("detail"),
             action=item.text("action", required=True),
-            source=self._source(item),
+            source=source(item, self.sources),
             hold=item.choice("hold", ("infusion", "enrolment"), required=False) or None,
-            expression=_expression(item, "when"),
+            expression=expression(item, "when"),
             line=item.line(),
             lines=item.node.lines,
         )
@@ -171,66 +182,43 @@ class _Reader:
     def _stopping(
         self, item: Section, names: Mapping[Scope, Mapping[str, FactType]]
     ) -> StoppingRule:
-        days = declarations.resolve(item, "window_days", self.params)
+        days = resolve(item, "window_days", self.clauses.params)
         if days is None:
             item.raw("window_days", required=True)
         rule = StoppingRule(
             id=item.name("id", RULE_ID, "capital letters, digits and -, as ST-TOX"),
             title=item.text("title", required=True),
             method=item.choice("method", ("table",)),
-            endpoint=self._condition(item, "endpoint", names[Scope.ADVERSE_EVENT]),
+            endpoint=self.clauses.read(item, "endpoint", names[Scope.ADVERSE_EVENT]),
             window_days=item.whole("window_days", days, 1, 36500) or 1,
             table=_table(item),
-            source=self._source(item),
-            expression=_expression(item, "endpoint"),
+            source=source(item, self.sources),
+            expression=expression(item, "endpoint"),
             line=item.line(),
             lines=item.node.lines,
-            among=self._condition(item, "among", names[Scope.SUBJECT])
+            among=self.clauses.read(item, "among", names[Scope.SUBJECT])
             if "among" in item.node
             else None,
-            among_expression=_expression(item, "among"),
+            among_expression=expression(item, "among"),
         )
         item.close()
         return rule
 
-    def _condition(
-        self, item: Section, key: str, names: Mapping[str, FactType], *, required: bool = True
-    ) -> Condition:
-        value = item.raw(key, required=required)
-        if isinstance(value, bool):
-            return Const(value)
-        if value is None:
-            return Const(value=True)
-        if not isinstance(value, str):
-            item.complain(key, f"`{key}` must be a condition", 'a text, as "ecog in [0, 1, 2]"')
-            return Const(value=True)
-        try:
-            return compile_condition(value, names, self.params)
-        except ConditionError as error:
-            message = f"{item.what}, `{key}`: {error.message}"
-            self.book.complain(item.line(key) + error.line, message, error.hint)
-            return Const(value=True)
 
-    def _source(self, item: Section) -> Source:
-        part = item.section("source", required=True)
-        if part is None:
-            return Source("")
-        document = part.text("document", required=True)
-        if document and document not in self.sources:
-            near = did_you_mean(document, self.sources)
-            part.complain(
-                "document", f"unknown source `{document}`", near or "declare it under `sources`"
-            )
-        source = Source(document, part.text("section"), part.text("quote"), part.text("confidence"))
-        part.close()
-        return source
-
-
-def _expression(item: Section, key: str) -> str:
-    value = item.node.get(key)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return " ".join(value.split()) if isinstance(value, str) else ""
+def _plain(stated: Definition) -> Definition:
+    """The definition with facts that do not apply written into its conditions."""
+    if circles(stated.facts):
+        return stated
+    facts, applies = applicability.of_facts(stated.facts)
+    return replace(
+        stated,
+        as_written=stated if applies else None,
+        facts=facts,
+        criteria=tuple(applicability.of_criterion(item, applies) for item in stated.criteria),
+        rules=tuple(applicability.of_rule(item, applies) for item in stated.rules),
+        stopping=tuple(applicability.of_stopping(item, applies) for item in stated.stopping),
+        schedule=tuple(applicability.of_visit(item, applies) for item in stated.schedule),
+    )
 
 
 def _sources(header: Section) -> dict[str, str]:

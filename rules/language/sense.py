@@ -128,6 +128,7 @@ def _cases(
     definition: Definition, limits: Mapping[str, Bounds], budget: Budget, book: Book
 ) -> None:
     """A case must be reachable past the cases before it."""
+    definition = definition.as_written or definition
     names = declared(definition.facts)
     for spec in definition.facts.values():
         before: list[Condition] = []

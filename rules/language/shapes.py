@@ -9,9 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from rules.language import values
-from rules.language.declarations import DOCUMENTS, GIVERS
 from rules.language.values import Check, Dates, Fault
-from rules.language.vocabulary import AE_STATUSES, CAUSALITIES, INFUSION_STATUSES
+from rules.language.vocabulary import (
+    AE_STATUSES,
+    CAUSALITIES,
+    DOCUMENTS,
+    GIVERS,
+    INFUSION_STATUSES,
+)
 from rules.terms import EventType
 
 Fields = Mapping[str, Check | None]

@@ -29,6 +29,15 @@ class ConditionError(ValueError):
         self.message, self.hint, self.line = message, hint, line
 
 
+class UnknownFact(ConditionError):
+    """A name that is no fact here; nothing is said of one that has its own complaint already."""
+
+    def __init__(self, name: str, known: Iterable[str], line: int) -> None:
+        """`known`: what may have been meant."""
+        super().__init__(f"unknown fact `{name}`", did_you_mean(name, known), line)
+        self.name = name
+
+
 @lru_cache(maxsize=512)
 def parse(text: str) -> Tree[Token]:
     if not text.strip():
@@ -46,6 +55,8 @@ def parse(text: str) -> Tree[Token]:
 
 
 def _syntax_hint(text: str) -> str:
+    if text.count("(") > text.count(")"):
+        return "a bracket is not closed; within { } quote what holds a comma"
     padded = f" {text} "
     for wrong, right in (
         (" and ", "&&"),
@@ -59,7 +70,7 @@ def _syntax_hint(text: str) -> str:
     return "write == to compare, not =" if " = " in padded else "&& || ! == != < <= > >= in [..]"
 
 
-_PASS = {
+PASS = {
     *("expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication"),
     *("unary", "member", "primary", "paren_expr"),
 }
@@ -81,7 +92,7 @@ WORDS = {
 
 def descend(tree: Any) -> Any:
     """Skip the grammar's levels that hold a single child."""
-    while len(tree.children) == 1 and tree.data in _PASS and isinstance(tree.children[0], Tree):
+    while len(tree.children) == 1 and tree.data in PASS and isinstance(tree.children[0], Tree):
         tree = tree.children[0]
     if tree.data in ("expr", "addition", "multiplication"):
         raise outside(WORDS[tree.data], tree)

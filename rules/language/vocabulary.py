@@ -11,6 +11,17 @@ from dataclasses import dataclass
 from rules.model import Code, Definition, FactSpec, Relation, StoppingRule, Visit
 from rules.terms import Decision, EventType, Scope, ValueType, Verdict
 
+CODED = (
+    EventType.OBSERVATION,
+    EventType.ASSESSMENT,
+    EventType.CONDITION,
+    EventType.PROCEDURE,
+    EventType.MEDICATION,
+)
+VALUED = (EventType.OBSERVATION, EventType.ASSESSMENT)
+DOCUMENTS = ("informed_consent", "assent", "guardian_consent")
+GIVERS = ("subject", "guardian")
+NUMERIC = (ValueType.INTEGER, ValueType.NUMBER)
 SEXES = ("female", "male", "other")  # 'unknown' is unknown, not a value
 CAUSALITIES = ("related", "probable", "possible", "unlikely", "unrelated")
 INFUSION_STATUSES = ("completed", "interrupted", "not_done")
@@ -26,6 +37,7 @@ class FactType:
     values: tuple[str, ...] = ()
     unit: str | None = None
     label: str = ""
+    molar_mass: float | None = None  # g/mol: a parameter told as a mass converts into an amount
 
 
 BOOLEAN = FactType(ValueType.BOOLEAN)
@@ -118,9 +130,14 @@ TOLD: Mapping[Scope, tuple[str, ...]] = {
 def declared(facts: Mapping[str, FactSpec]) -> dict[str, FactType]:
     """What criteria may name: the facts of one subject."""
     return {
-        spec.name: FactType(spec.value, spec.values, spec.unit, spec.label)
+        spec.name: FactType(spec.value, spec.values, spec.unit, spec.label, spec.molar_mass)
         for spec in facts.values()
     }
+
+
+def entity_facts(origin: EventType) -> Mapping[str, FactType]:
+    """What a fact over administrations or adverse events may say of each one."""
+    return _INFUSION if origin is EventType.ADMINISTRATION else _ADVERSE_EVENT
 
 
 def stopping_fact(rule_id: str, what: str) -> str:

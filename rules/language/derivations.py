@@ -1,0 +1,358 @@
+"""Derived facts: `derive:` and `cases:`, typed, with a fact of its own for each inner comparison.
+
+Who comes in: schema.py with the sections of derived facts and all other facts. Who goes out:
+FactSpec with a Derivation; hidden facts `<fact>__1` for comparisons of expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lark import Token, Tree
+
+from rules.facts import units
+from rules.language.clauses import Clauses
+from rules.language.conditions import RELATIONS, Reader, simplify
+from rules.language.expressions import ANY, Arithmetic, Told, bare, joint
+from rules.language.loader import Map, Seq
+from rules.language.parameters import Constants, constant, known_unit
+from rules.language.reading import Section
+from rules.language.syntax import ConditionError, UnknownFact, did_you_mean, line_of, parse
+from rules.language.vocabulary import FactType, declared
+from rules.model import (
+    Case,
+    Compare,
+    Condition,
+    Const,
+    Derivable,
+    Derivation,
+    FactSpec,
+    Num,
+    Test,
+)
+from rules.terms import ValueType
+
+DERIVED = ("derive", "cases")
+_FACTS = Tree("ident", [Token("IDENT", "facts")])
+WORD = "a word of letters, digits and _.+-"
+
+
+def is_derived(section: Section) -> bool:
+    """Whether a fact is computed from others."""
+    return any(key in section.node for key in DERIVED)
+
+
+# --- conditions that may compare facts with expressions ---------------------------------------
+class Deriving(Reader):
+    """Reads conditions of derived facts; each comparison of expressions becomes a hidden fact."""
+
+    def __init__(
+        self, owner: str, names: Mapping[str, FactType], params: Constants, hidden: list[FactSpec]
+    ) -> None:
+        """`owner`: the fact they belong to; `hidden`: where its own facts are put."""
+        super().__init__(names, params)
+        self.owner, self.hidden = owner, hidden
+        self.numbers = Arithmetic(names, params)
+        self.text = ""
+
+    def _relation(self, node: Any) -> Condition:
+        test = self.test(node)
+        return super()._relation(node) if test is None else self._hide(test, node)
+
+    def test(self, node: Any) -> Test | None:
+        """A comparison of expressions; None where it is one of a fact with a constant."""
+        head, right = node.children
+        if head.data == "relation_in":
+            return None
+        sides = (bare(head.children[0]), bare(right))
+        facts = [side for side in sides if side.data == "ident"]
+        if all(map(_plain, sides)) and len(facts) < 2:
+            return None
+        told = [self.numbers.number(side) for side in sides]
+        (one, other), _ = joint(told, "a comparison", line_of(node))
+        return Test(one.expression, RELATIONS[head.data], other.expression)
+
+    def _hide(self, test: Test, node: Any) -> Condition:
+        known = next((spec.name for spec in self.hidden if _is(spec, test)), None)
+        if known is None:
+            known = f"{self.owner}__{len(self.hidden) + 1}"
+            text = written(self.text, node)
+            made = Derivation((), test, text)
+            self.hidden.append(
+                FactSpec(known, None, "", ValueType.BOOLEAN, label=text, derived=made)
+            )
+        return Compare(known, "==", value=True)
+
+
+def _is(spec: FactSpec, test: Test) -> bool:
+    return spec.derived is not None and spec.derived.otherwise == test
+
+
+def _plain(node: Any) -> bool:
+    """A name or a literal, also a negative one: what an ordinary condition compares."""
+    if node.data == "unary" and node.children[0].data == "unary_neg":
+        return bool(bare(node.children[1]).data == "literal")
+    return node.data in ("literal", "ident", "member_dot", "ident_arg") and not _is_call(node)
+
+
+def _is_call(node: Any) -> bool:
+    return bool(node.data == "ident_arg" and str(node.children[0]) != "has")
+
+
+def written(text: str, node: Any) -> str:
+    """The part of a text that a node stands for, on one line."""
+    meta = getattr(node, "meta", None)
+    start, end = getattr(meta, "start_pos", None), getattr(meta, "end_pos", None)
+    part = text if start is None or end is None else text[start:end]
+    return " ".join(part.split())
+
+
+# --- one derived fact -------------------------------------------------------------------------
+@dataclass
+class _Value:
+    """What one case, or the whole, stands for."""
+
+    value: Derivable
+    kind: ValueType
+    unit: str | None = ANY
+
+
+@dataclass
+class Derivations:
+    """Reads derived facts one after the other, each after those it names."""
+
+    clauses: Clauses
+    facts: dict[str, FactSpec]  # grows as they are read
+    every: frozenset[str]  # all names, also of facts not read yet, for hints
+    names: dict[str, FactType] = field(default_factory=dict)
+
+    def read(self, section: Section, name: str) -> None:
+        """Put the fact, and the hidden facts it needs, among the facts; or complain."""
+        self.names = declared(self.facts)
+        self.names.pop(name, None)
+        hidden: list[FactSpec] = []
+        reader = Deriving(name, self.names, self.clauses.params, hidden)
+        label, unit = section.text("label"), section.text("unit") or None
+        section.asked |= {"applicable_if", *DERIVED, "otherwise"}
+        if "derive" in section.node:
+            made = self._plain(section, reader)
+        else:
+            made = self._cases(section, reader)
+        section.close()
+        if made is None or (unit is not None and not known_unit(section, "unit", unit)):
+            self.clauses.failed.add(name)
+            return
+        derivation, value = made
+        for spec in hidden:
+            self.facts[spec.name] = _placed(spec, section)
+        self.facts[name] = FactSpec(
+            name, None, "", value.kind, unit=self._unit(section, value, unit),
+            values=_words(derivation) if value.kind is ValueType.CODE else (),
+            label=label or name.replace("_", " ").capitalize(), line=section.line(),
+            derived=derivation,
+        )  # fmt: skip
+
+    def _unit(self, section: Section, value: _Value, unit: str | None) -> str | None:
+        """The declared unit, which must not contradict the expression's; else the expression's."""
+        if unit is not None and value.kind is not ValueType.NUMBER:
+            section.complain("unit", "only a number has a unit")
+            return None
+        if unit is None:
+            return value.unit if value.unit not in (ANY, "1") else None
+        if value.unit not in (None, ANY) and not units.same(value.unit, unit):
+            message = f"the expression is in {value.unit}, not in {unit}"
+            section.complain("unit", message, f"unit: {value.unit}")
+        return unit
+
+    def _plain(self, section: Section, reader: Deriving) -> tuple[Derivation, _Value] | None:
+        for key in ("cases", "otherwise"):
+            if key in section.node:
+                section.complain(key, f"`{key}` does not stand beside `derive`", "one of them")
+        value = self._expression(section, "derive", reader)
+        if value is None:
+            return None
+        text = " ".join(str(section.node["derive"]).split())
+        return Derivation((), value.value, text), value
+
+    def _expression(self, section: Section, key: str, reader: Deriving) -> _Value | None:
+        """A number or a boolean computed from other facts."""
+        text = section.raw(key, required=True)
+        if text is None:
+            return None
+        if isinstance(text, bool) or not isinstance(text, str | int | float):
+            section.complain(key, f"`{key}` must be an expression", "a text, as weight / height")
+            return None
+        reader.text = str(text)
+        try:
+            return _computed(parse(reader.text), reader)
+        except ConditionError as error:
+            self._complain(section, key, error)
+            return None
+
+    def _complain(self, section: Section, key: str, error: ConditionError) -> None:
+        if isinstance(error, UnknownFact):
+            error.hint = error.hint or did_you_mean(error.name, self.every)
+        self.clauses.complain(section, key, error)
+
+    # --- cases ---
+    def _cases(self, section: Section, reader: Deriving) -> tuple[Derivation, _Value] | None:
+        cases, found = [], []
+        items = list(section.sections("cases", f"{section.what}, case"))
+        for item in items:
+            when, value = self._when(item, reader), self._value(item, reader)
+            item.close()
+            if when is not None and value is not None:
+                cases.append(Case(when, value.value))
+                found.append(value)
+        if not items:
+            section.complain("cases", "`cases` is empty", "cases: [{when: .., value: ..}]")
+        otherwise = self._otherwise(section, reader)
+        if otherwise is not None:
+            found.append(otherwise)
+        whole = "otherwise" not in section.node or otherwise is not None
+        if not items or len(cases) != len(items) or not whole:
+            return None
+        value = _alike(section, found)
+        text = "; ".join(map(_told_case, section.node["cases"]))
+        if value is None:
+            return None
+        rest = None if otherwise is None else otherwise.value
+        return Derivation(tuple(cases), rest, text), value
+
+    def _when(self, item: Section, reader: Deriving) -> Condition | None:
+        text = item.raw("when", required=True)
+        if isinstance(text, bool):
+            return Const(text)
+        if text is None or not isinstance(text, str):
+            if text is not None:
+                item.complain("when", "`when` must be a condition")
+            return None
+        reader.text = text
+        try:
+            return simplify(reader.condition(parse(text), 0))
+        except ConditionError as error:
+            self._complain(item, "when", error)
+            return None
+
+    def _otherwise(self, section: Section, reader: Deriving) -> _Value | None:
+        if "otherwise" not in section.node:
+            return None
+        if isinstance(section.node["otherwise"], Map):
+            part = section.section("otherwise")
+            value = self._value(part, reader) if part else None
+            if part:
+                part.close()
+            return value
+        return self._literal(section, "otherwise", section.raw("otherwise"))
+
+    def _value(self, item: Section, reader: Deriving) -> _Value | None:
+        """`value`: a number, true, false or a word; or `derive`: an expression."""
+        if "derive" in item.node:
+            if "value" in item.node:
+                item.complain("value", "`value` does not stand beside `derive`", "one of them")
+            return self._expression(item, "derive", reader)
+        return self._literal(item, "value", item.raw("value", required=True))
+
+    def _literal(self, item: Section, key: str, value: object) -> _Value | None:
+        if isinstance(value, str) and value.startswith("params."):
+            value = constant(item, key, value, self.clauses.params)
+        if value is None:
+            return None
+        if isinstance(value, bool):
+            return _Value(Const(value), ValueType.BOOLEAN)
+        if isinstance(value, int | float):
+            return _Value(Num(float(value)), ValueType.NUMBER)
+        if isinstance(value, str) and _is_word(value) and value not in self.every:
+            return _Value(value, ValueType.CODE)
+        hint = f"derive: {value}" if isinstance(value, str) else "an expression stands in `derive`"
+        item.complain(key, f"`{key}` must be a number, true, false or {WORD}", hint)
+        return None
+
+
+def _is_word(text: str) -> bool:
+    return 0 < len(text) <= 64 and all(c.isalnum() or c in "_.+-" for c in text)
+
+
+def _computed(tree: Tree[Token], reader: Deriving) -> _Value:
+    node = bare(tree)
+    if node.data == "relation":
+        test = reader.test(node)
+        if test is not None:
+            return _Value(test, ValueType.BOOLEAN)
+    if _is_condition(node, reader):
+        return _Value(simplify(reader.condition(node, 0)), ValueType.BOOLEAN)
+    told: Told = reader.numbers.number(node)
+    return _Value(told.expression, ValueType.NUMBER, told.unit)
+
+
+def _is_condition(node: Any, reader: Deriving) -> bool:
+    if node.data in ("conditionalor", "conditionaland", "relation"):
+        return True
+    if node.data == "unary":
+        return bool(node.children[0].data == "unary_not")
+    if node.data == "ident_arg":
+        return str(node.children[0]) == "has"
+    if node.data == "literal":
+        return bool(node.children[0].type == "BOOL_LIT")
+    kind = reader.names.get(str(node.children[0])) if node.data == "ident" else None
+    return kind is not None and kind.value is ValueType.BOOLEAN
+
+
+def _alike(section: Section, found: list[_Value]) -> _Value | None:
+    """The common type and unit of all cases."""
+    kinds = list(dict.fromkeys(value.kind for value in found))
+    if len(kinds) > 1:
+        section.complain("cases", f"cases are of several types: {', '.join(kinds)}", "of one type")
+        return None
+    told = [Told(Num(0.0), value.unit) for value in found if value.kind is ValueType.NUMBER]
+    try:
+        unit = joint(told, "cases", 0)[1] if told else ANY
+    except ConditionError as error:
+        section.complain("cases", error.message, error.hint)
+        return None
+    return _Value(found[0].value, kinds[0], unit)
+
+
+def _words(derivation: Derivation) -> tuple[str, ...]:
+    values = [case.value for case in derivation.cases]
+    if derivation.otherwise is not None:
+        values.append(derivation.otherwise)
+    return tuple(dict.fromkeys(value for value in values if isinstance(value, str)))
+
+
+def _told_case(node: Map) -> str:
+    value = node.get("derive", node.get("value"))
+    return f"{value} where {node.get('when')}"
+
+
+def _placed(spec: FactSpec, section: Section) -> FactSpec:
+    return FactSpec(
+        spec.name, None, "", spec.value, label=spec.label, line=section.line(), derived=spec.derived
+    )
+
+
+# --- the order of reading ---------------------------------------------------------------------
+def mentions(section: Section) -> set[str]:
+    """Every identifier in the expressions of a derived fact, as far as they can be read."""
+    node = section.node
+    texts = [node.get("derive")]
+    cases = node.get("cases")
+    for case in cases if isinstance(cases, Seq) else []:
+        if isinstance(case, Map):
+            texts += [case.get("when"), case.get("derive")]
+    otherwise = node.get("otherwise")
+    if isinstance(otherwise, Map):
+        texts.append(otherwise.get("derive"))
+    return {name for text in texts if isinstance(text, str) for name in _idents(text)}
+
+
+def _idents(text: str) -> set[str]:
+    try:
+        tree = parse(text)
+    except ConditionError:
+        return set()
+    found = {str(node.children[0]) for node in tree.find_data("ident")}
+    dotted = tree.find_data("member_dot")
+    return found | {str(it.children[1]) for it in dotted if bare(it.children[0]) == _FACTS}
