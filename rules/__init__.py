@@ -5,6 +5,7 @@ and comes out of it, errors, terms.
 """
 
 from rules.assessment import Assessment
+from rules.checking import Report, check
 from rules.errors import (
     Complaint,
     EngineFailure,
@@ -51,6 +52,7 @@ __all__ = [
     "Outcome",
     "Protocol",
     "ProtocolError",
+    "Report",
     "RuleError",
     "Scope",
     "Severity",
@@ -58,6 +60,7 @@ __all__ = [
     "ValueType",
     "Verdict",
     "as_sections",
+    "check",
     "check_scenarios",
     "load",
     "loads",

@@ -17,6 +17,7 @@ from rules.protocol import Protocol
 from rules.replay import Replayed, open_findings, replay_trial
 from rules.step import Engine
 from rules.terms import Change, EventType
+from rules.watching import Seen, Told
 
 Logs = dict[str, list[Event]]
 
@@ -30,14 +31,19 @@ def check_scenarios(protocol: Protocol, engine: Engine | None = None) -> list[Co
     return complaints
 
 
-def check_scenario(engine: Engine, scenario: Scenario) -> list[Complaint]:
-    """Run one scenario; a complaint for each expectation that does not hold."""
+def check_scenario(engine: Engine, scenario: Scenario, seen: Seen | None = None) -> list[Complaint]:
+    """Run one scenario; a complaint for each expectation that does not hold.
+
+    `seen` notes what each expectation rests on, where `engine` is one that is watched.
+    """
     file = engine.protocol.definition.file
     what = f"the scenario `{scenario.name}`"
     logs, complaints = _logs(engine.protocol, scenario, file, what)
     if complaints:
         return complaints
     for expected in scenario.expect:
+        if seen is not None:
+            seen.told.append(Told(expected))
         try:
             complaints += [
                 Complaint(file, expected.line, f"{what}: {message}")

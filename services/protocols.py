@@ -227,12 +227,12 @@ def activate_due(db: Database, now_us: int) -> tuple[int, ...]:
 
 @lru_cache(maxsize=4)  # the demo's trial has the flagship's text: its scenarios are played once
 def checked(yaml: str) -> rules.Protocol:
-    """The protocol of `yaml`, if it and the scenarios inside hold; else Rejected."""
+    """The protocol of `yaml`, if it, its scenarios and its generated cases hold; else Rejected."""
     try:
         protocol = rules.loads(yaml, "protocol")
     except rules.ProtocolError as error:
         raise _refused(error.complaints) from None
-    if complaints := rules.check_scenarios(protocol):
+    if complaints := rules.check(protocol).complaints:
         raise _refused(complaints)
     return protocol
 

@@ -277,7 +277,7 @@ def told_apart(kind: FactType, bounds: Bounds, constants: Iterable[Scalar]) -> t
     if kind.value is ValueType.BOOLEAN:
         return (True, False)
     if kind.value is ValueType.CODE:
-        return kind.values if bounds.values is None else bounds.values
+        return words(kind, bounds)
     if kind.value is ValueType.STRING:
         texts = sorted(str(value) for value in constants)
         return (*texts, _other(texts))
@@ -288,6 +288,12 @@ def told_apart(kind: FactType, bounds: Bounds, constants: Iterable[Scalar]) -> t
     low = -math.inf if bounds.low is None else bounds.low
     high = math.inf if bounds.high is None else bounds.high
     return tuple(value for value in candidates if low <= value <= high)
+
+
+def words(kind: FactType, bounds: Bounds) -> tuple[str, ...]:
+    """The words that a code can be, as plain texts."""
+    known = kind.values if bounds.values is None else bounds.values
+    return tuple(f"{word}" for word in known)
 
 
 def _other(texts: Sequence[str]) -> str:

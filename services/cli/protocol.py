@@ -5,13 +5,16 @@ Who comes in: whoever writes protocols. Who goes out: the rules' front door.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
 
 import rules
-from rules import Complaint
+from rules import Report
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -23,20 +26,49 @@ def command() -> None:
 
 @command.command()
 @click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--coverage", is_flag=True, help="Which clauses the scenarios show true and false.")
+@click.option("--cases", is_flag=True, help="The cases made for every comparison.")
 @click.option("--json", "as_json", is_flag=True)
-def check(files: tuple[Path, ...], *, as_json: bool) -> int:
-    """Schema, types, compile, and the scenarios inside; exit 1 with FILE:LINE per complaint."""
-    complaints = [complaint for file in files for complaint in complaints_of(file)]
+def check(files: tuple[Path, ...], *, coverage: bool, cases: bool, as_json: bool) -> int:
+    """Schema, types, sense, the scenarios inside and generated cases.
+
+    Exit 1 with FILE:LINE per complaint. Notes say what a person should look at; they refuse
+    nothing.
+    """
+    found = {file: report_of(file) for file in files}
+    reports = list(found.values())
+    ok = not any(report.complaints for report in reports)
     if as_json:
-        found = [
-            {"file": one.file, "line": one.line, "message": one.message, "hint": one.hint}
-            for one in complaints
-        ]
-        click.echo(orjson.dumps({"ok": not complaints, "complaints": found}))
+        click.echo(orjson.dumps({"ok": ok, **_joined(reports)}))
     else:
-        for complaint in complaints:
-            click.echo(str(complaint))
-    return 1 if complaints else 0
+        for report in reports:
+            for line in _lines(report, coverage=coverage, cases=cases):
+                click.echo(line)
+    return 0 if ok else 1
+
+
+def _joined(reports: list[Report]) -> dict[str, list[dict[str, Any]]]:
+    """Every report as data, file by file."""
+    return {
+        "complaints": [asdict(one) for report in reports for one in report.complaints],
+        "notes": [asdict(one) for report in reports for one in report.notes],
+        "coverage": [asdict(one) for report in reports for one in report.coverage],
+        "cases": [asdict(one) for report in reports for one in report.cases],
+    }
+
+
+def _lines(report: Report, *, coverage: bool, cases: bool) -> Iterator[str]:
+    yield from map(str, report.complaints)
+    for note in report.notes:
+        yield str(replace(note, message=f"note: {note.message}"))
+    if cases:
+        yield from map(str, report.cases)
+    if coverage:
+        yield f"{'line':>5} {'true':>5} {'false':>5} {'unknown':>7}  clause"
+        for row in report.coverage:
+            unknown = "-" if row.unknown is None else row.unknown
+            counts = f"{row.line:>5} {row.true:>5} {row.false:>5} {unknown:>7}"
+            yield f"{counts}  {row.what}: {row.clause}"
 
 
 @command.command()
@@ -55,9 +87,9 @@ def show(file: Path, form: str, *, as_json: bool) -> int:
     return 0
 
 
-def complaints_of(file: Path) -> list[Complaint]:
-    """What is wrong with one file."""
+def report_of(file: Path) -> Report:
+    """What is to be said of one file."""
     try:
-        return list(rules.check_scenarios(rules.load(file)))
+        return rules.check(rules.load(file))
     except rules.ProtocolError as error:
-        return error.complaints
+        return Report(tuple(error.complaints))

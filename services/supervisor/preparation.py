@@ -99,7 +99,7 @@ def complain_of(path: Path, refused: Rejected) -> None:
     """Say FILE:LINE of each complaint; what was in force before stays in force."""
     try:
         protocol = rules.load(path)
-        complaints = list(rules.check_scenarios(protocol))
+        complaints = list(rules.check(protocol).complaints)
     except rules.ProtocolError as error:
         complaints = error.complaints
     for complaint in complaints:

@@ -82,6 +82,20 @@ def test_a_protocol_that_holds_and_one_that_does_not(vigil: Vigil, tmp_path: Pat
     assert json.loads(shown.stdout)
 
 
+def test_a_check_shows_notes_coverage_and_cases(vigil: Vigil) -> None:
+    file = str(FLAGSHIP.parent / "examples" / "cdisc-pilot.yaml")
+    plain = vigil("protocol", "check", file)
+    assert plain.returncode == 0
+    assert ": note: the rule `ACC-HALFWAY`, `when`: no scenario shows" in plain.stdout
+    full = vigil("protocol", "check", file, "--coverage", "--cases").stdout
+    assert "A1 age_years >= 50: 49 -> not met, 50 -> met, 51 -> met, missing -> indetermin" in full
+    assert "the criterion `A1`, `when`: age_years >= 50" in full
+    told = json.loads(vigil("protocol", "check", file, "--json").stdout)
+    assert told["ok"]
+    assert {"notes", "coverage", "cases", "complaints"} <= told.keys()
+    assert told["cases"][0]["cases"][0] == {"value": 49, "answer": "not_met"}
+
+
 def test_a_file_of_events_is_judged_without_a_server(vigil: Vigil, events: Path) -> None:
     run = vigil("evaluate", str(FLAGSHIP), "--events", str(events), "--json")
     assert run.returncode == 0, run.stderr

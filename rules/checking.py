@@ -1,0 +1,50 @@
+"""A protocol file checked whole: what is refused, and what a person should look at.
+
+Who comes in: `vigil protocol check`, the upload. Who goes out: Report.
+Static checks come with loading; here the scenarios run, the generated cases are tried, and what
+the scenarios exercised is counted. Complaints refuse the file; notes never do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rules import cases, coverage
+from rules.cases import Row
+from rules.coverage import Clause
+from rules.errors import Complaint
+from rules.knowledge import KnowledgeBase
+from rules.language import sense
+from rules.protocol import Protocol
+from rules.scenarios import check_scenario
+from rules.watching import Seen, watched
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that is to be said of one protocol."""
+
+    complaints: tuple[Complaint, ...]
+    notes: tuple[Complaint, ...] = ()
+    coverage: tuple[Clause, ...] = ()
+    cases: tuple[Row, ...] = field(default=())
+
+
+def check(protocol: Protocol) -> Report:
+    """Run its scenarios and its generated cases. Never raises for what a file says."""
+    definition = protocol.definition
+    knowledge = KnowledgeBase(definition)
+    seen = Seen()
+    engine = watched(protocol, seen, knowledge)
+    complaints: list[Complaint] = []
+    for scenario in definition.scenarios:
+        complaints += check_scenario(engine, scenario, seen)
+    made = cases.generate(protocol, knowledge)
+    rows = coverage.clauses(definition, seen)
+    notes = [*sense.notes(definition), *made.notes]
+    if definition.scenarios:
+        notes += [*coverage.verdicts(definition), *coverage.notes(definition, rows)]
+    knowledge.close()
+    return Report(
+        tuple(sorted({*complaints, *made.complaints})), tuple(sorted(notes)), tuple(rows), made.rows
+    )
