@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from rules.facts import entities
+from rules.facts.calendar import Span
 from rules.facts.entities import Override, merge
 from rules.facts.projections import UNKNOWN, Reading
 from rules.facts.timeline import Timeline
@@ -161,14 +162,15 @@ class Reader:
 
     def _infusions(self) -> Reading:
         last: tuple[int, str] | None = None
-        count = 0
+        count, sure = 0, True
         for parts in self.state.infusions.values():
             merged = merge(parts)
-            start = entities.infusion_span(merged, self.plan.calendar).start
+            start, end = entities.infusion_span(merged, self.plan.calendar)
             if entities.given(merged) and (self.at_us is None or start <= self.at_us):
                 count += 1
+                sure = sure and (self.at_us is None or end <= self.at_us)
                 last = max(last or (start, parts[-1][entities.EVENT]), (start, parts[-1][3]))
-        return Reading(count, *(last or ()))
+        return Reading(count if sure else None, *(last or ()))
 
     def _age_at_enrolment(self) -> Reading:
         found = entities.enrolled_part(self.state.enrolment)
@@ -186,3 +188,43 @@ class Reader:
             answers = judged.satisfied(self.plan).items()
             names = dict.fromkeys(criterion for criterion, lets_in in answers if lets_in is False)
         return ", ".join(names) or "none"
+
+
+class SpanReader:
+    """The same over a span of time: what is not so at its end as at its beginning is unknown.
+
+    An onset known by its day alone may have been before or after what else happened that day.
+    """
+
+    def __init__(self, first: Reader, last: Reader) -> None:
+        """`first` reads as of the first instant of the span, `last` as of its last."""
+        self.first, self.last = first, last
+
+    def __call__(self, name: str) -> Reading:
+        """The reading of one name. Raises LogNeeded."""
+        reading = self.last(name)
+        spec = self.last.plan.specs.get(name)
+        whole = name in self.last.own or (spec is not None and spec.dates_count)
+        if whole or self.first.at_us == self.last.at_us:
+            return reading
+        if self.first(name).value == reading.value:
+            return reading
+        return Reading(None, reading.time_us, reading.event, "date only")
+
+    def all(self, names: Iterable[str]) -> dict[str, Reading]:
+        """The readings of many names at once."""
+        return {name: self(name) for name in names}
+
+
+def read_span(
+    plan: Plan,
+    state: SubjectState,
+    timeline: Timeline,
+    span: Span,
+    judged: Callable[[], Judged],
+    own: Mapping[str, Reading] | None = None,
+) -> SpanReader:
+    """Reads as of an entity's own time, known as a span."""
+    first = Reader(plan, state, timeline, judged, span.start, own)
+    last = Reader(plan, state, timeline, judged, span.end, own, span.start)
+    return SpanReader(first, last)

@@ -17,7 +17,7 @@ from rules.facts.timeline import START, Record, Source, Timeline
 from rules.facts.touches import FOREVER, drop_settled, reach
 from rules.plan import Plan
 from rules.state import SubjectState
-from rules.terms import EventType
+from rules.terms import EventType, Scope
 
 _REFOLDS = frozenset({EventType.CORRECTION.value, EventType.DISCARD.value})
 
@@ -37,10 +37,18 @@ class Dirty:
     infusions: set[str] = field(default_factory=set)
     adverse_events: set[str] = field(default_factory=set)
     sums: bool = False
+    moved: dict[Scope, int] = field(default_factory=dict)  # since when relations may mean others
+    series: set[str] = field(default_factory=set)  # laboratory codes
+    visits: bool = False
+    first_infusion: bool = False  # it is another one, or lies elsewhere
 
     def since(self, instant_us: int) -> None:
         """Note that anchors from this instant on may see it."""
         self.earliest_us = min(self.earliest_us, instant_us)
+
+    def move(self, scope: Scope, instant_us: int) -> None:
+        """Note that an entity of the scope lies, or lay, at this instant."""
+        self.moved[scope] = min(self.moved.get(scope, FOREVER), instant_us)
 
 
 def absorb(plan: Plan, state: SubjectState, timeline: Timeline, event: Event) -> Dirty:
@@ -80,9 +88,14 @@ def _absorb_entity(plan: Plan, state: SubjectState, event: Event, dirty: Dirty) 
     if event.type == EventType.ADVERSE_EVENT.value:
         name = str(event.data["ae"])
         parts = entities.unpack(state.adverse_events.get(name, []))
+        before = _onset(plan, parts)
         entities.put(parts, part)
         state.adverse_events[name] = parts
         dirty.adverse_events.add(name)
+        first = min(before, _onset(plan, parts))
+        dirty.move(Scope.ADVERSE_EVENT, first)
+        if plan.ranges.events_are_facts:
+            dirty.since(first)
         return
     dirty.since(part[entities.START])
     if event.type == EventType.OVERRIDE.value:
@@ -92,11 +105,12 @@ def _absorb_entity(plan: Plan, state: SubjectState, event: Event, dirty: Dirty) 
     dirty.status = True
     if event.type == EventType.ADMINISTRATION.value:
         name = entities.infusion_name(event)
-        before = state.infusions.get(name)
-        if before:
-            dirty.since(_infusion_start(plan, before))
-        entities.put(state.infusions.setdefault(name, []), part)
-        dirty.since(_infusion_start(plan, state.infusions[name]))
+        held = state.infusions.setdefault(name, [])
+        starts = [_infusion_start(plan, held)] if held else []
+        entities.put(held, part)
+        first = min(*starts, _infusion_start(plan, held), FOREVER)
+        dirty.since(first)
+        dirty.move(Scope.INFUSION, first)
         dirty.infusions.add(name)
     elif event.type == EventType.DEATH.value:
         entities.put(state.deaths, part)
@@ -104,6 +118,14 @@ def _absorb_entity(plan: Plan, state: SubjectState, event: Event, dirty: Dirty) 
     else:
         entities.put(state.enrolment, part)
         dirty.enrolment = True
+
+
+def _onset(plan: Plan, parts: list[entities.Part]) -> int:
+    """When an adverse event began at the earliest; asked only where others look at it."""
+    ranges = plan.ranges
+    if not parts or not (ranges.events_are_facts or Scope.ADVERSE_EVENT in ranges.follows):
+        return FOREVER
+    return entities.onset(entities.merge(parts), plan.calendar).start
 
 
 def _infusion_start(plan: Plan, parts: list[entities.Part]) -> int:
@@ -125,6 +147,7 @@ def refold(
     state.live, state.until, state.fixed, state.fixed_at_us = {}, {}, None, None
     state.inexact = {}
     state.first_infusion, state.endpoints, state.asked = None, {}, {}
+    state.last_onset_us, state.among, state.laboratory = -1, {}, {}
     timeline = state.timeline()
     counting = effective(log, plan.calendar, plan.protocol.checker)
     for event in counting.events:

@@ -13,20 +13,10 @@ from rules.assessment import compile_condition, names_in
 from rules.facts.calendar import Calendar
 from rules.facts.projections import Alike, project
 from rules.facts.timeline import Reader, source_key
-from rules.model import (
-    AlertRule,
-    And,
-    Compare,
-    Condition,
-    Const,
-    Definition,
-    FactSpec,
-    Has,
-    In,
-    Not,
-    Or,
-)
+from rules.likeness import comparisons, conditions_of
+from rules.model import AlertRule, Definition, FactSpec
 from rules.protocol import Protocol
+from rules.ranges import Ranges
 from rules.terms import Scope, Verdict
 
 _BRACES = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
@@ -40,7 +30,7 @@ STATUS_FACTS = (
 )
 # Texts that a title or detail may ask for beside facts.
 CHECKLIST = ("unsatisfied", "missing")
-SUBJECT_SCOPES = (Scope.SUBJECT, Scope.ENROLMENT, Scope.INFUSION)
+LIVE_SCOPES = (Scope.SUBJECT, Scope.VISIT, Scope.LABORATORY)
 LETTERS = {
     Verdict.MET: "m",
     Verdict.NOT_MET: "n",
@@ -82,9 +72,10 @@ class Plan:
 
     def _wire(self) -> None:
         """The index from a source to the live facts that read it."""
-        subject = self.names(Scope.SUBJECT)
-        self.subject_facts = tuple(name for name in subject if name in self.specs)
-        self.subject_status = tuple(name for name in subject if name in STATUS_FACTS)
+        self.ranges = Ranges(self.definition, {scope: self.names(scope) for scope in Scope})
+        asked = [name for scope in LIVE_SCOPES for name in self.names(scope)]
+        asked += self.ranges.applicable_names
+        self.subject_facts = tuple(name for name in dict.fromkeys(asked) if name in self.specs)
         live = dict.fromkeys((*self.criteria_facts, *self.subject_facts))
         self.readers_of: dict[str, tuple[str, ...]] = {}
         for name in live:
@@ -122,12 +113,10 @@ def _alike(definition: Definition, name: str) -> Alike:
 
     Born in 1980, somebody is 45 or 46; where every limit lies elsewhere, that is known enough.
     """
-    conditions = [part for item in definition.criteria for part in (item.when, item.applicable_if)]
-    conditions += [rule.when for rule in definition.rules]
     asked = [
         (leaf.fact, compile_condition(leaf))
-        for condition in conditions
-        for leaf in _comparisons(condition)
+        for condition in conditions_of(definition)
+        for leaf in comparisons(condition)
         if leaf.fact in (name, "age_years_at_enrolment")
     ]
 
@@ -137,17 +126,6 @@ def _alike(definition: Definition, name: str) -> Alike:
         return all(len({answer({fact: age}) for age in ages}) == 1 for fact, answer in asked)
 
     return alike
-
-
-def _comparisons(condition: Condition) -> Iterable[Compare | In]:
-    """Every comparison with a constant that stands in a condition."""
-    if isinstance(condition, And | Or):
-        for part in condition.parts:
-            yield from _comparisons(part)
-    elif isinstance(condition, Not):
-        yield from _comparisons(condition.part)
-    elif not isinstance(condition, Const | Has):
-        yield condition
 
 
 def _mentioned(rule: AlertRule) -> tuple[str, ...]:

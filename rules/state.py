@@ -54,6 +54,9 @@ class SubjectState:
     contributions: dict[str, list[Any]] = field(default_factory=dict)
     digest: str = ""
     inexact: dict[str, int] = field(default_factory=dict)  # live values without an exact time
+    last_onset_us: int = -1  # no later data than this can touch an adverse event
+    among: dict[str, bool] = field(default_factory=dict)  # stopping rule -> whether one counts
+    laboratory: dict[str, list[Any]] = field(default_factory=dict)  # code -> its series
 
     def timeline(self) -> Timeline:
         """The records as the projections read them."""

@@ -41,7 +41,7 @@ def wanted(
         result[INFUSED, f"infusion:{name}"] = Sum(True, True, start_us)
     for rule_id, rule in plan.stopping.items():
         state.until.pop(f"@{rule_id}", None)
-        if state.first_infusion is None:
+        if state.first_infusion is None or not state.among.get(rule_id, True):
             continue
         start_us = state.first_infusion[0]
         found = state.endpoints.get(rule_id)

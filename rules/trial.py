@@ -203,6 +203,7 @@ class TrialFold:
                 "events": found.events,
                 "evaluable": found.evaluable,
                 "pending": found.pending,
+                "subjects": found.evaluable + found.pending,
                 "crossed": found.crossed_at is not None,
                 "margin": table.margin(limits, found.evaluable, found.events),
             }

@@ -1,74 +1,110 @@
-"""Adverse events and death: judged whenever they change.
+"""Adverse events and death: judged whenever they change, or what was so at their onset does.
 
 Who comes in: the fold. Who goes out: findings that differ, and endpoints of stopping rules.
+Reading may raise LogNeeded; it comes before anything is said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from rules.anchors import known
+from rules.anchors import Judged, known, read_span
 from rules.facts import entities
 from rules.facts.calendar import DAY_US, Span
 from rules.facts.entities import Merged, merge, unpack
 from rules.facts.projections import UNKNOWN, Reading
 from rules.findings import Step
 from rules.folding import Dirty
+from rules.subject import anchored
 from rules.subject.context import Subject, snapshot_of
+from rules.subject.relating import moved, relate
 from rules.terms import Scope
 
 
-def adverse_events(subject: Subject, step: Step, dirty: Dirty) -> None:
+class TouchedEvent(NamedTuple):
+    """One adverse event ready to be judged."""
+
+    name: str
+    span: Span
+    readings: Mapping[str, Reading]
+    judged: Judged | None  # where its rules ask for the criteria
+    gone: bool
+
+
+def touched_events(subject: Subject, dirty: Dirty) -> list[TouchedEvent]:
+    """The adverse events that the step may have touched, read. Raises LogNeeded."""
     state = subject.state
-    names = state.adverse_events if dirty.everything else dirty.adverse_events
+    every = dirty.everything or dirty.first_infusion
+    own = set(state.adverse_events) if every else dirty.adverse_events
+    since_us = moved(subject, dirty, Scope.ADVERSE_EVENT)
+    if subject.plan.ranges.outside:
+        since_us = min(since_us, dirty.earliest_us)
+    names = own if since_us > state.last_onset_us else set(state.adverse_events)
+    result = []
     for name in sorted(names):
-        parts = unpack(state.adverse_events[name])
-        _adverse_event(subject, step, name, merge(parts))
+        merged = merge(unpack(state.adverse_events[name]))
+        span = entities.onset(merged, subject.plan.calendar)
+        state.last_onset_us = max(state.last_onset_us, span.end)
+        if name in own or span.end >= since_us:
+            result.append(_read(subject, name, merged, span))
+    return result
 
 
-def _adverse_event(subject: Subject, step: Step, name: str, merged: Merged) -> None:
+def _read(subject: Subject, name: str, merged: Merged, span: Span) -> TouchedEvent:
     plan, state = subject.plan, subject.state
-    entity = f"ae:{name}"
-    began = entities.onset(merged, plan.calendar)
     first = None if state.first_infusion is None else Span(*state.first_infusion)
-    readings = entities.adverse_event_readings(merged, began, first)
-    readings["ae"] = Reading(name)
-    gone = entities.withdrawn(merged)
-    _endpoints(subject, name, readings, began, first, gone=gone)
-    fired: frozenset[str] = frozenset()
-    if not gone:
-        fired = subject.fire(Scope.ADVERSE_EVENT, snapshot_of(plan, Scope.ADVERSE_EVENT, readings))
-    if fired or entity in state.findings:
+    own = entities.adverse_event_readings(merged, span, first)
+    own["ae"] = Reading(name)
+    own |= relate(subject, Scope.ADVERSE_EVENT, name, span)
+    if entities.withdrawn(merged):
+        return TouchedEvent(name, span, own, None, gone=True)
+    judged: list[Judged] = []
+
+    def judge() -> Judged:
+        if not judged:
+            judged.append(anchored.judged_at(subject, span.end))
+        return judged[0]
+
+    read = read_span(plan, state, subject.timeline, span, judge, own)
+    readings = own | read.all(plan.ranges.outside)
+    return TouchedEvent(name, span, readings, judged[0] if judged else None, gone=False)
+
+
+def adverse_event(subject: Subject, step: Step, dirty: Dirty, event: TouchedEvent) -> None:
+    """Say what differs about one adverse event."""
+    entity, readings = f"ae:{event.name}", event.readings
+    _endpoints(subject, event)
+    if event.gone:
+        subject.forget(step, entity)
+        return
+    snapshot = snapshot_of(subject.plan, Scope.ADVERSE_EVENT, readings)
+    fired = subject.fire_entity(entity, Scope.ADVERSE_EVENT, snapshot, event.judged)
+    if fired or entity in subject.state.findings:
         subject.findings.differ(
             step,
             entity,
             fired,
             lambda wanted: readings.get(wanted, UNKNOWN),
             key=entity,
-            occurred_us=began.start,
-            wrong=gone,
+            occurred_us=event.span.start,
+            wrong=event.name not in dirty.adverse_events,
         )
 
 
-def _endpoints(
-    subject: Subject,
-    name: str,
-    readings: Mapping[str, Reading],
-    began: Span,
-    first: Span | None,
-    *,
-    gone: bool,
-) -> None:
+def _endpoints(subject: Subject, event: TouchedEvent) -> None:
     """Note for which stopping rules this adverse event is an endpoint, and since when."""
-    facts = known(readings)
-    counts = first is not None and began.end >= first.start and not gone
+    state, began = subject.state, event.span
+    first = None if state.first_infusion is None else Span(*state.first_infusion)
+    facts = known(event.readings)
+    counts = first is not None and began.end >= first.start and not event.gone
     for rule_id, endpoint in subject.plan.endpoints.items():
-        held = subject.state.endpoints.setdefault(rule_id, {})
+        held = state.endpoints.setdefault(rule_id, {})
         last_us = 0 if first is None else first.start + _window_us(subject, rule_id)
         if counts and first is not None and began.start <= last_us and endpoint(facts) is True:
-            held[name] = max(began.start, first.start)
+            held[event.name] = max(began.start, first.start)
         else:
-            held.pop(name, None)
+            held.pop(event.name, None)
 
 
 def _window_us(subject: Subject, rule_id: str) -> int:

@@ -19,6 +19,7 @@ from rules.findings import Step
 from rules.folding import Dirty
 from rules.subject.context import Subject, snapshot_of
 from rules.subject.deciding import present
+from rules.subject.relating import moved, relate
 from rules.terms import Scope
 
 
@@ -63,23 +64,27 @@ def touched_infusions(subject: Subject, dirty: Dirty) -> list[TouchedInfusion]:
     """The infusions that the step may have touched, read and judged. Raises LogNeeded."""
     state = subject.state
     names = set(dirty.infusions)
-    if dirty.everything or dirty.earliest_us <= state.last_anchor_us:
+    since_us = min(dirty.earliest_us, moved(subject, dirty, Scope.INFUSION))
+    if dirty.everything or since_us <= state.last_anchor_us:
         names.update(state.infusions)
     result = []
     for name in sorted(names):
         merged = merge(state.infusions[name])
         span = entities.infusion_span(merged, subject.plan.calendar)
         state.last_anchor_us = max(state.last_anchor_us, span.end)
-        if name in dirty.infusions or dirty.everything or dirty.earliest_us <= span.end:
+        if name in dirty.infusions or dirty.everything or since_us <= span.end:
             result.append(_read_infusion(subject, name, merged, span))
-    if names or dirty.everything:
-        starts = [Span(*span) for span in spans(subject).values()]
-        first = min(starts, default=None)
-        new = None if first is None else list(first)
-        if new != state.first_infusion:
-            state.first_infusion = new
-            dirty.adverse_events.update(state.adverse_events)
     return result
+
+
+def place_first(subject: Subject, dirty: Dirty) -> None:
+    """Find the first infusion anew where the step tells of one."""
+    if not (dirty.infusions or dirty.everything):
+        return
+    first = min((Span(*span) for span in spans(subject).values()), default=None)
+    new = None if first is None else list(first)
+    dirty.first_infusion = new != subject.state.first_infusion
+    subject.state.first_infusion = new
 
 
 def _read_infusion(subject: Subject, name: str, merged: Merged, span: Span) -> TouchedInfusion:
@@ -87,22 +92,26 @@ def _read_infusion(subject: Subject, name: str, merged: Merged, span: Span) -> T
     if not entities.given(merged):
         return TouchedInfusion(name, span, None, None)
     at_us = span.end
-    if state.fixed_at_us is not None and state.fixed_at_us <= at_us and state.fixed:
-        judged = anchors.unpack(state.fixed)
-    else:
-        judged = judge_at(plan, state, subject.timeline, at_us)
+    judged = judged_at(subject, at_us)
     own = entities.infusion_readings(merged)
+    own |= relate(subject, Scope.INFUSION, name, span)
     read = Reader(plan, state, subject.timeline, lambda: judged, at_us, own, span.start)
     return TouchedInfusion(name, span, judged, read.all(plan.names(Scope.INFUSION)))
+
+
+def judged_at(subject: Subject, at_us: int) -> Judged:
+    """The enrolment's judgement once enrolled, else that of the moment. Raises LogNeeded."""
+    state = subject.state
+    if state.fixed_at_us is not None and state.fixed_at_us <= at_us and state.fixed:
+        return anchors.unpack(state.fixed)
+    return judge_at(subject.plan, state, subject.timeline, at_us)
 
 
 def infusion(subject: Subject, step: Step, dirty: Dirty, infusion: TouchedInfusion) -> None:
     name = f"infusion:{infusion.name}"
     own = infusion.name in dirty.infusions
     if infusion.readings is None or infusion.judged is None:
-        subject.state.asked.pop(name, None)
-        if name in subject.state.findings:
-            subject.findings.differ(step, name, (), lambda _name: UNKNOWN, wrong=True)
+        subject.forget(step, name)
         return
     readings = infusion.readings
     snapshot = snapshot_of(subject.plan, Scope.INFUSION, readings)

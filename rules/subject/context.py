@@ -6,14 +6,15 @@ Who comes in: the fold, once a call. Who goes out: Subject, which the rooms of t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from rules.anchors import Judged
 from rules.events import Event
-from rules.facts.projections import Reading
+from rules.facts.projections import UNKNOWN, Reading
+from rules.facts.relations import Other
 from rules.facts.timeline import Timeline
-from rules.findings import Findings, fingerprint
+from rules.findings import Findings, Step, fingerprint
 from rules.model import Scalar
 from rules.plan import Plan
 from rules.state import SubjectState
@@ -54,6 +55,11 @@ class Subject:
     findings: Findings
     judged: Judged | None = None  # of the present step, once computed
     disagreed: bool | None = None  # None: nothing was asked in this step
+    others: dict[Scope, list[Other]] = field(default_factory=dict)  # of the present step
+
+    def begin(self) -> None:
+        """Forget what the step before had worked out."""
+        self.judged, self.disagreed, self.others = None, None, {}
 
     def confirm(self, judged: Judged) -> None:
         """The criteria's rules in the knowledge base must say the same."""
@@ -69,15 +75,26 @@ class Subject:
         return fired.rules
 
     def fire_entity(
-        self, entity: str, scope: Scope, snapshot: Mapping[str, Scalar], judged: Judged
+        self, entity: str, scope: Scope, snapshot: Mapping[str, Scalar], judged: Judged | None
     ) -> frozenset[str]:
-        """What fires for an anchored entity; an unchanged one is not asked about again."""
-        seen = fingerprint([snapshot, judged.facts, judged.verdicts])
+        """What fires for an entity; an unchanged one is not asked about again.
+
+        `judged` None: its rules ask for no judgement of the criteria.
+        """
+        known = [snapshot] if judged is None else [snapshot, judged.facts, judged.verdicts]
+        seen = fingerprint(known)
         if self.state.asked.get(entity) == seen:
             return frozenset(self.state.findings.get(entity, {}))
         self.state.asked[entity] = seen
-        self.confirm(judged)
+        if judged is not None:
+            self.confirm(judged)
         return self.fire(scope, snapshot)
+
+    def forget(self, step: Step, entity: str, *, wrong: bool = True) -> None:
+        """End whatever was found of an entity that is no more."""
+        self.state.asked.pop(entity, None)
+        if entity in self.state.findings:
+            self.findings.differ(step, entity, (), lambda _name: UNKNOWN, wrong=wrong)
 
 
 def snapshot_of(plan: Plan, scope: Scope, readings: Mapping[str, Reading]) -> dict[str, Scalar]:

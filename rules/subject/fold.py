@@ -19,7 +19,7 @@ from rules.findings import OPS_DISAGREE, Findings, Step, digest
 from rules.folding import Dirty, absorb, compact, refold
 from rules.plan import Plan
 from rules.state import SubjectState
-from rules.subject import adverse, anchored, deciding, live, present, repairs
+from rules.subject import adverse, anchored, deciding, live, members, present, repairs
 from rules.subject.context import OVERRIDES, Knowledge, Log, Subject
 from rules.terms import Decision, EventType
 
@@ -99,12 +99,16 @@ class SubjectFold:
 
     def _judge(self, step: Step, dirty: Dirty, unfit: Sequence[Event] = ()) -> None:
         state, subject = self.state, self.subject
-        subject.judged, subject.disagreed = None, None
+        subject.begin()
         before = (state.decision, state.codes)
         anchor = entities.enrolled_part(state.enrolment)
+        anchored.place_first(subject, dirty)
         changed = live.refresh(subject, step, dirty, enrolled=anchor is not None)
         refixed = deciding.refresh_fixed(subject, dirty, anchor)
         infusions = anchored.touched_infusions(subject, dirty)
+        events = adverse.touched_events(subject, dirty)
+        dirty.sums = dirty.sums or bool(events)
+        members.refresh(subject, dirty)
         deciding.decide(subject, dirty, changed, anchor, refixed=refixed)
         moved = before != (state.decision, state.codes)
         present.rules_now(subject, step, dirty, changed, moved=moved)
@@ -114,7 +118,8 @@ class SubjectFold:
         if dirty.everything:
             repairs.forget_vanished(subject, step)
             repairs.corrections(subject, step, unfit)
-        adverse.adverse_events(subject, step, dirty)
+        for event in events:
+            adverse.adverse_event(subject, step, dirty, event)
         if dirty.death or dirty.everything:
             adverse.death(subject, step)
         self._finish(step, dirty, moved=moved)
@@ -126,7 +131,7 @@ class SubjectFold:
             fired = {OPS_DISAGREE.id} if subject.disagreed else set()
             subject.findings.differ(step, "ops", fired, lambda _name: UNKNOWN)
         contributions: tuple[Contribution, ...] = ()
-        if dirty.everything or dirty.sums or dirty.status or dirty.adverse_events:
+        if dirty.everything or dirty.sums or dirty.status:
             wanted = sums.wanted(self.plan, state, anchored.starts(subject), step.at_us)
             contributions = sums.differ(state, subject.name, wanted, step.at_us)
         if moved or step.changes or not state.digest:

@@ -59,11 +59,14 @@ rules:
   - {id: S-INF-HOT, on: infusion, category: safety, severity: critical, when: 'hottest >= 38 || infected_lately || decision != "eligible" || !enrolled', title: "Infusion {infusion_number}", detail: "{hottest} {decision} {enrolled} {infusions}", action: Look., source: {document: doc, section: b}}
   - {id: S-SAE, on: adverse_event, category: safety, severity: serious, when: serious || seriousness_criteria > 0, title: Serious, detail: "Grade {grade}", action: Report., source: {document: doc, section: c}}
   - {id: S-G3, on: adverse_event, category: safety, severity: serious, when: grade >= 3 && onset_after_infusion, title: Severe, detail: "Grade {grade}", action: Look., source: {document: doc, section: c}}
+  - {id: S-AE-THEN, on: adverse_event, category: safety, severity: info, when: 'hottest >= 38 || infected_lately || infusions == 1 || (enrolled && !on_study) || decision == "ineligible"', title: "Then {ae}", detail: "{hottest} {infusions} {age_years} {dead} {perhaps_hot}", action: Look., source: {document: doc, section: c}}
   - {id: S-DEATH, on: death, category: safety, severity: critical, when: "true", title: Death, detail: "{causality}", action: Tell., source: {document: doc, section: c}}
   - {id: ST, on: trial, category: stopping, severity: critical, when: st_tox_crossed, title: Stop, detail: "{st_tox_events} of {st_tox_evaluable}", action: Stop., source: {document: doc, section: d}, hold: enrolment}
+  - {id: ST-FIT, on: trial, category: stopping, severity: critical, when: st_fit_tox_crossed, title: Stop, detail: "{st_fit_tox_events} of {st_fit_tox_subjects}", action: Stop., source: {document: doc, section: d}}
   - {id: FULL, on: trial, category: conduct, severity: info, when: enrolled_count >= 2, title: Full, detail: "{enrolled_count}", action: Close., source: {document: doc, section: d}}
 stopping:
   - {id: ST-TOX, title: Toxicity, method: table, endpoint: onset_after_infusion && grade >= 3, window_days: 28, table: [[2, 2], [4, 3]], source: {document: doc, section: d}}
+  - {id: ST-FIT-TOX, title: Toxicity of the fit, method: table, endpoint: grade >= 1 && !unfit && infusions >= 1, among: "ecog in [0, 1, 2] || hottest < 38", window_days: 28, table: [[2, 2], [4, 3]], source: {document: doc, section: d}}
 """
 
 

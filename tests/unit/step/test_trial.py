@@ -73,7 +73,7 @@ def test_two_toxicities_stop_the_trial_and_hold_enrolment():
     outcome = fold(log)
     assert told(outcome) == [(3, "opened", "ST")]
     assert outcome.results[2].changes[0].hold == "enrolment"
-    (view,) = engine().stopping_view(outcome.state)
+    view, _ = engine().stopping_view(outcome.state)
     assert (view["evaluable"], view["events"], view["pending"]) == (2, 2, 0)
     assert view["crossed"] is True
     assert view["hold"] == {"since": view["path"][1]["at"]}
@@ -84,7 +84,7 @@ def test_an_older_revision_that_arrives_late_changes_nothing():
         ("ST-TOX", "S-1", True, True, 1, 2, False),
         ("ST-TOX", "S-1", False, False, 0, 1, False),
     )
-    (view,) = engine().stopping_view(fold(log).state)
+    view, _ = engine().stopping_view(fold(log).state)
     assert (view["evaluable"], view["pending"]) == (1, 0)
 
 
@@ -104,7 +104,7 @@ def test_who_is_enrolled_after_the_crossing_is_named():
         ("enrolled", "S-3", True, True, 3, 1, False),
         ("enrolled", "S-2", True, True, 1, 1, False),
     )
-    (view,) = engine().stopping_view(fold(log).state)
+    view, _ = engine().stopping_view(fold(log).state)
     assert [(one["what"], one["subject"]) for one in view["during_hold"]] == [("enrolled", "S-3")]
 
 
