@@ -18,7 +18,7 @@ from rules.facts.timeline import Timeline
 from rules.model import Scalar
 from rules.plan import CHECKLIST, STATUS_FACTS, Plan
 from rules.state import SubjectState
-from rules.terms import CriterionKind, Decision, Verdict
+from rules.terms import CriterionKind, Decision, Verdict, said
 
 
 class Judged(NamedTuple):
@@ -183,7 +183,7 @@ class Reader:
         """Names as a person reads them, or `none`."""
         judged = self.judged()
         if name == "missing":
-            names = dict.fromkeys(n for s in judged.missing.values() for n in s)
+            names = dict.fromkeys(said(n) for s in judged.missing.values() for n in s)
         else:
             answers = judged.satisfied(self.plan).items()
             names = dict.fromkeys(criterion for criterion, lets_in in answers if lets_in is False)

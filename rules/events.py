@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.model import Scalar
-from rules.terms import Category, Change, Decision, Scope, Severity
+from rules.terms import Category, Change, Decision, Scope, Severity, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Evidence:
     def as_dict(self) -> dict[str, object]:
         """The contract's keys; `time` still in microseconds."""
         return {
-            "fact": self.fact,
+            "fact": said(self.fact),
             "value": self.value,
             "unit": self.unit,
             "time": self.time_us,
@@ -71,6 +71,7 @@ class FindingChange:
     occurred_us: int
     because_of: str | None  # event id; null: time alone
     hold: str | None  # infusion | enrolment
+    version: str | None = None  # whose rule it is, where that is not the active version
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +130,6 @@ class Outcome:
     reached_us: int
     status: str | None  # enrolment status of the subject
     decision: str | None
+    pinned_version: str | None = None  # whose visits and procedures the subject consented to
+    criteria_version: str | None = None  # whose criteria judge it
+    owed: tuple[str, int, int | None] | None = None  # re-consent: to which version, since, due

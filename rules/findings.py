@@ -42,8 +42,25 @@ OPS_UNFIT = AlertRule(
     action="Compare both with the source, and send a correction that fits.",
     source=Source("engine", "corrections"),
 )
-OWN_RULES = {rule.id: rule for rule in (OPS_DISAGREE, OPS_UNFIT)}
-_OWN_EVIDENCE = {OPS_UNFIT.id: ("correction",)}
+RECONSENT_OVERDUE = AlertRule(
+    id="CO-RECONSENT-OVERDUE",
+    scope=Scope.SUBJECT,
+    category=Category.CONDUCT,
+    severity=Severity.WARNING,
+    when=None,  # type: ignore[arg-type]  # raised by the engine itself, not by a condition
+    title="Consent to the amended protocol is overdue",
+    detail="No consent to protocol version {amended_version} is recorded; "
+    "it was due by {consent_due}.",
+    action="Obtain the consent before any further procedure that the amendment asks for, "
+    "or record why the subject leaves the trial.",
+    source=Source("engine", "re-consent after a major amendment"),
+)
+OWN_RULES = {rule.id: rule for rule in (OPS_DISAGREE, OPS_UNFIT, RECONSENT_OVERDUE)}
+_OWN_EVIDENCE = {
+    OPS_UNFIT.id: ("correction",),
+    RECONSENT_OVERDUE.id: ("amended_version", "consent_due"),
+}
+_OWN_MENTIONED = {RECONSENT_OVERDUE.id: ("amended_version", "consent_due")}
 Read = Callable[[str], Reading]
 Open = dict[str, list[Any]]  # rule -> [key, content hash, severity, category, occurred, title]
 
@@ -149,7 +166,7 @@ class Findings:
         """Title, detail and evidence, and a hash of what makes an update worth telling."""
         plan = self.plan
         names = plan.evidence.get(rule.id, _OWN_EVIDENCE.get(rule.id, ()))
-        mentioned = plan.mentioned.get(rule.id, ())
+        mentioned = plan.mentioned.get(rule.id, _OWN_MENTIONED.get(rule.id, ()))
         readings = {name: read(name) for name in dict.fromkeys((*names, *mentioned))}
         values = {name: _told(readings[name]) for name in mentioned}
         title, detail = fill(rule.title, values), fill(rule.detail, values)
@@ -191,6 +208,7 @@ class Findings:
             occurred_us=known[4],
             because_of=step.because_of,
             hold=rule.hold,
+            version=self.plan.pinned.get(rule.id),
         )
 
 

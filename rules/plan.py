@@ -18,6 +18,7 @@ from rules.model import AlertRule, Definition, FactSpec
 from rules.protocol import Protocol
 from rules.ranges import Ranges
 from rules.terms import Scope, Verdict
+from rules.versions import is_pinned
 
 _BRACES = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
 STATUS_FACTS = (
@@ -59,6 +60,13 @@ class Plan:
         used = names_in(*(part for c in definition.criteria for part in (c.applicable_if, c.when)))
         self.criteria_facts = tuple(name for name in used if name in self.specs)
         self.rules = {rule.id: rule for rule in definition.rules}
+        # Rules of the version that a subject is pinned to, beside those of the active one.
+        self.criteria_version = definition.criteria_version or definition.version
+        self.pinned = {
+            rule.id: definition.criteria_version
+            for rule in definition.rules
+            if definition.criteria_version is not None and is_pinned(rule)
+        }
         self.by_scope = {
             scope: tuple(rule for rule in definition.rules if rule.scope is scope)
             for scope in Scope

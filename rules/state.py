@@ -57,6 +57,11 @@ class SubjectState:
     last_onset_us: int = -1  # no later data than this can touch an adverse event
     among: dict[str, bool] = field(default_factory=dict)  # stopping rule -> whether one counts
     laboratory: dict[str, list[Any]] = field(default_factory=dict)  # code -> its series
+    # Which versions the subject stands under; empty while there was only one (rules/pinning.py).
+    began: str = ""  # the version in force at the first event
+    course: list[list[Any]] = field(default_factory=list)
+    pins: list[str] = field(default_factory=list)
+    owed: list[Any] = field(default_factory=list)  # a major amendment without consent to it
 
     def timeline(self) -> Timeline:
         """The records as the projections read them."""

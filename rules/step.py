@@ -5,37 +5,41 @@ Who comes in: evaluation, replay, scenarios. Who goes out: Outcome.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from typing import Any
 
 from rules import state as states
 from rules import views
 from rules.errors import EvaluationError
 from rules.events import Event, Outcome
-from rules.knowledge import KnowledgeBase
-from rules.plan import Plan
+from rules.house import House, KnowledgeMaker, Others, alone
 from rules.protocol import Protocol
 from rules.state import ENGINE_VERSION, SubjectState
-from rules.subject import Knowledge, Log, SubjectFold
+from rules.subject import Knowledge, Log, SubjectFold, consenting
 from rules.trial import TrialFold, counts_view, stopping_view
-
-KnowledgeMaker = Callable[[], Knowledge]
 
 
 class Engine:
     """One protocol version at work; one per process, for the knowledge base must not be forked."""
 
-    def __init__(self, protocol: Protocol, knowledge: KnowledgeMaker | None = None) -> None:
-        """Compile the protocol; the knowledge base is built when first asked."""
-        self.protocol = protocol
-        self.plan = Plan(protocol)
-        self._make = knowledge or (lambda: KnowledgeBase(protocol.definition))
+    def __init__(
+        self,
+        protocol: Protocol,
+        knowledge: KnowledgeMaker | None = None,
+        others: Others = alone,
+    ) -> None:
+        """Compile the protocol; the knowledge base is built when first asked.
 
-    @cached_property
+        `others` gives the trial's further versions by name: some subjects are pinned to them.
+        """
+        self.protocol = protocol
+        self.house = House(protocol, knowledge, others)
+        self.plan = self.house.active.plan
+
+    @property
     def knowledge(self) -> Knowledge:
-        """The knowledge base of this process."""
-        return self._make()
+        """The knowledge base of the active version in this process."""
+        return self.house.active.knowledge
 
     def subject_steps(
         self,
@@ -45,13 +49,18 @@ class Engine:
         events: Sequence[Event],
         log: Log,
         until_us: int | None = None,
+        *,
+        began: str | None = None,
     ) -> Outcome:
         """Fold `events` in order, each after what was due by its receipt; then up to `until_us`.
 
         `log(n)` gives the stream's events 1..n; it is asked for only where a re-fold is needed.
-        Raises EvaluationError where a step cannot be made.
+        `began`: the version in force at the stream's first event, for a state that does not know
+        it; None: this one. Raises EvaluationError where a step cannot be made.
         """
-        fold = SubjectFold(self.plan, self.knowledge, subject, self._subject(state), log)
+        known = self._subject(state)
+        known.began = known.began or began or self.protocol.version
+        fold = SubjectFold(*self.house.at(known.pins), subject, known, log, self.house)
         for event in events:
             fold.fold(event)
         if until_us is not None:
@@ -65,6 +74,9 @@ class Engine:
             reached_us=held.reached_us,
             status=held.enrolment[-1][4].get("status") if held.enrolment else None,
             decision=held.decision,
+            pinned_version=held.pins[1] if held.pins else self.protocol.version,
+            criteria_version=held.pins[0] if held.pins else self.protocol.version,
+            owed=_owed(fold),
         )
 
     def trial_steps(
@@ -83,7 +95,8 @@ class Engine:
 
     def view(self, state: bytes | None) -> dict[str, Any]:
         """The eligibility checklist of a state: contract section 3, without the stream's keys."""
-        return views.eligibility(self.plan, self._subject(state))
+        known = self._subject(state)
+        return views.eligibility(self.house.room(known.pins).plan, known)
 
     def stopping_view(self, state: bytes | None) -> list[dict[str, Any]]:
         """Every stopping rule of a trial's state: contract section 3."""
@@ -106,3 +119,9 @@ class Engine:
         if held.engine > ENGINE_VERSION:
             raise EvaluationError("the state was written by a newer engine")
         return held
+
+
+def _owed(fold: SubjectFold) -> tuple[str, int, int | None] | None:
+    """The consent that the subject owes as things stand."""
+    found = consenting.owed(fold.subject)
+    return None if found is None else (found.version, found.since_us, found.due_us)

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+# Behind the name of an earlier version's fact, where the active version means another by it.
+PINNED, CONSENTED = "__pinned", "__consented"
+
+
+def said(name: str) -> str:
+    """A fact's name as the subject's own version has it."""
+    return name.removesuffix(PINNED).removesuffix(CONSENTED)
+
 
 class Verdict(StrEnum):
     """Whether a criterion's statement holds. Missing is never 'no'."""

@@ -18,7 +18,7 @@ from rules.facts.projections import Reading
 from rules.model import Criterion
 from rules.plan import Plan
 from rules.state import SubjectState
-from rules.terms import Verdict
+from rules.terms import Verdict, said
 
 
 def eligibility(plan: Plan, state: SubjectState) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def eligibility(plan: Plan, state: SubjectState) -> dict[str, Any]:
     satisfied = judged.satisfied(plan)
     anchor = entities.enrolled_part(state.enrolment)
     return {
-        "protocol_version": plan.definition.version,
+        "protocol_version": plan.criteria_version,
         "as_of": iso(state.reached_us),
         "anchor": None
         if anchor is None
@@ -44,7 +44,7 @@ def eligibility(plan: Plan, state: SubjectState) -> dict[str, Any]:
                 "verdict": judged.verdicts[item.id].value,
                 "satisfied": satisfied[item.id],
                 "evidence": _evidence(plan, item, judged),
-                "missing": list(judged.missing[item.id]),
+                "missing": [said(name) for name in judged.missing[item.id]],
                 "overridden": _overridden(judged.overridden.get(item.id)),
             }
             for item in plan.definition.criteria
@@ -75,7 +75,7 @@ def _evidence(plan: Plan, item: Criterion, judged: Judged) -> list[dict[str, Any
 
 def _told(plan: Plan, name: str, reading: Reading) -> dict[str, Any]:
     return {
-        "fact": name,
+        "fact": said(name),
         "value": reading.note if reading.value is None else reading.value,
         "unit": plan.unit(name),
         "time": None if reading.time_us is None else iso(reading.time_us),
@@ -105,7 +105,7 @@ def _missing(
         for name in names if open_still and _open(judged, criterion) else ():
             waiting.setdefault(name, []).append(criterion)
     return [
-        {"fact": name, "label": _label(plan, name), "criteria": criteria}
+        {"fact": said(name), "label": _label(plan, name), "criteria": criteria}
         for name, criteria in waiting.items()
     ]
 
@@ -116,4 +116,4 @@ def _open(judged: Judged, criterion: str) -> bool:
 
 def _label(plan: Plan, name: str) -> str:
     spec = plan.specs.get(name)
-    return (spec.label if spec is not None else "") or name
+    return (spec.label if spec is not None else "") or said(name)

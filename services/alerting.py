@@ -146,7 +146,7 @@ class _Stream:
 
     def _content(self, change: FindingChange) -> dict[str, Any]:
         values = {
-            "protocol_version": self.place.protocol_version,
+            "protocol_version": change.version or self.place.protocol_version,
             "category": change.category.value,
             "severity": change.severity.value,
             "severity_rank": change.severity.rank,

@@ -87,6 +87,11 @@ streams = Table(
     Column("status", Text),  # enrolment status of the subject
     Column("decision", Text),
     Column("site", Text),  # of the latest enrolment event that names one
+    # Of a subject's stream: the versions it stands under, and a consent that it owes
+    # ({"version", "since_us", "due_us"}); null where it owes none.
+    Column("pinned_version", Text),
+    Column("criteria_version", Text),
+    Column("reconsent", Text),
     # Poison: attempts at the event done_n + 1, committed before each try.
     Column("attempts", Integer, nullable=False, default=0, server_default="0"),
     Column("held", Boolean, nullable=False, default=False, server_default="0"),

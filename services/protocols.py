@@ -198,6 +198,9 @@ def activate(
             since_us = at_us if effective_from_us is None else effective_from_us
             if row.active_version == version:
                 return Outcome(known, changed=False)
+            if known.status == stored.RETIRED:
+                hint = "draft its text again under a version of its own, and activate that"
+                raise Conflict(f"the version was in force before and was replaced; {hint}")
             if since_us < at_us:
                 hint = "leave it out to put the version in force now"
                 raise Rejected([Problem("/effective_from", "lies in the past", hint)])
@@ -309,11 +312,11 @@ def _put_in_force(
     own = [row.id for row in every if row.subject == streams.TRIAL_SUBJECT]
     locked = streams.lock(conn, {row.id for row in every} - set(own)) + streams.lock(conn, own)
     row = trials.lock(conn, trial)
-    first = row.active_version is None
+    before = row.active_version
     stored.set_active(conn, trial, version, effective_from_us=since_us, approved_by=approved_by)
-    if first:  # no stream has a state that another version made
+    if before is None:  # no stream has a state that another version made
         return ()
-    data = {"version": version, "effective_from_us": since_us}
+    data = {"version": version, "before": before, "effective_from_us": since_us}
     for stream in locked:
         event = ids.derived("ev_", trial, "activation", version, since_us, stream.subject)
         own_event = events.OwnEvent(event, rules.EventType.ACTIVATION, since_us, data)

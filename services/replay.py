@@ -19,7 +19,7 @@ from services import alerting, ids
 from services.database import Database
 from services.errors import NotFound
 from services.evaluation import contributing
-from services.evaluation.committing import changes_json
+from services.evaluation.committing import changes_json, standing
 from services.evaluation.thinking import ENGINES
 from services.evaluation.work import without
 from services.repositories import alerts, decisions, events, steps, streams, trials, waiting
@@ -190,7 +190,13 @@ def _steps(
         if stream.subject == streams.TRIAL_SUBJECT:
             return engine.trial_steps(stream.trial, state, span, lambda n: whole[:n], until_us)
         return engine.subject_steps(
-            stream.trial, stream.subject, state, span, lambda n: whole[:n], until_us
+            stream.trial,
+            stream.subject,
+            state,
+            span,
+            lambda n: whole[:n],
+            until_us,
+            began=version,
         )
 
 
@@ -308,6 +314,7 @@ def _state(rebuilt: Rebuilt) -> Iterator[Difference]:
         "status": outcome.status,
         "decision": outcome.decision,
         "protocol_version": rebuilt.version,
+        **standing(outcome),
     }
     wrong = [name for name, value in said.items() if getattr(stream, name) != value]
     if wrong:

@@ -3,7 +3,8 @@
 Who comes in: Engine. Who goes out: SubjectFold and what it asks of a knowledge base.
 """
 
+from rules.subject import consenting
 from rules.subject.context import Knowledge, Log
 from rules.subject.fold import SubjectFold
 
-__all__ = ["Knowledge", "Log", "SubjectFold"]
+__all__ = ["Knowledge", "Log", "SubjectFold", "consenting"]

@@ -15,7 +15,7 @@ from rules.facts.projections import UNKNOWN, Reading
 from rules.facts.relations import Other
 from rules.facts.timeline import Timeline
 from rules.findings import Findings, Step, fingerprint
-from rules.model import Scalar
+from rules.model import Definition, Scalar
 from rules.plan import Plan
 from rules.state import SubjectState
 from rules.terms import Scope, Verdict
@@ -41,6 +41,13 @@ class Knowledge(Protocol):
     def confirm(
         self, snapshot: Mapping[str, Scalar], verdicts: Mapping[str, Verdict]
     ) -> frozenset[str]: ...
+
+
+class House(Protocol):
+    """Every version of the protocol that the stream may stand under."""
+
+    def definition(self, version: str) -> Definition: ...
+    def at(self, pins: Sequence[str]) -> tuple[Plan, Knowledge]: ...
 
 
 @dataclass

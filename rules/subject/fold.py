@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rules import sums
+from rules import pinning, sums
 from rules.errors import EvaluationError, LogNeeded
 from rules.events import Contribution, Event, StepResult
 from rules.facts import entities
 from rules.facts.calendar import iso
+from rules.facts.log import effective
 from rules.facts.projections import UNKNOWN
 from rules.findings import OPS_DISAGREE, Findings, Step, digest
 from rules.folding import Dirty, absorb, compact, refold
 from rules.plan import Plan
 from rules.state import SubjectState
-from rules.subject import adverse, anchored, deciding, live, members, present, repairs
-from rules.subject.context import OVERRIDES, Knowledge, Log, Subject
+from rules.subject import adverse, anchored, consenting, deciding, live, members, present, repairs
+from rules.subject.context import OVERRIDES, House, Knowledge, Log, Subject
 from rules.terms import Decision, EventType
 
 _REPAIRS = frozenset({EventType.CORRECTION.value, EventType.DISCARD.value})
@@ -30,10 +31,19 @@ class SubjectFold:
     """The steps of one subject within one call."""
 
     def __init__(
-        self, plan: Plan, knowledge: Knowledge, subject: str, state: SubjectState, log: Log
+        self,
+        plan: Plan,
+        knowledge: Knowledge,
+        subject: str,
+        state: SubjectState,
+        log: Log,
+        house: House | None = None,
     ) -> None:
-        """`state` is changed in place; `log(n)` gives the events 1..n when asked for."""
-        self.plan, self.state, self.log = plan, state, log
+        """`state` is changed in place; `log(n)` gives the events 1..n when asked for.
+
+        `plan` is that of the versions which the state stands under; `house` has the others.
+        """
+        self.plan, self.state, self.log, self.house = plan, state, log, house
         findings = Findings(plan, state.findings)
         self.subject = Subject(plan, knowledge, subject, state, state.timeline(), findings)
         self.results: list[StepResult] = []
@@ -68,7 +78,8 @@ class SubjectFold:
             event.event,
             late=event.type in _REPAIRS,
         )
-        if state.version != self.plan.version:
+        activated = event.type == EventType.ACTIVATION.value
+        if state.version != self.plan.version or activated:
             self._again(step)
             return
         try:
@@ -76,6 +87,11 @@ class SubjectFold:
         except LogNeeded:
             self._again(step)
             return
+        if state.course and (mark := pinning.mark(event)) is not None:
+            state.course.append(mark)
+            if self._turned():
+                self._again(step)
+                return
         self._make(step, dirty)
 
     def next_due_us(self) -> int | None:
@@ -92,10 +108,33 @@ class SubjectFold:
 
     def _again(self, step: Step) -> None:
         """The same step over the whole log."""
-        self.subject.timeline, unfit = refold(self.plan, self.state, self.log(self.state.n))
+        log = self.log(self.state.n)
+        self.state.course = []
+        if any(event.type == EventType.ACTIVATION.value for event in log):
+            counting = effective(log, self.plan.calendar, self.plan.protocol.checker)
+            self.state.course = pinning.course(counting.events)
+        self._turned()
+        self.subject.timeline, unfit = refold(self.plan, self.state, log)
         everything = Dirty(everything=True)
         self._judge(step, everything, unfit)
         compact(self.plan, self.state, self.subject.timeline, everything)
+
+    def _turned(self) -> bool:
+        """Go by the versions that the course now leads to; whether they are others than before."""
+        state, house = self.state, self.house
+        if house is None:
+            return False
+        state.pins, state.owed = [], []
+        if state.course:
+            pins, owed = pinning.standing(state.began, state.course, house.definition)
+            state.pins, state.owed = list(pins), list(owed or ())
+        plan, knowledge = house.at(state.pins)
+        if plan.version == self.plan.version:
+            return False
+        subject = self.subject
+        self.plan = subject.plan = subject.findings.plan = plan
+        subject.knowledge = knowledge
+        return True
 
     def _judge(self, step: Step, dirty: Dirty, unfit: Sequence[Event] = ()) -> None:
         state, subject = self.state, self.subject
@@ -112,6 +151,7 @@ class SubjectFold:
         deciding.decide(subject, dirty, changed, anchor, refixed=refixed)
         moved = before != (state.decision, state.codes)
         present.rules_now(subject, step, dirty, changed, moved=moved)
+        consenting.overdue(subject, step)
         anchored.enrolment(subject, step, dirty, anchor, refixed=refixed)
         for infusion in infusions:
             anchored.infusion(subject, step, dirty, infusion)

@@ -21,6 +21,7 @@ from services.repositories import steps, trials
 
 SUSPENDED = "suspended"
 _ENROLMENT = "enrolment"
+_OWED = ("version", "since_us", "due_us")
 _ACTOR = "evaluation"
 
 
@@ -69,6 +70,7 @@ def _advance(conn: Connection, thought: Thought, done: Committed) -> bool:
         "engine_version": rules.ENGINE_VERSION,
         "status": outcome.status,
         "decision": outcome.decision,
+        **standing(outcome),
     }
     passed_us = thought.passed_us if work.complete else None
     next_n = steps.advance(conn, work.head, state, site=_site(work.events), passed_us=passed_us)
@@ -80,6 +82,18 @@ def _advance(conn: Connection, thought: Thought, done: Committed) -> bool:
     if next_n > work.last_n:
         done.again.append(work.head.id)
     return True
+
+
+def standing(outcome: rules.Outcome) -> dict[str, str | None]:
+    """The versions that a stream stands under, and the consent it owes, as they are stored."""
+    owed = None
+    if outcome.owed is not None:
+        owed = orjson.dumps(dict(zip(_OWED, outcome.owed, strict=True))).decode()
+    return {
+        "pinned_version": outcome.pinned_version,
+        "criteria_version": outcome.criteria_version,
+        "reconsent": owed,
+    }
 
 
 def _site(events: Sequence[rules.Event]) -> str | None:

@@ -75,7 +75,9 @@ class Engines:
                 row = versions.get(conn, trial, version)
             if row is None:
                 raise rules.EvaluationError("the protocol version of a stream is not stored")
-            engine = self._kept[trial, version] = rules.Engine(protocols.compiled(row))
+            others = partial(_other, db, trial)
+            protocol = protocols.compiled(row)
+            engine = self._kept[trial, version] = rules.Engine(protocol, others=others)
         return engine
 
     def prepare(self, db: Database) -> None:
@@ -89,6 +91,13 @@ class Engines:
                 self.get(db, trial, version)
             except rules.RuleError:  # a text of an older language: each event will tell
                 log.exception("protocol not prepared", trial=trial, version=version)
+
+
+def _other(db: Database, trial: str, version: str) -> rules.Protocol | None:
+    """Another version of the trial, that some subject is pinned to; None: there is none."""
+    with db.reading() as conn:
+        row = versions.get(conn, trial, version)
+    return None if row is None else protocols.compiled(row)
 
 
 ENGINES = Engines()
@@ -109,7 +118,13 @@ def think(db: Database, work: Work) -> Thought:
             outcome = engine.trial_steps(head.trial, head.state, work.events, log, work.until_us)
         else:
             outcome = engine.subject_steps(
-                head.trial, head.subject, head.state, work.events, log, work.until_us
+                head.trial,
+                head.subject,
+                head.state,
+                work.events,
+                log,
+                work.until_us,
+                began=work.began,
             )
     return Thought(work, outcome)
 

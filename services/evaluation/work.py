@@ -40,6 +40,7 @@ class Work:
     until_us: int | None  # how far time may pass after the last event; None: not at all
     suspect: bool  # attempts must be counted before they are made
     careful: bool  # after a failure: alone, and one event at a time
+    began: str | None = None  # the version at its first event, where the state does not tell
 
     @property
     def complete(self) -> bool:
@@ -138,7 +139,17 @@ def _work(conn: Connection, head: Head, waiting: steps.Waiting | None, now_us: i
         until_us=until_us,
         suspect=not 0 <= now_us - since_us < GRACE_US or head.attempts > 0,
         careful=_is_careful(head),
+        began=_began(conn, head, version),
     )
+
+
+def _began(conn: Connection, head: Head, version: str) -> str | None:
+    """The version that the stream began under; None where its state says so itself."""
+    if head.state is None:
+        return version
+    if head.engine_version == rules.ENGINE_VERSION:
+        return None
+    return steps.first_version(conn, head.trial, head.id)
 
 
 def _span(

@@ -60,7 +60,8 @@ def _checklist(
     if engine is None:
         return None
     log = known if known is not None else events.after(conn, stream.id, 0)
-    return _folded(engine, stream, _evaluated(conn, stream, log), at_us)
+    began = steps.first_version(conn, stream.trial, stream.id)
+    return _folded(engine, stream, _evaluated(conn, stream, log), at_us, began)
 
 
 def _stands(stream: StreamRow, at_us: int) -> bool:
@@ -81,7 +82,13 @@ def _blank(event: rules.Event) -> rules.Event:
     return replace(event, type=rules.EventType.DISCARD, data={"discards": event.event})
 
 
-def _folded(engine: rules.Engine, stream: StreamRow, log: list[rules.Event], at_us: int) -> Json:
+def _folded(
+    engine: rules.Engine,
+    stream: StreamRow,
+    log: list[rules.Event],
+    at_us: int,
+    began: str | None,
+) -> Json:
     """The view of a state that is folded from the log up to `at_us`, and then forgotten."""
     outcome = engine.subject_steps(
         stream.trial,
@@ -90,6 +97,7 @@ def _folded(engine: rules.Engine, stream: StreamRow, log: list[rules.Event], at_
         log,
         lambda n: [event for event in log if event.n <= n],
         at_us,
+        began=began,
     )
     return engine.view(outcome.state)
 

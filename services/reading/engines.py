@@ -14,8 +14,10 @@ from sqlalchemy import Connection, select
 
 import rules
 from services import protocols
-from services.models import events, protocol_versions
+from services.models import events
 from services.repositories import protocols as versions
+from services.repositories import steps
+from services.repositories.protocols import VersionRow
 
 
 def active(conn: Connection, trial: str) -> rules.Protocol | None:
@@ -33,7 +35,7 @@ def version(conn: Connection, trial: str, wanted: str) -> rules.Protocol | None:
 def of_version(conn: Connection, trial: str, wanted: str | None) -> rules.Engine | None:
     """The engine of one version, or of the one in force where none is named."""
     protocol = active(conn, trial) if wanted is None else version(conn, trial, wanted)
-    return None if protocol is None else engine(protocol)
+    return None if protocol is None else engine(conn, trial, protocol)
 
 
 def at(conn: Connection, trial: str, stream_id: int, at_us: int) -> rules.Engine | None:
@@ -50,20 +52,7 @@ def at(conn: Connection, trial: str, stream_id: int, at_us: int) -> rules.Engine
     )
     if told is not None:
         return of_version(conn, trial, orjson.loads(told)["version"])
-    return of_version(conn, trial, _first(conn, trial))
-
-
-def _first(conn: Connection, trial: str) -> str | None:
-    """The version that was the first in force: no stream is told of that one."""
-    return conn.scalar(
-        select(protocol_versions.c.version)
-        .where(
-            protocol_versions.c.trial == trial,
-            protocol_versions.c.status.in_(("active", "retired")),
-        )
-        .order_by(protocol_versions.c.effective_from_us)
-        .limit(1)
-    )
+    return of_version(conn, trial, steps.first_version(conn, trial, stream_id))
 
 
 @dataclass(frozen=True)
@@ -90,6 +79,22 @@ class _Silent:
 
 
 @lru_cache(maxsize=32)
-def engine(protocol: rules.Protocol) -> rules.Engine:
+def _engine(trial: str, protocol: rules.Protocol) -> rules.Engine:
     """The engine of a compiled version; several threads may use it, for it fires nothing."""
-    return rules.Engine(protocol, _Silent)
+    return rules.Engine(protocol, _Silent, lambda wanted: _other(trial, wanted))
+
+
+def engine(conn: Connection, trial: str, protocol: rules.Protocol) -> rules.Engine:
+    """The engine of a compiled version, with the trial's other versions at hand."""
+    for row in versions.once_in_force(conn, trial, but=_texts.get(trial, {})):
+        _texts.setdefault(trial, {})[row.version] = row
+    return _engine(trial, protocol)
+
+
+def _other(trial: str, wanted: str) -> rules.Protocol | None:
+    row = _texts.get(trial, {}).get(wanted)
+    return None if row is None else protocols.compiled(row)
+
+
+# The texts of versions that are or were in force, by trial; they never change.
+_texts: dict[str, dict[str, VersionRow]] = {}

@@ -62,6 +62,16 @@ def of_trial(conn: Connection, trial: str) -> list[VersionRow]:
     return list(conn.execute(ordered))
 
 
+def once_in_force(conn: Connection, trial: str, but: Collection[str] = ()) -> list[VersionRow]:
+    """The version in force and those that were before, without those named `but`, in order."""
+    query = select(protocol_versions).where(
+        protocol_versions.c.trial == trial,
+        protocol_versions.c.status.in_((ACTIVE, RETIRED)),
+        protocol_versions.c.version.not_in(but),
+    )
+    return list(conn.execute(query.order_by(protocol_versions.c.effective_from_us)))
+
+
 def active(conn: Connection, trial: str) -> VersionRow | None:
     """The version in force, or None before the first activation."""
     joined = (trials.c.id == protocol_versions.c.trial) & (

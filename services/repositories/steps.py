@@ -163,25 +163,30 @@ _SEQUENCES = (
     .where(streams.c.id == bindparam("at_id"))
     .values(alert_sequence=bindparam("new_last"))
 )
-_FIRST_STORED = (
-    select(events.c.stored_us)
-    .where(events.c.stream_id == bindparam("of_id"), events.c.n == 1)
-    .scalar_subquery()
+_FIRST_ACTIVATION = (
+    select(events.c.data)
+    .where(
+        events.c.stream_id == bindparam("of_id"),
+        events.c.type == rules.EventType.ACTIVATION.value,
+    )
+    .order_by(events.c.n)
+    .limit(1)
 )
-_SINCE = protocol_versions.c.effective_from_us
-_FIRST_VERSION = (
+# For activations of the first releases, which did not say what was before them.
+_FIRST_IN_FORCE = (
     select(protocol_versions.c.version)
     .where(
         protocol_versions.c.trial == bindparam("of_trial"),
         protocol_versions.c.status.in_(("active", "retired")),
-        _SINCE.is_not(None),
     )
-    .order_by(_SINCE > _FIRST_STORED, _SINCE.desc())
+    .order_by(protocol_versions.c.effective_from_us)
     .limit(1)
 )
+_ACTIVE = select(trials.c.active_version).where(trials.c.id == bindparam("of_trial"))
 _STATE = (
     *("done_n", "state", "reached_us", "next_due_us", "protocol_version"),
     *("engine_version", "status", "decision"),
+    *("pinned_version", "criteria_version", "reconsent"),
 )
 _ADVANCE = (
     update(streams)
@@ -332,9 +337,17 @@ def overdue(conn: Connection, *, stored_before_us: int, now_us: int, limit: int)
 
 
 def first_version(conn: Connection, trial: str, stream_id: int) -> str | None:
-    """The protocol version that was in force when the stream's first event was stored."""
-    version: str | None = conn.scalar(_FIRST_VERSION, {"of_trial": trial, "of_id": stream_id})
-    return version
+    """The protocol version that was in force when the stream's first event was stored.
+
+    The first activation that reached the stream says what was before it; where none did, nothing
+    has changed since.
+    """
+    told = conn.scalar(_FIRST_ACTIVATION, {"of_id": stream_id})
+    if told is not None:
+        before: str | None = orjson.loads(told).get("before")
+        return before or conn.scalar(_FIRST_IN_FORCE, {"of_trial": trial})
+    active: str | None = conn.scalar(_ACTIVE, {"of_trial": trial})
+    return active
 
 
 def event_at(conn: Connection, stream_id: int, n: int) -> str | None:

@@ -1,0 +1,94 @@
+"""The versions of one trial's protocol under one roof: each merged plan is made once a process.
+
+Who comes in: Engine, with the version in force. Who goes out: plans and knowledge bases for what
+subjects are pinned to.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+from rules.errors import EvaluationError
+from rules.knowledge import KnowledgeBase
+from rules.model import Definition
+from rules.plan import Plan
+from rules.protocol import Protocol
+from rules.subject.context import Knowledge
+from rules.versions import merged
+
+Others = Callable[[str], Protocol | None]
+KnowledgeMaker = Callable[[], Knowledge]
+# Merged versions that are kept; each holds a knowledge base of a few MB.
+_KEPT = 16
+
+
+def alone(_version: str) -> Protocol | None:
+    """No other version is known."""
+    return None
+
+
+class Room:
+    """One plan, and its knowledge base once it is asked."""
+
+    def __init__(self, plan: Plan, make: KnowledgeMaker | None) -> None:
+        """`make` None: the real knowledge base."""
+        self.plan, self._make = plan, make
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """The knowledge base, built in the process that asks first."""
+        if self._make is not None:
+            return self._make()
+        return KnowledgeBase(self.plan.definition)
+
+
+class House:
+    """The active version, and what it makes together with earlier ones."""
+
+    def __init__(self, protocol: Protocol, make: KnowledgeMaker | None, others: Others) -> None:
+        """`others` gives the trial's further versions by name."""
+        self.protocol, self._make, self._others = protocol, make, others
+        self.active = Room(Plan(protocol), make)
+        self._rooms: OrderedDict[tuple[str, ...], Room] = OrderedDict()
+
+    def definition(self, version: str) -> Definition:
+        """One version. Raises EvaluationError where the trial has none of that name."""
+        if version == self.protocol.version:
+            return self.protocol.definition
+        found = self._others(version)
+        if found is None:
+            raise EvaluationError("a protocol version that the log names is not known")
+        return found.definition
+
+    def room(self, pins: Sequence[str]) -> Room:
+        """The room of a subject pinned to these: criteria's version, schedule's version."""
+        if all(version == self.protocol.version for version in pins):
+            return self.active
+        key = tuple(pins)
+        room = self._rooms.get(key)
+        if room is None:
+            room = self._rooms[key] = Room(Plan(Protocol(self._merged(*pins))), self._make)
+            while len(self._rooms) > _KEPT:
+                _, gone = self._rooms.popitem(last=False)
+                _close(gone)
+        self._rooms.move_to_end(key)
+        return room
+
+    def at(self, pins: Sequence[str]) -> tuple[Plan, Knowledge]:
+        """Plan and knowledge base of that room."""
+        room = self.room(pins)
+        return room.plan, room.knowledge
+
+    def _merged(self, criteria: str, schedule: str) -> Definition:
+        return merged(
+            self.definition(criteria), self.definition(schedule), self.protocol.definition
+        )
+
+
+def _close(room: Room) -> None:
+    """Give an engine's memory back, where one was built."""
+    knowledge = room.__dict__.get("knowledge")
+    if isinstance(knowledge, KnowledgeBase):
+        knowledge.close()
