@@ -58,7 +58,8 @@ def fold(log, cuts=(), until=None):
     """
     starts = {n for n, one in enumerate(log) if one.type == "activation"} | {0} | set(cuts)
     places = [*sorted(starts), len(log)]
-    results, state, name, outcome = [], None, "1", None
+    results: list[rules.StepResult] = []
+    state, name, outcome = None, "1", None
     for start, end in pairwise(places):
         if log[start].type == "activation":
             name = log[start].data["version"]
