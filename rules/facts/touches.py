@@ -124,9 +124,9 @@ def _ended(record: Record, closer: Record | None) -> tuple[int, int]:
 def _active_point(
     record: Record, closer: Record | None, low: int, high: int, *, dated: bool
 ) -> Touch:
-    """Its onset; undated it counts as now while active, and is unknown once resolved.
+    """Its onset; undated it counts as now while active.
 
-    Once it is said to be absent, an undated one was at the latest when it was last told.
+    Once it is over, an undated one began at the latest when it was told of, nobody knows when.
     """
     if dated:
         return Touch(record, low, high, low, high)
@@ -134,9 +134,7 @@ def _active_point(
         return Touch(record, low, high, FOREVER, FOREVER)
     if closer[FROM_LO] is not None:
         return Touch(record, closer[FROM_LO], closer[FROM_HI], closer[FROM_LO], closer[FROM_HI])
-    if closer[STATUS] == "absent":
-        return Touch(record, -FOREVER, high, -FOREVER, high, sure=False)
-    return Touch(record, -FOREVER, FOREVER, -FOREVER, FOREVER, sure=False)
+    return Touch(record, -FOREVER, high, -FOREVER, high, sure=False)
 
 
 def _resolved(record: Record, *, point: bool) -> Touch:
@@ -148,8 +146,8 @@ def _resolved(record: Record, *, point: bool) -> Touch:
         to_lo = low if record[TO_LO] is None else record[TO_LO]
         to_hi = max(high, record[END]) if record[TO_HI] is None else record[TO_HI]
         return Touch(record, low, high, max(low, to_lo), max(high, to_hi))
-    if point or record[TO_LO] is None:
-        return Touch(record, -FOREVER, FOREVER, -FOREVER, FOREVER, sure=False)
+    if point or record[TO_LO] is None:  # it began and ended before it was told of
+        return Touch(record, -FOREVER, record[END], -FOREVER, record[END], sure=False)
     return Touch(record, -FOREVER, record[TO_HI], record[TO_LO], record[TO_HI])
 
 

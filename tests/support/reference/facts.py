@@ -1,0 +1,340 @@
+"""Facts by brute force: every extreme completion of every date is tried, and all must agree.
+
+`Facts` answers for one moment: the present (`at` None: everything received has happened) or an
+anchor's instant, with all that is known now.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from tests.support.reference.logic import NOT_APPLICABLE, Logic, comparisons
+from tests.support.reference.moments import (
+    DAY,
+    EXACT,
+    FIRST,
+    LAST,
+    Span,
+    age,
+    day_begins,
+    day_ends,
+    day_of,
+    days_of,
+    extremes,
+    shift,
+)
+from tests.support.reference.takes import TAKES, Seen, settle
+from tests.support.reference.told import Record, Told, expired
+from tests.support.reference.touching import touching
+
+UNKNOWN = None
+_CONDITIONS = ("when", "applicable_if")
+MANY = 4096  # worlds: beyond that a log is too vague to be decided by trying
+Spec = Mapping[str, Any]
+
+
+class TooVague(Exception):
+    """More completions than can be tried; the log is to be thrown away."""
+
+
+class Bounds(NamedTuple):
+    """A window in one world; ends that do not belong to it are already taken off."""
+
+    low: int
+    high: int
+
+
+class Facts:
+    """Every fact of one subject at one moment."""
+
+    def __init__(
+        self,
+        protocol: Mapping[str, Any],
+        told: Told,
+        now: int,
+        at: int | None = None,
+        since: int | None = None,
+    ) -> None:
+        """`protocol`: the file as a plain dict; `at` None: now; `since`: when an anchor began."""
+        self.protocol, self.told, self.zone = protocol, told, told.zone
+        self.present, self.at = at is None, now if at is None else at
+        self.since = self.at if since is None else since
+        self._found: dict[str, Any] = {}
+
+    @cached_property
+    def specs(self) -> Mapping[str, Spec]:
+        """The declared facts, and one of its own name for every code."""
+        own = {
+            code["code"]: {"from": code["type"], "code": code["code"]}
+            | _only(code, "applicable_if")
+            for code in self.protocol["codes"]
+            if code["type"] != "assessment" or "value" in code
+        }
+        return own | dict(self.protocol.get("facts") or {})
+
+    @cached_property
+    def logic(self) -> Logic:
+        return Logic(self.look, self.aside)
+
+    def look(self, name: str) -> Any:
+        """The value of a fact or parameter; None where it is not known."""
+        if name.startswith("params."):
+            return self.protocol["parameters"][name.removeprefix("params.")]["value"]
+        if name not in self._found:
+            self._found[name] = self._read(self.specs[name])
+        return self._found[name]
+
+    def aside(self, name: str) -> bool:
+        """Not applicable, and nothing recorded that says otherwise."""
+        condition = self.specs.get(name, {}).get("applicable_if")
+        if condition is None or self.look(name) is not None:
+            return False
+        return self.logic.ask(condition) is False
+
+    # --- one fact -----------------------------------------------------------------------------
+    def _read(self, spec: Spec) -> Any:
+        if "derive" in spec or "cases" in spec:
+            return self._derived(spec)
+        take = spec.get("take", "latest")
+        if take == "completed_years":
+            return self._age()
+        if "from" not in spec:
+            return self._days_since(spec["anchor"])
+        if spec["from"] == "demographics":
+            told = self._records(spec)
+            return told[-1].value if told else UNKNOWN
+        if take in {"touches_point", "touches_span"} or (
+            take == "any" and spec["from"] in {"condition", "procedure"}
+        ):
+            return touching(self, spec, point=take == "touches_point")
+        return self._taken(spec)
+
+    def _records(self, spec: Spec) -> list[Record]:
+        field = {"demographics": "field", "consent": "document"}.get(spec["from"], "code")
+        codes = spec[field] if isinstance(spec[field], list) else [spec[field]]
+        giver = spec.get("given_by")
+        if spec["from"] == "consent" and codes == ["guardian_consent"]:
+            giver = giver or "guardian"
+        return self.told.records(spec["from"], codes, giver)
+
+    def _age(self) -> Any:
+        """The same for every day on which the subject may have been born; else unknown."""
+        told = self.told.records("demographics", ["birth_date"], None)
+        if not told:
+            return UNKNOWN
+        first, last = days_of(told[-1].value)
+        on = day_of(self.zone, self.at)
+        oldest, youngest = age(first, on), age(last, on)
+        youngest = max(youngest, min(0, oldest))  # who is told of is born
+        return youngest if youngest >= 0 and self._alike(youngest, oldest) else UNKNOWN
+
+    def _alike(self, youngest: int, oldest: int) -> bool:
+        """Whether no condition of the protocol tells these ages apart."""
+        texts = [one[key] for one in self.protocol["criteria"] for key in _CONDITIONS if key in one]
+        texts += [one["when"] for one in self.protocol.get("rules", ())]
+        return youngest == oldest or all(
+            len({Logic({name: years}.get).ask(text) for years in range(youngest, oldest + 1)}) == 1
+            for name in ("age_years", "age_years_at_enrolment")
+            for text in comparisons(texts, name)
+        )
+
+    def _days_since(self, anchor: str) -> Any:
+        found = self.anchor(anchor)
+        if found is None:
+            return UNKNOWN
+        today = day_of(self.zone, self.at)
+        days = {(today - day_of(self.zone, at)).days for at in found}
+        return days.pop() if len(days) == 1 else UNKNOWN
+
+    # --- anchors ------------------------------------------------------------------------------
+    def anchor(self, name: str) -> Span | None:
+        """When it was, as far as it is known; None: not, or not yet at the moment asked about."""
+        found = self._anchor(name)
+        if found is None or found[0] > self.at:
+            return None
+        return (found[0], max(found[0], min(found[1], self.at))) if self.present else found
+
+    def _anchor(self, name: str) -> Span | None:
+        told = self.told
+        infusions = [one.when for one in told.infusions()]
+        given = [told.span(e) for e in told.of("consent") if e.data["status"] == "given"]
+        found: dict[str, list[Span | None]] = {
+            "screening": [span for span, status in told.enrolment() if status == "screened"],
+            "enrolment": [told.enrolled()],
+            "death": [told.died()],
+            "consent": [*given],
+            "first_infusion": [*infusions],
+            "last_infusion": [*infusions[-1:]],
+        }
+        found |= {f"infusion_{one.name}": [one.when] for one in told.infusions()}
+        return next(iter(found.get(name, ())), None)
+
+    # --- windows ------------------------------------------------------------------------------
+    def windows(self, window: Spec | None, *, vague: bool = False) -> list[Bounds] | None:
+        """The window in every world of its anchor; None where the anchor is not known.
+
+        `vague`: dates count, so that it counts back from the earliest.
+        """
+        if window is None:
+            return [Bounds(FIRST, LAST)]
+        side, name = _anchored(window)
+        if name is None:
+            bounds = self._bounds(window, "up", self.at)
+            early = self._bounds(window, "up", self.since)
+            return [bounds._replace(low=early.low) if vague else bounds]
+        found = self.anchor(name)
+        if found is None:
+            return None
+        return [self._bounds(window, side, at) for at in extremes(found, self.at)]
+
+    def _bounds(self, window: Spec, side: str, anchor: int) -> Bounds:
+        low, high = self._ends(window, side, anchor)
+        ends = window.get("ends", "both")
+        low += 1 if ends in {"last", "neither"} and low != FIRST else 0
+        high -= 1 if ends in {"first", "neither"} and high != LAST else 0
+        return Bounds(low, high)
+
+    def _ends(self, window: Spec, side: str, anchor: int) -> tuple[int, int]:
+        if side == "since":
+            return anchor, LAST
+        if side == "until":
+            return FIRST, anchor
+        unit = next(one for one in (*EXACT, "calendar_days", "months", "years") if one in window)
+        told = window[unit]
+        if isinstance(told, str):
+            told = self.look(told)
+        if isinstance(told, list):
+            low, high = told
+            low, high = (low, high) if side == "after" else (-high, -low)
+        else:
+            low, high = (0, told) if side == "after" else (-told, 0)
+        if unit in EXACT:
+            return anchor + low * EXACT[unit], anchor + high * EXACT[unit]
+        day = day_of(self.zone, anchor)
+        first = day_begins(self.zone, shift(day, unit, low))
+        return first, day_ends(self.zone, shift(day, unit, high))
+
+    # --- takes of records ---------------------------------------------------------------------
+    def _taken(self, spec: Spec) -> Any:
+        counts = spec.get("date_only") == "counts"
+        windows = self.windows(spec.get("window"), vague=counts)
+        if windows is None:
+            return UNKNOWN
+        records = [one for one in self._records(spec) if self.present or one.span[0] <= self.at]
+        answers = {}
+        for bounds in windows:
+            for seen in self._worlds(spec, records, bounds):
+                value = self._take(spec, seen)
+                answers[type(value), value] = value
+                if len(answers) > 1:
+                    return UNKNOWN
+        return next(iter(answers.values()))
+
+    def _take(self, spec: Spec, seen: list[Seen]) -> Any:
+        take = TAKES[spec.get("take", "latest")]
+        return take(self, spec, settle(self, spec, seen))
+
+    def _worlds(self, spec: Spec, records: Sequence[Record], bounds: Bounds) -> Any:
+        """Every way the records may lie: in the window or not, and on which day."""
+        each: list[list[Seen | None]]
+        each = [self._places(spec, record, bounds) for record in records]
+        if spec.get("date_only") == "counts":
+            each = [[next(filter(None, places), None)] for places in each]
+        count = 1
+        for places in each:
+            count *= len(places)
+        if count > MANY:
+            raise TooVague
+        for world in itertools.product(*each):
+            yield [seen for seen in world if seen is not None]
+
+    def _places(self, spec: Spec, record: Record, bounds: Bounds) -> list[Seen | None]:
+        low, high = record.span
+        if self.present:
+            high = max(low, min(high, self.at))
+        holds = self._valid_from(spec)
+        found: dict[Any, Seen | None] = {}
+        for at in extremes(
+            (low, high), bounds.low, bounds.high, self.at, holds, *self._days(low, high)
+        ):
+            inside = bounds.low <= at <= bounds.high and (self.present or at <= self.at)
+            seen = Seen(record, at, self._worth(spec, record, at < holds)) if inside else None
+            found[None if seen is None else (seen.value, self._day_matters(spec, at))] = seen
+        return list(found.values())
+
+    def _valid_from(self, spec: Spec) -> int:
+        return self._bounds(spec["valid"], "up", self.at).low if "valid" in spec else FIRST
+
+    def _worth(self, spec: Spec, record: Record, outdated: bool) -> Any:
+        """The value as it counts: what has expired is not known any longer."""
+        gone = record.data.get("expires") and expired(self.zone, record.data, self.at)
+        if outdated or (gone and spec.get("take", "latest") == "latest"):
+            return None
+        return _measured(spec, record)
+
+    def _days(self, low: int, high: int) -> list[int]:
+        """Where the local days of a span begin, the first and the last few."""
+        if high - low > 40 * DAY:
+            return []
+        days = {day_of(self.zone, at) for at in range(low, high, DAY // 2)}
+        return [day_begins(self.zone, day) for day in days]
+
+    def _day_matters(self, spec: Spec, at: int) -> Any:
+        matters = spec.get("take") == "days_since" or spec.get("within") == "day"
+        return day_of(self.zone, at) if matters else None
+
+    # --- derived facts ------------------------------------------------------------------------
+    def _derived(self, spec: Spec) -> Any:
+        cases: list[tuple[Any, Any]] = [
+            (one["when"], one["value"]) for one in spec.get("cases", ())
+        ]
+        rest = spec.get("derive", spec.get("otherwise"))
+        possible = []
+        for when, value in cases:
+            holds = self.logic.ask(when)
+            if holds is False:
+                continue
+            possible.append(self._worked_out(spec, value))
+            if holds is True:
+                break
+        else:
+            possible.append(self._worked_out(spec, rest))
+        return possible[0] if all(one == possible[0] for one in possible) else UNKNOWN
+
+    def _worked_out(self, spec: Spec, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if spec.get("_boolean"):
+            answer = self.logic.ask(value)
+            return None if answer is NOT_APPLICABLE else answer
+        if spec.get("_code"):
+            return value
+        result = self.logic.number(value)
+        return None if result is None else float(f"{result:.12g}")
+
+
+def _only(mapping: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: mapping[key] for key in keys if key in mapping}
+
+
+def _anchored(window: Spec) -> tuple[str, str | None]:
+    for side in ("before", "after", "since", "until"):
+        if side in window:
+            return side, window[side]
+    return "up", None
+
+
+def _measured(spec: Spec, record: Record) -> Any:
+    """Its value, or its ratio to the reference range that was told with it."""
+    side = {"ratio_to_high": "reference_high", "ratio_to_low": "reference_low"}.get(
+        spec.get("measure", "value")
+    )
+    if side is None or record.value is None:
+        return record.value
+    limit = record.data.get(side)
+    if not limit:
+        return None
+    return float(f"{record.data['value'] / limit:.12g}")
