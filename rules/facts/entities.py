@@ -182,14 +182,15 @@ def enrolled_part(parts: list[Part]) -> Part | None:
 
 def screened_at(parts: list[Part], as_of_us: int | None) -> Reading:
     """Whether screening has begun; who is enrolled was screened, who left before is no longer."""
-    result = Reading(False)
+    result, enrolled = Reading(False), False
     for item in parts:
         if as_of_us is not None and item[START] > as_of_us:
             break
         status = item[FIELDS].get("status")
         if status == "enrolled" or result.value is not True:
             result = Reading(status not in STOPPED, item[START], item[EVENT])
-        elif status in STOPPED and enrolled_part(parts) is None:
+            enrolled = enrolled or status == "enrolled"
+        elif status in STOPPED and not enrolled:
             result = Reading(False, item[START], item[EVENT])
     return result
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 import rules
@@ -190,9 +191,7 @@ def _own() -> dict[str, Fact]:
 
 
 # --- conditions -------------------------------------------------------------------------------
-def _leaf(pick: Pick, facts: Mapping[str, Fact]) -> str:
-    name = pick(*sorted(facts))
-    fact = facts[name]
+def _leaf(pick: Pick, name: str, fact: Fact) -> str:
     if pick.chance(8):
         return f"has(facts.{name})"
     if fact.kind == "boolean":
@@ -205,11 +204,21 @@ def _leaf(pick: Pick, facts: Mapping[str, Fact]) -> str:
 
 
 def condition(pick: Pick, facts: Mapping[str, Fact], depth: int = 2) -> str:
+    """Each fact at most once, for what can never hold does not load."""
+    pool = pick.draw(st.permutations(sorted(facts)))
+    return _tree(pick, facts, pool, depth)
+
+
+def _tree(pick: Pick, facts: Mapping[str, Fact], pool: list[str], depth: int) -> str:
     if depth == 0 or pick.chance(3):
-        return _leaf(pick, facts)
+        name = pool.pop()
+        return _leaf(pick, name, facts[name])
     if pick.chance(5):
-        return f"!({condition(pick, facts, depth - 1)})"
-    parts = [condition(pick, facts, depth - 1) for _ in range(pick(2, 2, 3))]
+        return f"!({_tree(pick, facts, pool, depth - 1)})"
+    count = min(len(pool) // (1 << (depth - 1)), pick(2, 2, 3))
+    if count < 2:
+        return _tree(pick, facts, pool, 0)
+    parts = [_tree(pick, facts, pool[place::count], depth - 1) for place in range(count)]
     return "(" + pick(" && ", " || ").join(parts) + ")"
 
 
@@ -241,15 +250,26 @@ def trials(draw: Draw) -> Trial:
         "criteria": [_criterion(pick, n, sharp) for n in range(1, pick(1, 2, 3) + 1)],
         "rules": _rules(pick, facts, asked),
     }
-    return Trial(raw, zone, date.fromisoformat(day), list(_LENGTHS))
+    trial = Trial(raw, zone, date.fromisoformat(day), list(_LENGTHS))
+    assume(_loads(trial))
+    return trial
+
+
+def _loads(trial: Trial) -> bool:
+    """Whether it is a protocol; some conditions drawn can never hold, and are refused."""
+    try:
+        compiled(trial.text)
+    except rules.ProtocolError as error:
+        refused = [one.message for one in error.complaints]
+        assert all("never" in one or "always" in one for one in refused), refused
+        return False
+    return True
 
 
 def _criterion(pick: Pick, number: int, facts: Mapping[str, Fact]) -> dict[str, Any]:
     kind = pick("inclusion", "exclusion")
-    some = {
-        name: facts[name]
-        for name in pick.draw(st.sets(st.sampled_from(sorted(facts)), min_size=2, max_size=4))
-    }
+    names = pick.draw(st.sets(st.sampled_from(sorted(facts)), min_size=2, max_size=5))
+    some = {name: facts[name] for name in sorted(names)}
     made = {
         "id": f"{kind[0].upper()}{number}",
         "kind": kind,
@@ -384,7 +404,7 @@ class Teller:
             "status": pick("completed", "completed", "interrupted", "not_done"),
         }
         made |= {"dose": pick(1.5, 2, 3)} if pick.chance(2) else {}
-        return made | ({"start": self.day()[:10]} if pick.chance(4) else {})
+        return made | ({"start": self.trial.day.isoformat()} if pick.chance(4) else {})
 
     def adverse_event(self) -> dict[str, Any]:
         pick = self.pick

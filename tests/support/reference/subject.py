@@ -114,8 +114,8 @@ class Subject:
         infusions = self.told.infusions()
         if not infusions:
             return False
-        first = infusions[0].when
-        answers = {began >= infused for began in onset for infused in first}
+        first = infusions[0].when[0]  # of a day alone: anything on that day was after it
+        answers = {began >= first for began in onset}
         return answers.pop() if len(answers) == 1 else None
 
     def _status(self, name: str, at: int | None) -> Any:
