@@ -8,13 +8,15 @@ sets of rule ids. Kleene's logic as two two-valued expressions: T (definitely tr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from rules.errors import RuleError
+from rules.facts.derived import Value, compile_derivation
+from rules.language.dependencies import inputs, needs, ordered
 from rules.language.functions import (
     Facts,
     build,
@@ -28,7 +30,7 @@ from rules.language.functions import (
     undecided,
 )
 from rules.language.vocabulary import FactType, scopes_of
-from rules.model import Criterion, Definition, Scalar
+from rules.model import Criterion, Definition, FactSpec, Scalar
 from rules.terms import CriterionKind, Decision, Scope, ValueType, Verdict
 
 __all__ = [
@@ -52,6 +54,8 @@ class Program:
     missing: Mapping[str, Callable[[Callable[[str], Any]], dict[str, None]]]
     uses: Mapping[str, tuple[str, ...]]
     allowed: Mapping[str, Collection[Any]]
+    derived: tuple[tuple[str, Value], ...] = ()  # what criteria need, each after what it needs
+    inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def assess(self, facts: Facts) -> Assessment:
         """Judge every criterion. Raises RuleError on a name or type the protocol does not know."""
@@ -62,7 +66,25 @@ class Program:
                 raise _mistyped(name, allowed)
             if kind is float and not math.isfinite(value):  # type: ignore[arg-type]
                 raise RuleError(f"the fact `{name}` is not a finite number")
-        return Assessment(self, dict(facts))
+        return Assessment(self, self._derive(facts) if self.derived else dict(facts))
+
+    def _derive(self, facts: Facts) -> dict[str, Scalar]:
+        """The facts, and what follows from them where nobody said it."""
+        whole = dict(facts)
+        for name, derive in self.derived:
+            if name not in whole:
+                value = derive(whole.get)
+                if value is not None:
+                    whole[name] = value
+        return whole
+
+    def wanted(self, names: Iterable[str], facts: Facts) -> tuple[str, ...]:
+        """Unknown facts as what must be found out: of a derived one, its unknown inputs."""
+        found: dict[str, None] = {}
+        for name in names:
+            unknown = [one for one in self.inputs.get(name, ()) if one not in facts]
+            found |= dict.fromkeys(self.wanted(unknown, facts) if unknown else (name,))
+        return tuple(found)
 
 
 class _AnyText:
@@ -117,10 +139,14 @@ class Assessment:
     def criterion_missing(self) -> dict[str, tuple[str, ...]]:
         """For each indeterminate criterion the facts that keep it so; empty for the others."""
         get, missing = self._facts.get, self._program.missing
-        return {
+        found = {
             name: tuple(missing[name](get)) if verdict is None else ()
             for name, verdict in self.verdicts.items()
         }
+        if self._program.derived:
+            wanted, facts = self._program.wanted, self._facts
+            return {name: wanted(names, facts) for name, names in found.items()}
+        return found
 
     @cached_property
     def missing(self) -> tuple[str, ...]:
@@ -174,13 +200,31 @@ def compile_criteria(definition: Definition) -> Program:
     criteria = definition.criteria
     names = scopes_of(definition)[Scope.SUBJECT]
     uses = {item.id: names_in(item.when, item.applicable_if) for item in criteria}
+    derived = _derived(definition.facts, {name for used in uses.values() for name in used})
     return Program(
         criteria=criteria,
         judge=_judge(criteria),
         missing={item.id: _missing(item) for item in criteria},
         uses=uses,
         allowed=allowed_values(names),
+        derived=tuple((name, compile_derivation(definition.facts[name])) for name in derived),
+        inputs={name: _inputs(definition.facts[name]) for name in derived},
     )
+
+
+def _derived(facts: Mapping[str, FactSpec], used: Iterable[str]) -> list[str]:
+    """The derived facts that these need, each after those it needs itself."""
+    wanted, todo = set[str](), [name for name in used if name in facts]
+    while todo:
+        name = todo.pop()
+        if name not in wanted:
+            wanted.add(name)
+            todo += [one for one in needs(facts[name], facts) if one in facts]
+    return [name for name in ordered(facts) if name in wanted and facts[name].derived is not None]
+
+
+def _inputs(spec: FactSpec) -> tuple[str, ...]:
+    return inputs(spec.derived) if spec.derived is not None else ()
 
 
 def _judge(criteria: tuple[Criterion, ...]) -> Any:

@@ -89,6 +89,8 @@ class Arithmetic:
             return self._param(node)
         if node.data == "ident_arg":
             return self._call(node, depth)
+        if node.data == "expr":
+            raise ConditionError("the ternary ? : is not part of the language", "use `cases`", 0)
         raise ConditionError("a condition stands where a number is needed", "", line_of(node))
 
     def _literal(self, node: Any) -> Told:

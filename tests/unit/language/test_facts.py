@@ -142,3 +142,71 @@ WINDOWS = [
 @pytest.mark.parametrize(("text", "window"), WINDOWS, ids=[w[0] for w in WINDOWS])
 def test_a_window_reaches_from_end_to_end_of_its_anchor(text, window):
     assert fact(f"x: {{{CREATININE}, take: max, window: {text}}}").window == window
+
+
+# (the fact, part of the complaint, part of its hint)
+FAULTS = [
+    ("x: {from: observations, code: hiv}", "`from` must be one of", "did you mean observation?"),
+    ("x: {from: observation, code: hiv, tak: latest}", "unknown key `tak`", "did you mean take?"),
+    ("x: {from: observation, code: [hiv, creatinine]}", "`hiv` and `creatinine` differ in value or unit", "derived"),
+    ("x: {from: observation, code: [creatinine, weight]}", "`creatinine` and `weight` differ", ""),
+    ("x: {from: observation, code: [creatinine, creatinine]}", "a list of different codes", ""),
+    ("x: {from: observation, code: []}", "a list of different codes", ""),
+    ("x: {from: observation, code: [creatinine, urea]}", "no observation `urea` is declared", "`codes`"),
+    ("x: {from: observation, code: 5}", "`code` must be a text", "quote it"),
+    ("x: {from: condition, code: [infarction, infarct]}", "no condition `infarct`", "did you mean infarction?"),
+    ("x: {from: observation, code: hiv, take: mean}", "`take: mean` needs a number", "latest"),
+    ("x: {from: observation, code: creatinine, take: all}", "`take: all` needs a boolean", ""),
+    ("x: {from: observation, code: creatinine, take: consecutive}", "needs a `where`", "where: value > 3"),
+    ("x: {from: assessment, code: ecog, take: ratio_to_reference}", "needs an observation that is a number", ""),
+    ("x: {from: observation, code: hiv, measure: ratio_to_high}", "`measure: ratio_to_high` needs", ""),
+    ("x: {from: observation, code: creatinine, take: touches_point, window: {days: 2}}", "needs a condition or a procedure", ""),
+    ("x: {from: administration, take: absence}", "is nothing of these records", "any, count"),
+    ("x: {from: administration, field: colour}", "`field` must be one of dose, number", ""),
+    ("x: {from: adverse_event, field: grade, take: all}", "`take: all` needs a boolean", ""),
+    ("x: {from: observation, code: creatinine, where: valu > 3}", "unknown fact `valu`", "did you mean value?"),
+    ('x: {from: observation, code: creatinine, where: value == "high"}', "compared with a text", "without quotes"),
+    ("x: {from: adverse_event, where: infusion_number == 1}", "unknown fact `infusion_number`", ""),
+    ("x: {from: observation, code: creatinine, take: change_from_baseline}", "`baseline` is missing", "add"),
+    ("x: {from: observation, code: creatinine, baseline: consent}", "`baseline` needs `take: change_from_baseline`", ""),
+    ("x: {from: observation, code: creatinine, change: percent}", "`change` needs", ""),
+    ("x: {from: observation, code: creatinine, take: change_from_baseline, baseline: enrollment}", "unknown anchor `enrollment`", "did you mean enrolment?"),
+    ("x: {from: observation, code: creatinine, take: max, valid: {days: 2}}", "`valid` has no meaning", "window"),
+    ("x: {from: observation, code: creatinine, valid: {days: 2, after: consent}}", "a length of time alone", "valid: {days: 14}"),
+    ("x: {from: observation, code: creatinine, conflict: worst}", "`conflict: worst` and `worse` go together", "worse: high"),
+    ("x: {from: observation, code: creatinine, worse: low}", "go together", ""),
+    ("x: {from: observation, code: creatinine, conflict: any}", "`conflict: any` needs", ""),
+    ("x: {from: observation, code: hiv, conflict: mean}", "`conflict: mean` needs a number", ""),
+    ("x: {from: observation, code: hiv, conflict: worst, worse: high}", "a code has no high or low", ""),
+    ("x: {from: observation, code: hiv, conflict: worst, worse: [negative]}", "names each value once", ""),
+    ("x: {from: condition, code: infarction, take: touches_span, window: {days: 3}, conflict: any}", "knows no conflict", ""),
+    ("x: {from: observation, code: creatinine, within: week}", "`within` must be one of instant, day", ""),
+    ("x: {take: days_since, anchor: birth}", "unknown anchor `birth`", "one of screening"),
+    ("x: {take: latest, anchor: enrolment}", "`take` must be one of days_since", ""),
+    ("x: {take: days_since, anchor: infusion_0}", "unknown anchor `infusion_0`", "did you mean infusion_1?"),
+    ("x: {take: days_since, anchor: age_years}", "a fact without a time of its own", "record"),
+    ("x: {from: observation, code: hiv, applicable_if: sexx == 1}", "unknown fact `sexx`", "did you mean sex?"),
+    ("x: {from: demographics, field: sex, take: max}", "`take` must be one of latest, absence", ""),
+    ("x: {from: observation, code: creatinine, take: max, window: {days: 2, hours: 3}}", "needs exactly one of `hours`", "since"),
+    ("x: {from: observation, code: creatinine, take: max, window: {after: consent}}", "needs exactly one of", ""),
+    ("x: {from: observation, code: creatinine, take: max, window: {since: consent, days: 3}}", "without a length", ""),
+    ("x: {from: observation, code: creatinine, take: max, window: {since: consent, until: death}}", "has `since` and `until`", "one of them"),
+    ("x: {from: observation, code: creatinine, take: max, window: {days: 0}}", "from 1 to 36500", ""),
+    ("x: {from: observation, code: creatinine, take: max, window: {months: 1.5}}", "`months` must be a whole number", ""),
+    ("x: {from: observation, code: creatinine, take: max, window: {hours: -1}}", "`hours` must be a number above 0", ""),
+    ("x: {from: observation, code: creatinine, take: max, window: {days: [31, 25], after: consent}}", "the lesser first", ""),
+    ("x: {from: observation, code: creatinine, take: max, window: {days: [31], after: consent}}", "a number or [from, to]", "[25, 31]"),
+    ("x: {from: observation, code: creatinine, take: max, window: {days: 3, after: consnt}}", "unknown anchor `consnt`", "did you mean consent?"),
+    ("x: {from: observation, code: creatinine, take: max, window: {days: params.eldest}}", "unknown parameter", "did you mean oldest?"),
+    ("x: {from: observation, code: creatinine, take: max, window: {days: 3, ends: left}}", "`ends` must be one of both", ""),
+    ("x: {from: observation, code: creatinine, take: max, window: {day: 3}}", "unknown key `day`|needs exactly one", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "message", "hint"), FAULTS, ids=[f[0] for f in FAULTS])
+def test_a_faulty_fact_is_told_at_its_line_with_a_hint(line, message, hint):
+    found = complaints(line)
+    near = [one for one in found if any(part in one[1] for part in message.split("|"))]
+    assert near, found
+    assert hint in near[0][2], found
+    assert near[0][0] == 0, found
