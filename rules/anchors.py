@@ -16,9 +16,9 @@ from rules.facts.entities import Override, merge
 from rules.facts.projections import UNKNOWN, Reading
 from rules.facts.timeline import Timeline
 from rules.model import Scalar
-from rules.plan import CHECKLIST, STATUS_FACTS, Plan
+from rules.plan import CHECKLIST, OVERRIDDEN, STATUS_FACTS, Plan
 from rules.state import SubjectState
-from rules.terms import CriterionKind, Decision, Verdict, said
+from rules.terms import CriterionKind, Decision, Verdict
 
 
 class Judged(NamedTuple):
@@ -136,10 +136,29 @@ class Reader:
             return self.status(name)
         if name == "decision":
             return Reading(self.judged().decision.value)
-        if name in CHECKLIST:
+        if name in CHECKLIST or name == OVERRIDDEN:
             return Reading(self._checklist(name))
+        return self._judgement(name)
+
+    def _judgement(self, name: str) -> Reading:
+        """A criterion's verdict, or what stands behind it."""
+        if "/" in name:
+            return self._behind(*name.split("/"))
         verdict = self.judged().verdicts.get(name)
         return UNKNOWN if verdict is None else Reading(verdict.value)
+
+    def _behind(self, criterion: str, fact: str) -> Reading:
+        """A fact as its criterion was judged by it; without a fact, who overrode the criterion."""
+        judged = self.judged()
+        if fact:
+            known = judged.readings.get(fact)
+            if known is not None or judged.at_us is not None or fact not in self.plan.read:
+                return known or UNKNOWN
+            return self.plan.read[fact](self.timeline, None, self.state.at_us)
+        found = judged.overridden.get(criterion)
+        if found is None:
+            return UNKNOWN
+        return Reading(judged.verdicts[criterion].value, found.at_us, found.event, found.note())
 
     def all(self, names: Iterable[str]) -> dict[str, Reading]:
         """The readings of many names at once."""
@@ -183,7 +202,10 @@ class Reader:
         """Names as a person reads them, or `none`."""
         judged = self.judged()
         if name == "missing":
-            names = dict.fromkeys(said(n) for s in judged.missing.values() for n in s)
+            label = self.plan.label
+            names = dict.fromkeys(label(n) for s in judged.missing.values() for n in s)
+        elif name == OVERRIDDEN:
+            names = dict.fromkeys(judged.overridden)
         else:
             answers = judged.satisfied(self.plan).items()
             names = dict.fromkeys(criterion for criterion, lets_in in answers if lets_in is False)

@@ -38,16 +38,20 @@ class Evidence:
     unit: str | None
     time_us: int | None
     event: str | None
+    note: str | None = None  # what there is to say beside the value
+    criterion: str | None = None  # which it stands behind, where the rule names criteria only
 
     def as_dict(self) -> dict[str, object]:
-        """The contract's keys; `time` still in microseconds."""
-        return {
+        """The contract's keys, some only where there is one; `time` in microseconds."""
+        told: dict[str, object] = {
             "fact": said(self.fact),
             "value": self.value,
             "unit": self.unit,
             "time": self.time_us,
             "event": self.event,
         }
+        more = {"note": self.note, "criterion": self.criterion}
+        return told | {name: value for name, value in more.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class FindingChange:
     because_of: str | None  # event id; null: time alone
     hold: str | None  # infusion | enrolment
     version: str | None = None  # whose rule it is, where that is not the active version
+    # The rule's clause tree as it then was; None for CLEARED and SUPERSEDED and the engine's own.
+    explanation: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

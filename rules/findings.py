@@ -6,16 +6,17 @@ Who comes in: step and trial, with what fired. Who goes out: changes, and the op
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from rules.events import Evidence, FindingChange
+from rules.explanation.clauses import because
 from rules.facts.projections import INEXACT, UNKNOWN, Reading
 from rules.model import AlertRule, Scalar, Source
-from rules.plan import Plan, fill
+from rules.plan import OVERRIDDEN, Plan, fill
 from rules.terms import Category, Change, Scope, Severity
 
 OPS_DISAGREE = AlertRule(
@@ -88,10 +89,12 @@ def text(value: Scalar | None) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def _told(reading: Reading) -> str:
-    """The same, and whether it may lie outside of the window that it counts in."""
+def _told(reading: Reading, unit: str) -> str:
+    """A number with its unit; and whether it may lie outside of the window that it counts in."""
+    number = isinstance(reading.value, int | float) and not isinstance(reading.value, bool)
+    told = f"{text(reading.value)} {unit}" if number and unit else text(reading.value)
     inexact = reading.note == INEXACT and reading.value is not None
-    return f"{text(reading.value)} ({INEXACT})" if inexact else text(reading.value)
+    return f"{told} ({INEXACT})" if inexact else told
 
 
 def source_text(source: Source, names: Mapping[str, str]) -> str:
@@ -101,6 +104,15 @@ def source_text(source: Source, names: Mapping[str, str]) -> str:
     quote = f": {source.quote}" if source.quote else ""
     confidence = f" ({source.confidence})" if source.confidence else ""
     return f"{where}{quote}{confidence}"
+
+
+class Content(NamedTuple):
+    """What a finding says."""
+
+    title: str
+    detail: str = ""
+    evidence: tuple[dict[str, object], ...] = ()
+    explanation: Mapping[str, object] | None = None
 
 
 class Findings:
@@ -144,7 +156,8 @@ class Findings:
             else:
                 continue
             known[1:4] = [digest, rule.severity.value, rule.category.value]
-            known[5] = content[0]
+            known[5] = content.title
+            content = content._replace(explanation=self._explain(rule, read))
             step.changes.append(self._change(step, kind, rule, known, content))
         if held:
             self.held[entity] = held
@@ -158,30 +171,67 @@ class Findings:
     def _unmoved(self, rule_id: str, touched: Collection[str]) -> bool:
         plan = self.plan
         names = (*plan.evidence.get(rule_id, ()), *plan.mentioned.get(rule_id, ()))
-        return not any(name in touched for name in names)
+        if any(name in touched for name in names):
+            return False
+        return not any(name.partition("/")[2] in touched for name in plan.behind.get(rule_id, ()))
 
-    def _content(
-        self, rule: AlertRule, read: Read
-    ) -> tuple[tuple[str, str, tuple[dict[str, object], ...]], str]:
+    def _explain(self, rule: AlertRule, read: Read) -> Mapping[str, object] | None:
+        """The rule's clause tree over what it saw; the engine's own rules have none."""
+        names = self.plan.explained.get(rule.id)
+        if names is None:
+            return None
+        seen = {name: read(name).value for name in names}
+        return self.plan.protocol.explainer.rule(rule)(seen.get)
+
+    def _content(self, rule: AlertRule, read: Read) -> tuple[Content, str]:
         """Title, detail and evidence, and a hash of what makes an update worth telling."""
         plan = self.plan
         names = plan.evidence.get(rule.id, _OWN_EVIDENCE.get(rule.id, ()))
         mentioned = plan.mentioned.get(rule.id, _OWN_MENTIONED.get(rule.id, ()))
         readings = {name: read(name) for name in dict.fromkeys((*names, *mentioned))}
-        values = {name: _told(readings[name]) for name in mentioned}
+        values = {name: _told(readings[name], plan.told_unit(name)) for name in mentioned}
         title, detail = fill(rule.title, values), fill(rule.detail, values)
         evidence = tuple(
-            Evidence(name, reading.value, plan.unit(name), reading.time_us, reading.event).as_dict()
+            self._evidence(name, reading).as_dict()
             for name, reading in readings.items()
             if name in names and reading is not UNKNOWN
         )
+        evidence += tuple(item.as_dict() for item in self._behind(rule, read))
         told = [rule.severity, title, detail, [[e["fact"], e["value"]] for e in evidence]]
-        return (title, detail, evidence), fingerprint(told)
+        return Content(title, detail, evidence), fingerprint(told)
+
+    def _evidence(self, name: str, reading: Reading, criterion: str | None = None) -> Evidence:
+        unit = self.plan.unit(name)
+        origin = (reading.time_us, reading.event, reading.note)
+        return Evidence(name, reading.value, unit, *origin, criterion)
+
+    def _behind(self, rule: AlertRule, read: Read) -> Iterator[Evidence]:
+        """The data that make criteria unsatisfied, of a rule that names decision or verdicts.
+
+        Beside them the overrides, which are somebody's word and no data.
+        """
+        leaning = self.plan.behind.get(rule.id)
+        if not leaning:
+            return
+        asked = {name.partition("/")[0] for name in leaning}
+        for criterion in str(read("unsatisfied").value).split(", "):
+            if criterion in asked:
+                yield from self._reasons(criterion, read)
+        for criterion in str(read(OVERRIDDEN).value).split(", "):
+            if criterion in asked:
+                yield self._evidence(criterion, read(f"{criterion}/"), criterion)
+
+    def _reasons(self, criterion: str, read: Read) -> Iterator[Evidence]:
+        explain = self.plan.protocol.explainer.criterion(criterion)
+        for name in because(explain(lambda fact: read(f"{criterion}/{fact}").value)):
+            reading = read(f"{criterion}/{name}")
+            if reading is not UNKNOWN:
+                yield self._evidence(name, reading, criterion)
 
     def _close(self, step: Step, known: list[Any], rule_id: str, *, wrong: bool) -> None:
         rule = self._rule(rule_id)
         change = Change.SUPERSEDED if wrong else Change.CLEARED
-        step.changes.append(self._change(step, change, rule, known, (known[5], "", ()), rule_id))
+        step.changes.append(self._change(step, change, rule, known, Content(known[5]), rule_id))
 
     def _change(
         self,
@@ -189,10 +239,9 @@ class Findings:
         change: Change,
         rule: AlertRule,
         known: list[Any],
-        content: tuple[str, str, tuple[dict[str, object], ...]],
+        content: Content,
         rule_id: str | None = None,
     ) -> FindingChange:
-        title, detail, evidence = content
         return FindingChange(
             change=change,
             rule=rule_id or rule.id,
@@ -200,15 +249,16 @@ class Findings:
             scope=rule.scope,
             category=Category(known[3]),
             severity=Severity(known[2]),
-            title=title,
-            detail=detail,
+            title=content.title,
+            detail=content.detail,
             action=rule.action,
             source_text=source_text(rule.source, self.plan.definition.sources),
-            evidence=evidence,
+            evidence=content.evidence,
             occurred_us=known[4],
             because_of=step.because_of,
             hold=rule.hold,
             version=self.plan.pinned.get(rule.id),
+            explanation=content.explanation,
         )
 
 

@@ -17,7 +17,7 @@ from rules.likeness import comparisons, conditions_of
 from rules.model import AlertRule, Definition, FactSpec
 from rules.protocol import Protocol
 from rules.ranges import Ranges
-from rules.terms import Scope, Verdict
+from rules.terms import Scope, Take, Verdict, said
 from rules.versions import is_pinned
 
 _BRACES = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
@@ -31,6 +31,7 @@ STATUS_FACTS = (
 )
 # Texts that a title or detail may ask for beside facts.
 CHECKLIST = ("unsatisfied", "missing")
+OVERRIDDEN = "@overridden"  # the ids of the overridden criteria
 LIVE_SCOPES = (Scope.SUBJECT, Scope.VISIT, Scope.LABORATORY)
 LETTERS = {
     Verdict.MET: "m",
@@ -74,6 +75,8 @@ class Plan:
         self.when = {scope: names_in(*(r.when for r in self.by_scope[scope])) for scope in Scope}
         self.evidence = {rule.id: names_in(rule.when) for rule in definition.rules}
         self.mentioned = {rule.id: _mentioned(rule) for rule in definition.rules}
+        self.explained = {rule.id: _explained(definition, rule) for rule in definition.rules}
+        self.behind = {rule.id: _behind(definition, rule) for rule in definition.rules}
         self.endpoints = {r.id: compile_condition(r.endpoint) for r in definition.stopping}
         self.stopping = {rule.id: rule for rule in definition.stopping}
         self._wire()
@@ -98,7 +101,12 @@ class Plan:
             dict.fromkeys(
                 name
                 for rule in rules
-                for name in (*self.evidence[rule.id], *self.mentioned[rule.id])
+                for name in (
+                    *self.evidence[rule.id],
+                    *self.mentioned[rule.id],
+                    *self.explained[rule.id],
+                    *self.behind[rule.id],
+                )
             )
         )
 
@@ -110,6 +118,18 @@ class Plan:
         """The unit that a fact's values are told in."""
         spec = self.specs.get(name)
         return spec.unit if spec is not None else None
+
+    def told_unit(self, name: str) -> str:
+        """The unit after a number in a text; ages and scores are read without one."""
+        spec = self.specs.get(name)
+        if spec is None or spec.unit is None or spec.unit.startswith("{"):
+            return ""
+        return "" if spec.take is Take.COMPLETED_YEARS else spec.unit
+
+    def label(self, name: str) -> str:
+        """What a fact is called."""
+        spec = self.specs.get(name)
+        return (spec.label if spec is not None else "") or said(name)
 
     def codes(self, verdicts: Iterable[Verdict]) -> str:
         """One letter a criterion: small, and easily compared."""
@@ -138,6 +158,30 @@ def _alike(definition: Definition, name: str) -> Alike:
 
 def _mentioned(rule: AlertRule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_BRACES.findall(f"{rule.title} {rule.detail}")))
+
+
+def _explained(definition: Definition, rule: AlertRule) -> tuple[str, ...]:
+    """What the rule's clause tree reads: its condition as written, and to whom its facts apply."""
+    used = names_in(rule.when if rule.stated is None else rule.stated)
+    specs = [definition.facts[name] for name in used if name in definition.facts]
+    return (*used, *names_in(*(one.applicable_if for one in specs if one.applicable_if)))
+
+
+def _behind(definition: Definition, rule: AlertRule) -> tuple[str, ...]:
+    """What a rule leans on that names the decision or verdicts: `criterion/fact` of all of those.
+
+    Beside them which criteria are unsatisfied or overridden, and `criterion/` for who overrode it.
+    """
+    named = names_in(rule.when)
+    criteria = [c for c in definition.criteria if "decision" in named or c.id in named]
+    if not criteria:
+        return ()
+    facts = [
+        f"{item.id}/{name}"
+        for item in criteria
+        for name in ("", *names_in(item.when, item.applicable_if))
+    ]
+    return ("unsatisfied", OVERRIDDEN, *facts)
 
 
 def fill(text: str, values: dict[str, str]) -> str:

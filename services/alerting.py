@@ -155,6 +155,9 @@ class _Stream:
             "action": change.action,
             "source_text": change.source_text,
             "evidence": orjson.dumps(change.evidence).decode(),
+            "explanation": None
+            if change.explanation is None
+            else orjson.dumps(change.explanation).decode(),
             "occurred_us": change.occurred_us,
         }
         assert values.keys() == set(_CONTENT)
@@ -163,7 +166,7 @@ class _Stream:
 
 _CONTENT = (
     *("protocol_version", "category", "severity", "severity_rank", "title"),
-    *("detail", "action", "source_text", "evidence", "occurred_us"),
+    *("detail", "action", "source_text", "evidence", "explanation", "occurred_us"),
 )
 
 

@@ -184,6 +184,7 @@ alerts = Table(
     Column("action", Text, nullable=False),
     Column("source_text", Text, nullable=False),
     Column("evidence", Text, nullable=False),  # JSON list
+    Column("explanation", Text),  # JSON: the rule's clause tree when it last changed
     Column("occurred_us", BigInteger, nullable=False),
     Column("opened_us", BigInteger, nullable=False),
     Column("due_us", BigInteger),

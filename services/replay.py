@@ -280,6 +280,8 @@ def _alerts(conn: Connection, rebuilt: Rebuilt, report: Report) -> Iterator[Diff
             yield Difference(subject, "alert", alert, "is not stored")
             continue
         wrong = [name for name in _COMPARED if known[name] != row[name]]
+        if known["explanation"] not in {None, row["explanation"]}:  # none was kept before 0004
+            wrong.append("explanation")
         if _standing(known) not in {None, _standing(row)}:
             wrong.append("status")
         if wrong:

@@ -65,6 +65,7 @@ def _row(conn: Connection, alert: str, trial: str, subscription: str, now_us: in
         "occurred_us": now_us,
         "opened_us": now_us,
         "due_us": None,
+        "explanation": None,
         "acknowledged": None,
         "assigned_to": None,
         "snoozed_until_us": None,

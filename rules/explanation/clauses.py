@@ -50,6 +50,21 @@ def compile_tree(condition: Condition, names: Names) -> Explain:
     return lambda get: function(get)[""]
 
 
+def because(tree: Tree) -> tuple[str, ...]:
+    """The facts of the leaves that make a definite tree what it is."""
+    found: dict[str, None] = {}
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if "fact" in node:
+            found[node["fact"]] = None
+            continue
+        parts = node.get("parts", ())
+        wanted = {TRUE: FALSE, FALSE: TRUE}.get(node["holds"]) if node.get("op") == "not" else ""
+        stack += [part for part in reversed(parts) if part["holds"] == (wanted or node["holds"])]
+    return tuple(found)
+
+
 class _Writer:
     """Source for nodes: each becomes a local `h<n>` and the text of the dict that shows it."""
 
@@ -88,7 +103,7 @@ class _Writer:
     def _leaf(self, leaf: Compare | In | Has) -> int:
         fact, names = f"f_{leaf.fact}", self.names
         shown = (
-            f"{self._head(leaf)}, 'fact': {leaf.fact!r}, 'label': {names.label(leaf.fact)!r}, "
+            f"{self._head(leaf)}, 'fact': {names.said(leaf.fact)!r}, 'label': {names.label(leaf.fact)!r}, "
             f"'unit': {names.unit(leaf.fact)!r}, 'value': {fact}"
         )
         if isinstance(leaf, Has):

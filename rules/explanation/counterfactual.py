@@ -158,8 +158,8 @@ def _ends(search: _Search, facts: Facts) -> Iterator[Way]:
 
 
 def _told(judge: Judge, names: Names, facts: Facts, way: Way, goal: Decision) -> dict[str, Any]:
-    changes = [_change(judge, names, facts, name, way[name]) for name in way]
-    changes.sort(key=lambda change: judge.place[change["fact"]])
+    ordered = sorted(way, key=judge.place.__getitem__)
+    changes = [_change(judge, names, facts, name, way[name]) for name in ordered]
     return {
         "set": changes,
         "text": f"{goal.value} if {' and '.join(change['text'] for change in changes)}",
@@ -171,11 +171,11 @@ def _change(
 ) -> dict[str, Any]:
     needed, unit = judge.spaces[name].needed(cells), names.unit(name)
     return {
-        "fact": name,
+        "fact": names.said(name),
         "label": names.label(name),
         "unit": unit,
         "value": facts.get(name),
         "needed": needed,
         "changeable": name not in judge.fixed,
-        "text": told(name, needed, unit),
+        "text": told(names.said(name), needed, unit),
     }

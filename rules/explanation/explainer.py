@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +28,7 @@ class Explainer:
         """Nothing is compiled yet."""
         self.definition = definition
         self._rules: dict[str, Explain] = {}
+        self._criteria: dict[str, Explain] = {}
 
     @cached_property
     def _names(self) -> dict[Scope, Names]:
@@ -70,6 +72,15 @@ class Explainer:
         for name, tree in self.applying(get).items():
             found[name]["applies"] = tree
         return found
+
+    def criterion(self, name: str) -> Explain:
+        """The clause tree of one criterion alone, with the facts' names as declared here."""
+        explain = self._criteria.get(name)
+        if explain is None:
+            item = next(item for item in self.definition.criteria if item.id == name)
+            when = item.when if item.stated is None else item.stated
+            explain = self._criteria[name] = compile_tree(when, replace(self.names, raw=True))
+        return explain
 
     def rule(self, rule: AlertRule) -> Explain:
         """The clause tree of an alert rule over what it saw."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rules.language.vocabulary import FactType
 from rules.model import And, Compare, Condition, Const, FactSpec, Has, In, Not, Or, Scalar
+from rules.terms import said
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Names:
     specs: Mapping[str, FactSpec]
     types: Mapping[str, FactType]
     criteria: frozenset[str] = frozenset()
+    raw: bool = False  # facts under the names they have here, for who reads them again
+
+    def said(self, name: str) -> str:
+        """The name as the subject's own version has it."""
+        return name if self.raw else said(name)
 
     def label(self, name: str) -> str:
         """The declared label; a criterion is called one; else the name as words."""
@@ -26,7 +32,7 @@ class Names:
             return f"Criterion {name}"
         spec, kind = self.specs.get(name), self.types.get(name)
         found = (spec.label if spec else "") or (kind.label if kind else "")
-        return found or name.replace("_", " ")
+        return found or said(name).replace("_", " ")
 
     def unit(self, name: str) -> str | None:
         """UCUM, or None."""
@@ -58,10 +64,10 @@ def _leaf(leaf: Const | Compare | In | Has) -> str:
     if isinstance(leaf, Const):
         return literal(leaf.value)
     if isinstance(leaf, Has):
-        return f"has({leaf.fact})"
+        return f"has({said(leaf.fact)})"
     if isinstance(leaf, In):
-        return f"{leaf.fact} in [{', '.join(map(literal, leaf.values))}]"
-    return leaf.fact if _plain(leaf) else f"{leaf.fact} {leaf.op} {literal(leaf.value)}"
+        return f"{said(leaf.fact)} in [{', '.join(map(literal, leaf.values))}]"
+    return said(leaf.fact) if _plain(leaf) else f"{said(leaf.fact)} {leaf.op} {literal(leaf.value)}"
 
 
 def _plain(condition: Condition) -> bool:

@@ -14,7 +14,7 @@ import orjson
 
 from rules.errors import LogNeeded
 from rules.events import Event
-from rules.facts.calendar import Calendar, Span
+from rules.facts.calendar import Calendar, Span, iso
 from rules.facts.projections import Reading
 
 Part = list[Any]  # [start, end, n, event id, fields, and once collapsed: origins]
@@ -236,6 +236,11 @@ class Override(NamedTuple):
     reason: str | None
     expires_us: int | None
     event: str
+
+    def note(self) -> str:
+        """That it is somebody's waiver, and until when."""
+        until = "" if self.expires_us is None else f", until {iso(self.expires_us)}"
+        return f"overridden by {self.by or 'an unnamed person'}{until}"
 
 
 def overrides_at(

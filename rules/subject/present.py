@@ -21,7 +21,7 @@ def rules_now(
     subject: Subject, step: Step, dirty: Dirty, changed: set[str], *, moved: bool
 ) -> None:
     state, plan = subject.state, subject.plan
-    status = dirty.status or dirty.everything
+    status = dirty.status or dirty.overrides or dirty.everything
     if not (changed or moved or status):
         return
     read = Reader(plan, state, subject.timeline, partial(present, subject))

@@ -112,6 +112,7 @@ def _row(alert: str, work: Work, letter: str, now_us: int) -> AlertRow:
         "occurred_us": event.received_us if event else now_us,
         "opened_us": now_us,
         "due_us": None,
+        "explanation": None,
         "acknowledged": None,
         "assigned_to": None,
         "snoozed_until_us": None,

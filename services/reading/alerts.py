@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from services.clock import iso
@@ -95,10 +96,21 @@ def one(conn: Connection, alert: str, *, values: bool, whole: bool = True) -> Js
     body = shown(row, values=values)
     if not whole:
         return body
+    kept = row.explanation if values else None
     return {
         **body,
+        "explanation": None if kept is None else _explanation(row),
         "history": _history(conn, alert, values=values),
         "deliveries": _deliveries(conn, alert),
+    }
+
+
+def _explanation(row: Row[Any]) -> Json:
+    """The rule as it read when the alert last changed, with what it said then."""
+    return {
+        "protocol_version": row.protocol_version,
+        "source_text": row.source_text,
+        "clauses": orjson.loads(row.explanation),
     }
 
 

@@ -453,8 +453,8 @@ def test_a_fever_of_yesterday_holds_the_next_infusion_until_today_is_over():
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        (heat_of("2026-03-09"), "39 (exact time not recorded);"),
-        (heat(39.0, "2026-03-09T08:00:00+09:00"), "39;"),
+        (heat_of("2026-03-09"), "39 Cel (exact time not recorded);"),
+        (heat(39.0, "2026-03-09T08:00:00+09:00"), "39 Cel;"),
     ],
 )
 def test_the_alert_says_that_the_hour_is_not_recorded(told, expected):

@@ -87,6 +87,7 @@ def _alert(**columns: Any) -> dict[str, Any]:
         "occurred_us": number,
         "opened_us": number,
         "due_us": None,
+        "explanation": None,
         "acknowledged": None,
         "assigned_to": None,
         "snoozed_until_us": None,

@@ -18,7 +18,7 @@ from services.http.schemas.fields import (
     short,
     time_out,
 )
-from services.http.schemas.subjects import Evidence
+from services.http.schemas.subjects import Clause, Evidence
 
 
 class AlertsQuery(PageQuery):
@@ -133,9 +133,23 @@ class DeliveryItem(Answer):
     delivered_at = maybe(time_out(required=True))
 
 
+class Explanation(Answer):
+    """Why the rule fired: its condition as it was when the alert last changed."""
+
+    protocol_version = fields.String(required=True)
+    source_text = fields.String(required=True)
+    clauses = fields.Nested(Clause, required=True)
+
+
 class AlertDetail(Alert):
     """An alert with what happened to it and who was told."""
 
+    explanation = fields.Nested(
+        Explanation,
+        required=True,
+        allow_none=True,
+        metadata={"description": "null for who sees no values, and for the service's own alerts"},
+    )
     history = fields.List(fields.Nested(HistoryItem), required=True)
     deliveries = fields.List(fields.Nested(DeliveryItem), required=True)
 

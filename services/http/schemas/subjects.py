@@ -72,6 +72,25 @@ class Evidence(Answer):
     unit = fields.String(allow_none=True)
     time = maybe(time_out())
     event = fields.String(allow_none=True)
+    note = fields.String(
+        metadata={"description": "where there is more to say: a conflict, an opinion, an override"}
+    )
+    criterion = fields.String(
+        metadata={"description": "which criterion it speaks for, of a rule about the decision"}
+    )
+
+
+class Clause(Answer):
+    """A clause of a condition with its value; a group has `op` and `parts`, a leaf has a fact."""
+
+    text = fields.String(required=True)
+    holds = one_of(["true", "false", "unknown", "not_applicable"], required=True)
+    op = one_of(["and", "or", "not"])
+    parts = fields.List(fields.Nested(lambda: Clause()))  # noqa: PLW0108 - it names itself
+    fact = fields.String()
+    label = fields.String()
+    unit = fields.String(allow_none=True)
+    value = fields.Raw(allow_none=True, metadata={"description": "null: not known"})
 
 
 class Overridden(Answer):

@@ -166,3 +166,22 @@ def test_every_change_by_a_person_is_in_the_audit(house, clinician, alert):
     assert ("the-investigator", "alert.acknowledge") in actions
     assert "acknowledged" in kinds
     assert audit.verify(house.services.database) == []
+
+
+def test_an_alert_says_clause_by_clause_why_to_those_who_see_values(house, clinician, make_event):
+    house.publish(
+        make_event(1, "demographics", {"birth_date": "1980-05-01", "sex": "female"}),
+        make_event(2, "assessment", {"code": "ecog", "value": 4}),
+        make_event(3, "enrolment", {"status": "screened"}),
+    )
+    house.evaluate()
+    (alert,) = clinician.get("/v1/alerts?subject=S-001").json["items"]
+    assert "explanation" not in alert
+    told = clinician.get(f"/v1/alerts/{alert['id']}").json["explanation"]
+    assert told["protocol_version"] == alert["protocol_version"]
+    assert told["source_text"] == alert["source_text"]
+    assert told["clauses"]["holds"] == "true"
+    assert told["clauses"]["parts"][-1]["text"] == 'decision == "ineligible"'
+    assert house.door("ops").get(f"/v1/alerts/{alert['id']}").json["explanation"] is None
+    with house.services.database.reading() as conn:
+        assert b"clauses" not in conn.scalars(select(alert_log.c.body)).one().encode()

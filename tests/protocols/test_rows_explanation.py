@@ -1,0 +1,103 @@
+"""Rows D4, D5, D6 and D17: the worklist, the explanation, the counterfactual, and opinions.
+
+Each holds the flagship against what the row promises, event by event.
+"""
+
+from __future__ import annotations
+
+import rules
+from rules.replay import open_findings
+from tests.protocols.test_expectations import fixture, row, stepped
+
+MARCH = "2026-03-20T09:00:00+09:00"
+SCREENED = ("clinical", "man", "own_consent", "screened")
+NOON = "2026-03-19T12:00:00+09:00"
+HOT = row(
+    "observation", "2026-03-19T08:00:00+09:00", code="body_temperature", value=38.6, unit="Cel"
+)
+
+
+def found(rows, rule, at=MARCH):
+    """The finding of one rule as it was last told."""
+    outcome = stepped(rows, at)
+    told = {name: change for (name, _), change in open_findings(outcome.results).items()}
+    return told[rule]
+
+
+def leaves(tree):
+    if "fact" in tree:
+        return [tree]
+    return [leaf for part in tree.get("parts", ()) for leaf in leaves(part)]
+
+
+# --- D5 -----------------------------------------------------------------------------------------
+def test_d5_an_alert_is_frozen_with_its_clauses_facts_units_times_events_and_text():
+    change = found([*fixture(*SCREENED, "enrolled"), HOT], "S-FEVER", NOON)
+    assert change.explanation["holds"] == "true"
+    by_fact = {leaf["fact"]: leaf for leaf in leaves(change.explanation)}
+    assert by_fact["max_temperature_24h"] == {
+        "text": "max_temperature_24h >= 38",
+        "holds": "true",
+        "fact": "max_temperature_24h",
+        "label": "Body temperature",
+        "unit": "Cel",
+        "value": 38.6,
+    }
+    assert by_fact["on_study"]["value"] is True
+    assert by_fact["bacterial_infection_24h"]["holds"] == "false"
+    told = {item["fact"]: item for item in change.evidence}
+    proof = told["max_temperature_24h"]
+    assert (proof["value"], proof["unit"]) == (38.6, "Cel")
+    assert proof["time"] == 1773874800000000
+    assert proof["event"].startswith("ev")
+    assert "38.6 Cel" in change.detail
+    assert "Exclusion 2" in change.source_text
+
+
+def test_d5_the_alert_of_an_ineligible_subject_names_the_datum_and_not_the_criterion_alone():
+    elsewhere = row("assessment", "2026-03-19T08:00:00+09:00", code="other_trial", value=True)
+    change = found([*fixture(*SCREENED), elsewhere], "EL-INELIGIBLE")
+    (proof,) = [item for item in change.evidence if item.get("criterion") == "E7"]
+    assert (proof["fact"], proof["value"]) == ("other_trial", True)
+    assert proof["event"]
+    assert [item for item in change.evidence if item.get("criterion") not in {None, "E7"}] == []
+
+
+def test_d5_of_a_criterion_with_many_data_only_those_that_decide_stand_behind_the_alert():
+    change = found([*fixture(*SCREENED), HOT], "EL-INELIGIBLE")
+    behind = {item["fact"] for item in change.evidence if item.get("criterion") == "E2"}
+    assert behind == {"body_temperature"}
+
+
+def test_d5_what_is_missing_is_named_as_a_person_calls_it():
+    change = found(fixture(*SCREENED, without=("hiv_status", "ecog")), "EL-NEEDS-DATA")
+    assert "HIV serology" in change.detail
+    assert "hiv_status" not in change.detail
+
+
+def test_d5_a_cleared_finding_explains_nothing_anew():
+    cool = row(
+        "observation", "2026-03-19T09:00:00+09:00", code="body_temperature", value=36.5, unit="Cel"
+    )
+    outcome = stepped([*fixture(*SCREENED), HOT, cool], MARCH)
+    changes = [c for r in outcome.results for c in r.changes if c.rule == "EL-INELIGIBLE"]
+    assert [change.change for change in changes] == [rules.Change.OPENED, rules.Change.CLEARED]
+    assert changes[0].explanation is not None
+    assert changes[1].explanation is None
+
+
+# --- D17 ----------------------------------------------------------------------------------------
+def test_d17_an_override_behind_a_decision_is_shown_as_somebodys_word():
+    elsewhere = row("assessment", "2026-03-19T08:00:00+09:00", code="other_trial", value=True)
+    waived = row(
+        "override",
+        "2026-03-19T09:00:00+09:00",
+        criterion="E7",
+        by="investigator",
+        reason="an observational study",
+        expires="2026-04-30",
+    )
+    change = found([*fixture(*SCREENED), elsewhere, waived], "EL-ELIGIBLE")
+    (proof,) = [item for item in change.evidence if item.get("criterion") == "E7"]
+    assert (proof["fact"], proof["value"]) == ("E7", "met")
+    assert proof["note"].startswith("overridden by investigator, until 2026-04-30")
