@@ -103,8 +103,9 @@ class _Writer:
     def _leaf(self, leaf: Compare | In | Has) -> int:
         fact, names = f"f_{leaf.fact}", self.names
         shown = (
-            f"{self._head(leaf)}, 'fact': {names.said(leaf.fact)!r}, 'label': {names.label(leaf.fact)!r}, "
-            f"'unit': {names.unit(leaf.fact)!r}, 'value': {fact}"
+            f"{self._head(leaf)}, 'fact': {names.said(leaf.fact)!r}, "
+            f"'label': {names.label(leaf.fact)!r}, 'unit': {names.unit(leaf.fact)!r}, "
+            f"'value': {fact}"
         )
         if isinstance(leaf, Has):
             return self._add(f"FALSE if {fact} is None else TRUE", shown)
