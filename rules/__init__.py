@@ -15,6 +15,7 @@ from rules.errors import (
     RuleError,
 )
 from rules.events import Contribution, Event, Evidence, FindingChange, Outcome, StepResult
+from rules.language.editors import json_schema
 from rules.protocol import Protocol, load, loads
 from rules.scenarios import check_scenarios
 from rules.show import as_sections, show
@@ -62,6 +63,7 @@ __all__ = [
     "as_sections",
     "check",
     "check_scenarios",
+    "json_schema",
     "load",
     "loads",
     "show",

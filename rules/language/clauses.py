@@ -29,6 +29,7 @@ class Clauses:
         self, item: Section, key: str, names: Mapping[str, FactType], *, required: bool = True
     ) -> Condition:
         """The condition of a key; always true where it is absent or faulty."""
+        item.note(key, "condition")
         value = item.raw(key, required=required)
         if isinstance(value, bool):
             return Const(value)

@@ -60,6 +60,7 @@ def known_unit(section: Section, key: str, unit: str) -> bool:
 
 def resolve(section: Section, key: str, params: Constants) -> object:
     """A value, or that of the parameter it names as `params.<name>`."""
+    section.note(key, "constant")
     return constant(section, key, section.raw(key), params)
 
 

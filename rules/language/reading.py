@@ -33,6 +33,12 @@ class Book:
         """Write one down."""
         self.complaints.append(Complaint(self.file, line, message, hint))
 
+    def asked(self, node: Map, key: str, **how: object) -> None:
+        """A section asks for a key: nothing to a book of complaints; editors.py listens here."""
+
+    def closed(self, node: Map, keys: Collection[str]) -> None:
+        """A section knows all keys that may stand in it."""
+
 
 class Section:
     """One mapping of the file; asks by key and remembers what may stand in it."""
@@ -50,9 +56,14 @@ class Section:
         """A complaint at the key's line."""
         self.book.complain(self.line(key), f"{self.what}: {message}", hint)
 
+    def note(self, key: str, kind: str, **more: object) -> None:
+        """Say what kind of value the key takes."""
+        self.book.asked(self.node, key, kind=kind, **more)
+
     def raw(self, key: str, *, required: bool = False) -> Tree:
         """The node as it stands, or None."""
         self.asked.add(key)
+        self.book.asked(self.node, key, required=required)
         value = self.node.get(key)
         if value is None and (required or key in self.node):
             said = "is empty" if key in self.node else "is missing"
@@ -61,6 +72,7 @@ class Section:
 
     def text(self, key: str, *, required: bool = False, default: str = "") -> str:
         """A text without control characters other than line ends."""
+        self.note(key, "text")
         value = self.raw(key, required=required)
         if value is None:
             return default
@@ -75,6 +87,7 @@ class Section:
 
     def name(self, key: str, pattern: re.Pattern[str], shape: str) -> str:
         """A required text of one shape; '' when it is not."""
+        self.note(key, "name", pattern=pattern.pattern, shape=shape)
         value = self.text(key, required=True)
         if value and not pattern.fullmatch(value):
             self.complain(key, f"`{key}` must be {shape}")
@@ -83,6 +96,7 @@ class Section:
 
     def boolean(self, key: str) -> bool:
         """True or false; false where absent."""
+        self.note(key, "boolean")
         value = self.raw(key)
         if value is not None and not isinstance(value, bool):
             self.complain(key, f"`{key}` must be true or false")
@@ -90,6 +104,7 @@ class Section:
 
     def integer(self, key: str, *, low: int, high: int, required: bool = False) -> int | None:
         """A whole number within bounds, or None."""
+        self.note(key, "integer", low=low, high=high)
         return self.whole(key, self.raw(key, required=required), low, high)
 
     def whole(self, key: str, value: Tree, low: int, high: int) -> int | None:
@@ -103,6 +118,7 @@ class Section:
 
     def number(self, key: str) -> float | None:
         """A number, or None."""
+        self.note(key, "number")
         value = self.raw(key)
         if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
             return value
@@ -113,6 +129,7 @@ class Section:
 
     def choice(self, key: str, of: Collection[str], *, required: bool = True) -> str:
         """One word of a list; '' when it is not."""
+        self.note(key, "choice", of=tuple(map(str, of)))
         value = self.raw(key, required=required)
         if value is None:
             return ""
@@ -129,6 +146,7 @@ class Section:
 
     def texts(self, key: str, *, required: bool = False) -> tuple[str, ...]:
         """A list of texts."""
+        self.note(key, "texts")
         items = self.items(key, required=required)
         for item in items:
             if not isinstance(item, str) or not item:
@@ -171,6 +189,7 @@ class Section:
 
     def close(self) -> None:
         """Complain of every key that nobody asked for."""
+        self.book.closed(self.node, self.asked)
         for key in self.node:
             if key not in self.asked:
                 self.complain(key, f"unknown key `{key}`", did_you_mean(key, self.asked))

@@ -60,6 +60,11 @@ def read(text: str, file: str) -> Definition:
     return definition
 
 
+def listen(book: Book, top: Section) -> None:
+    """Read a tree for what is asked of it; nothing is checked, nothing is made of it."""
+    _Reader(book, top).definition("")
+
+
 @dataclass
 class _Reader:
     """Reads the top of the file in the order in which its parts need one another."""

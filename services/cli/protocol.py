@@ -21,7 +21,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group(name="protocol")
 def command() -> None:
-    """Check or show a protocol file."""
+    """Check or show a protocol file; the schema that editors use."""
 
 
 @command.command()
@@ -84,6 +84,13 @@ def show(file: Path, form: str, *, as_json: bool) -> int:
         return 1
     shown = rules.show(protocol, "json" if as_json else form)
     click.echo(shown if isinstance(shown, str) else orjson.dumps(shown))
+    return 0
+
+
+@command.command()
+def schema() -> int:
+    """The JSON Schema (draft 2020-12) of protocol files, for editors."""
+    click.echo(orjson.dumps(rules.json_schema(), option=orjson.OPT_INDENT_2))
     return 0
 
 
