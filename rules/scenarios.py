@@ -12,7 +12,7 @@ from typing import Any
 from rules.errors import Complaint, RuleError
 from rules.events import Event
 from rules.facts.calendar import to_us
-from rules.model import Expected, Scenario
+from rules.model import Expected, Scalar, Scenario
 from rules.protocol import Protocol
 from rules.replay import Replayed, open_findings, replay_trial
 from rules.step import Engine
@@ -120,9 +120,11 @@ def _differences(engine: Engine, logs: Logs, expected: Expected) -> list[str]:
     }
     replayed = replay_trial(engine, "scenario", known, at_us)
     messages: list[str] = []
-    if expected.decision is not None or expected.verdicts:
+    if expected.decision is not None or expected.verdicts or expected.missing is not None:
         for outcome in replayed.subjects.values():
             messages += _verdicts(engine.view(outcome.state), expected)
+    for outcome in replayed.subjects.values() if expected.facts else ():
+        messages += _facts(engine.facts(outcome.state, expected.facts), expected)
     if expected.alerts is not None:
         messages += _lists("open alerts", expected.alerts, _open(replayed))
     if expected.opened is not None:
@@ -138,7 +140,27 @@ def _verdicts(view: Mapping[str, Any], expected: Expected) -> list[str]:
     for criterion, verdict in expected.verdicts.items():
         if found.get(criterion) != verdict:
             messages.append(f"{criterion} is {found.get(criterion)}, not {verdict}")
+    if expected.missing is not None:
+        names = {item["fact"] for item in view["missing"]}
+        messages += _lists("the facts that are missing", expected.missing, names)
     return messages
+
+
+def _facts(found: Mapping[str, Scalar | None], expected: Expected) -> list[str]:
+    """Numbers are the same at 12 significant digits, as everywhere."""
+    return [
+        f"{name} is {_said(found[name])}, not {_said(value)}"
+        for name, value in expected.facts.items()
+        if _said(found[name]) != _said(value)
+    ]
+
+
+def _said(value: Scalar | None) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else f"{value:.12g}"
 
 
 def _open(replayed: Replayed) -> set[str]:

@@ -5,7 +5,7 @@ Who comes in: evaluation, replay, scenarios. Who goes out: Outcome.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rules import state as states
@@ -13,6 +13,7 @@ from rules import views
 from rules.errors import EvaluationError
 from rules.events import Event, Outcome
 from rules.house import House, KnowledgeMaker, Others, alone
+from rules.model import Scalar
 from rules.protocol import Protocol
 from rules.state import ENGINE_VERSION, SubjectState
 from rules.subject import Knowledge, Log, SubjectFold, consenting
@@ -97,6 +98,11 @@ class Engine:
         """The eligibility checklist of a state: contract section 3, without the stream's keys."""
         known = self._subject(state)
         return views.eligibility(self.house.room(known.pins).plan, known)
+
+    def facts(self, state: bytes | None, names: Iterable[str]) -> dict[str, Scalar | None]:
+        """Declared facts as they stand at the last instant of a state; None: unknown."""
+        known = self._subject(state)
+        return views.facts(self.house.room(known.pins).plan, known, names)
 
     def stopping_view(self, state: bytes | None) -> list[dict[str, Any]]:
         """Every stopping rule of a trial's state: contract section 3."""

@@ -5,7 +5,7 @@ Who comes in: Engine.view. Who goes out: plain dicts with the contract's keys, t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rules import anchors
@@ -15,7 +15,7 @@ from rules.facts import entities
 from rules.facts.calendar import iso
 from rules.facts.entities import Override
 from rules.facts.projections import Reading
-from rules.model import Criterion
+from rules.model import Criterion, Scalar
 from rules.plan import Plan
 from rules.state import SubjectState
 from rules.terms import Verdict, said
@@ -51,6 +51,12 @@ def eligibility(plan: Plan, state: SubjectState) -> dict[str, Any]:
         ],
         "missing": _missing(plan, judged, satisfied),
     }
+
+
+def facts(plan: Plan, state: SubjectState, names: Iterable[str]) -> dict[str, Scalar | None]:
+    """Declared facts at the last instant evaluated, whatever was fixed at an enrolment."""
+    timeline, now_us = state.timeline(), max(state.at_us, state.reached_us)
+    return {name: plan.read[name](timeline, None, now_us).value for name in names}
 
 
 def _judged(plan: Plan, state: SubjectState) -> Judged:

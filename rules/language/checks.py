@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from rules.language import sense
+from rules.language.constants import Fact, typed
 from rules.language.functions import names_in
 from rules.language.normal import MAX_CLAUSES, TooLarge, clauses
 from rules.language.reading import Book
-from rules.language.syntax import did_you_mean
-from rules.language.vocabulary import TOLD, FactType, scopes_of
-from rules.model import AlertRule, Condition, Const, Definition, StoppingRule
+from rules.language.syntax import ConditionError, did_you_mean
+from rules.language.vocabulary import TOLD, FactType, declared, scopes_of
+from rules.model import AlertRule, Condition, Const, Definition, Expected, StoppingRule
 from rules.terms import Scope
 
 RESERVED = ("facts", "params", "has", "k", "id", "sid")  # of the language and of the engine
@@ -162,17 +163,34 @@ def _braces(book: Book, line: int, what: str, text: str) -> None:
 def _scenarios(definition: Definition, book: Book) -> None:
     criteria = {item.id for item in definition.criteria}
     rules = {rule.id for rule in definition.rules}
+    facts = declared(definition.facts)
     for scenario in definition.scenarios:
         for expected in scenario.expect:
             told = (*(expected.alerts or ()), *(expected.opened or ()))
             for word, names, known in (
                 ("criterion", expected.verdicts, criteria),
                 ("rule", told, rules),
+                ("fact", (*expected.facts, *(expected.missing or ())), facts),
             ):
                 for name in names:
                     if name not in known:
                         message = f"the scenario `{scenario.name}`: unknown {word} `{name}`"
                         book.complain(expected.line, message, did_you_mean(name, known))
+            _expected_facts(scenario.name, expected, facts, book)
+
+
+def _expected_facts(
+    scenario: str, expected: Expected, facts: Mapping[str, FactType], book: Book
+) -> None:
+    """A fact is expected to have a value of its own type, or none."""
+    for name, value in expected.facts.items():
+        if name not in facts or value is None:
+            continue
+        try:
+            typed(Fact(name, 0), facts[name], value)
+        except ConditionError as error:
+            message = f"the scenario `{scenario}`: {error.message}"
+            book.complain(expected.line, message, error.hint)
 
 
 def uncovered(definition: Definition) -> list[tuple[str, int, str]]:

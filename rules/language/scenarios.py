@@ -138,8 +138,10 @@ def _expected(part: Section, item: Section) -> Expected:
         alerts=part.texts("alerts") if "alerts" in part.node else None,
         opened=part.texts("opened") if "opened" in part.node else None,
         line=part.line(),
+        facts=dict(part.mapping("facts")),
+        missing=part.texts("missing") if "missing" in part.node else None,
     )
-    part.asked |= {"alerts", "opened"}
+    part.asked |= {"alerts", "opened", "missing"}
     part.close()
     return result
 
