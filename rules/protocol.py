@@ -42,9 +42,11 @@ class Protocol:
         """By criterion the clause tree of its condition, with each clause's value over `facts`."""
         return self.explainer.explain(facts)
 
-    def problems(self, kind: str, data: object, time_us: int) -> list[tuple[str, str, str]]:
+    def problems(
+        self, kind: str, data: object, time_us: int, source: str = ""
+    ) -> list[tuple[str, str, str]]:
         """What is wrong with one event's data: (pointer, detail, hint) each; empty if nothing."""
-        return self.checker.check(kind, data, time_us)[1]
+        return self.checker.check(kind, data, time_us, source)[1]
 
 
 def load(path: str | Path) -> Protocol:

@@ -89,15 +89,17 @@ def _event(
     """The fields of an event after its number, and the checker's problems with its data."""
     kind, time_us = str(row["type"]), to_us(datetime.fromisoformat(str(row["time"])))
     data: Any = row["data"]
-    data, problems = protocol.checker.check(kind, data, time_us)
+    source, own = str(row["source"]), str(row["id"])
+    data, problems = protocol.checker.check(kind, data, time_us, source)
     target = data.get("corrects") if kind == EventType.CORRECTION.value else None
     if isinstance(target, Mapping) and isinstance(data.get("data"), Mapping):
         original = sent.get((str(target.get("source")), str(target.get("id"))))
         if original is not None:
-            checked, more = protocol.checker.check(str(original["type"]), data["data"], time_us)
+            checked, more = protocol.checker.check(
+                str(original["type"]), data["data"], time_us, source
+            )
             data, problems = {**data, "data": checked}, [*problems, *more]
     precision = str(row.get("timeprecision") or "second")
-    source, own = str(row["source"]), str(row["id"])
     return (f"{source}#{own}", source, own, kind, time_us, precision, received_us, data), problems
 
 

@@ -22,8 +22,10 @@ Name = tuple[str, str]  # source, id
 class Checker(Protocol):
     """What the protocol says about data; language's EventChecker is one."""
 
-    def check(self, kind: str, data: Any, time_us: int) -> tuple[dict[str, Any], list[Any]]:
-        """(canonical data, problems)."""
+    def check(
+        self, kind: str, data: Any, time_us: int, source: str = ""
+    ) -> tuple[dict[str, Any], list[Any]]:
+        """(canonical data, problems); `source` is who sent the data."""
 
 
 class Effective(NamedTuple):
@@ -120,7 +122,7 @@ def _fitting(event: Event, correction: Event, checker: Checker) -> Mapping[str, 
     whole: Any = correction.data.get("data")
     if whole is None:
         return event.data
-    data, problems = checker.check(event.type, whole, event.time_us)
+    data, problems = checker.check(event.type, whole, event.time_us, correction.source)
     return None if problems else data
 
 

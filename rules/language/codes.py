@@ -134,6 +134,10 @@ def _aliases(item: Section, key: str) -> dict[str, str]:
             item.book.complain(line, message, "as Cel, mm[Hg], mg/dL, {score}")
         else:
             result[spelling] = unit
+    for spelling, unit in result.items():
+        if result.get(unit, unit) != unit:
+            message = f"{item.what}: `{spelling}` stands for {unit}, which stands for another"
+            item.book.complain(node.lines[spelling], message, f"{spelling}: {result[unit]}")
     return result
 
 

@@ -37,14 +37,21 @@ class EventChecker:
         self.dates = Dates(Calendar(definition.time_zone))
         self.waivable = {item.id: item.waivable for item in definition.criteria}
         self.fields = fields_of(self.dates)
+        self.aliases = definition.aliases
         self.quick = {
             name: (code.unit, _bound(code.low, -1), _bound(code.high, 1))
             for name, code in self.codes[EventType.OBSERVATION].items()
             if code.value is ValueType.NUMBER
         }
 
-    def check(self, kind: str, data: Any, time_us: int) -> tuple[Data, list[Problem]]:
-        """(canonical data, problems); the data mean nothing where there are problems."""
+    def check(
+        self, kind: str, data: Any, time_us: int, source: str = ""
+    ) -> tuple[Data, list[Problem]]:
+        """(canonical data, problems); the data mean nothing where there are problems.
+
+        `source`: the publisher's CloudEvents source, whose spelling of units may be declared. The
+        canonical data hold the UCUM unit.
+        """
         if kind == EventType.OBSERVATION and self._plainly_right(data):
             return data.copy(), []
         if kind not in PUBLISHED:
@@ -52,7 +59,14 @@ class EventChecker:
             return {}, [("/type", "unknown type of event", hint)]
         if not isinstance(data, dict):
             return {}, [("/data", "must be an object", "")]
-        return _Check(self, EventType(kind), data, time_us).run()
+        return _Check(self, EventType(kind), data, time_us, source).run()
+
+    def ucum(self, unit: str, code: Code, source: str) -> str:
+        """The unit that a publisher's spelling stands for: its own, else the code's, else any's."""
+        for aliases in (self.aliases.get(source), code.aliases, self.aliases.get("*")):
+            if aliases and unit in aliases:
+                return aliases[unit]
+        return unit
 
     def begins(self, time_us: int, precision: str) -> bool:
         """Whether `time` begins a span of its `timeprecision` in the site's zone."""
@@ -78,8 +92,10 @@ def _bound(limit: float | None, sign: int) -> float:
 class _Check:
     """One event on its way through the checks."""
 
-    def __init__(self, checker: EventChecker, kind: EventType, data: Data, time_us: int) -> None:
-        self.checker, self.kind, self.time_us = checker, kind, time_us
+    def __init__(
+        self, checker: EventChecker, kind: EventType, data: Data, time_us: int, source: str
+    ) -> None:
+        self.checker, self.kind, self.time_us, self.source = checker, kind, time_us, source
         self.data = dict(data)
         self.problems: list[Problem] = []
 
@@ -181,7 +197,10 @@ class _Check:
             self._fault("value", fault)
 
     def _number(self, code: Code) -> None:
-        value, unit = self.data["value"], self.data.get("unit", code.unit)
+        value = self.data["value"]
+        if "unit" in self.data:
+            self.data["unit"] = self.checker.ucum(self.data["unit"], code, self.source)
+        unit = self.data.get("unit", code.unit)
         fault = values.number(value)
         if fault is None and code.value is ValueType.INTEGER:
             fault = values.whole(-values.EXACT)(value)
@@ -192,7 +211,9 @@ class _Check:
         self._unit(code)
         if self.problems:
             return
-        told = units.convert(value, unit, code.unit) if code.unit and unit else value
+        told = value
+        if code.unit and unit:
+            told = units.convert(value, unit, code.unit, code.molar_mass)
         below = code.low is not None and told < code.low
         if below or (code.high is not None and told > code.high):
             self._fault("value", ("is not possible", _range(code)))
@@ -209,7 +230,7 @@ class _Check:
                 self._fault("unit", ("is required with this value", f"UCUM, as {code.unit}"))
         elif code.unit is None:
             self._fault("unit", ("the protocol declares no unit for this code", "leave it out"))
-        elif not units.convertible(unit, code.unit):
+        elif not units.convertible(unit, code.unit, code.molar_mass):
             self._fault("unit", (f"cannot be converted to {code.unit}", "UCUM, case-sensitive"))
 
     def _spans(self) -> None:

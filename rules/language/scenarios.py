@@ -12,7 +12,7 @@ from rules.language.events import EventChecker
 from rules.language.loader import Map, Seq
 from rules.language.reading import Book, Section
 from rules.language.syntax import did_you_mean
-from rules.model import Definition, Expected, Scenario
+from rules.model import Definition, Expected, Scalar, Scenario
 from rules.terms import Decision, EventType, Verdict
 
 _EVENT_KEYS = (
@@ -138,12 +138,22 @@ def _expected(part: Section, item: Section) -> Expected:
         alerts=part.texts("alerts") if "alerts" in part.node else None,
         opened=part.texts("opened") if "opened" in part.node else None,
         line=part.line(),
-        facts=dict(part.mapping("facts")),
+        facts=_facts(part),
         missing=part.texts("missing") if "missing" in part.node else None,
     )
     part.asked |= {"alerts", "opened", "missing"}
     part.close()
     return result
+
+
+def _facts(part: Section) -> dict[str, Scalar | None]:
+    """`fact: value`, null where it is unknown."""
+    node = part.mapping("facts")
+    odd = [name for name, value in node.items() if isinstance(value, Map | Seq)]
+    for name in odd:
+        message = f"{part.what}: `{name}` must be a number, a text, true, false or null"
+        part.book.complain(node.lines[name], message)
+    return {name: value for name, value in node.items() if name not in odd}
 
 
 PRECISIONS = ("second", "day", "month", "year")
@@ -181,9 +191,9 @@ def _problems(
     if not checker.begins(time_us, event.get("timeprecision", "second")):
         return [("/time", "begins no such span in the site's zone", "the first instant of it")]
     kind, data = str(event["type"]), event["data"]
-    found = checker.check(kind, data, time_us)[1]
+    found = checker.check(kind, data, time_us, str(event["source"]))[1]
     if kind == EventType.CORRECTION and not found and "data" in data:
         target = types.get(data["corrects"]["id"])
         if target is not None:
-            found = checker.check(target, data["data"], time_us)[1]
+            found = checker.check(target, data["data"], time_us, str(event["source"]))[1]
     return found

@@ -63,7 +63,7 @@ def stream_events(
     events = []
     for n, one in enumerate(published, start=1):
         time_us = clock.to_us(datetime.fromisoformat(one["time"]))
-        data, problems = protocol.checker.check(one["type"], one["data"], time_us)
+        data, problems = protocol.checker.check(one["type"], one["data"], time_us, one["source"])
         if problems:
             message = f"the synthetic event {one['type']} is refused: {problems}"
             raise ValueError(message)

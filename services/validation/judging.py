@@ -26,7 +26,9 @@ CLINICIANS_TYPES = frozenset({EventType.OVERRIDE, EventType.CORRECTION})
 class Checker(Protocol):
     """What the protocol says about data; rules' EventChecker is one."""
 
-    def check(self, kind: str, data: Any, time_us: int) -> tuple[dict[str, Any], list[Found]]:
+    def check(
+        self, kind: str, data: Any, time_us: int, source: str = ""
+    ) -> tuple[dict[str, Any], list[Found]]:
         """(canonical data, problems with pointers within the event)."""
 
     def begins(self, time_us: int, precision: str) -> bool:
@@ -83,7 +85,9 @@ def judge(
     index: int, envelope: Envelope, door: Door, role: str, now_us: int
 ) -> tuple[Incoming | None, list[Found]]:
     """The event as it may be stored, or every problem with it."""
-    data, problems = door.checker.check(envelope.type, envelope.data, envelope.time_us)
+    data, problems = door.checker.check(
+        envelope.type, envelope.data, envelope.time_us, envelope.source
+    )
     found = list(problems)
     receipt_us = now_us
     if door.is_replay:
@@ -126,7 +130,7 @@ def judge_correction(
         return incoming, [("/data/corrects", *why)]
     if "data" not in own:
         return incoming, []
-    data, found = checker.check(target.type, own["data"], target.time_us)
+    data, found = checker.check(target.type, own["data"], target.time_us, incoming.source)
     if found:
         return incoming, [(f"/data{pointer}", detail, hint) for pointer, detail, hint in found]
     return incoming._replace(data=canonical_json({**own, "data": data})), []

@@ -95,6 +95,7 @@ FAULTS = [
     ("molar_mass: 113.12, ", "", "`MG/DL` stands for mg/dL, which does not convert into umol/L", ""),
     ("{MG/DL: mg/dL}", "{MG/DL: MG/DL}", "which is no UCUM unit", "as Cel"),
     ("{C: Cel}", "{C: Celsius}", "`C` stands for `Celsius`, which is no UCUM unit", "as Cel"),
+    ("{C: Cel}", "{C: mmol, mmol: mol}", "`C` stands for mmol, which stands for another", "C: mol"),
     ("{C: Cel}", "{Cel: K}", "is itself the unit of the code `temperature`", "spelling"),
     ('{source: "*", unit', "{unit", "`source` is missing", ""),
     ("unit_aliases", "unit_alias", "unknown key `unit_alias`", "did you mean unit_aliases?"),
