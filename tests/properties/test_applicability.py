@@ -48,17 +48,8 @@ def spec(name, applicable_if=None):
 
 def four_valued(condition, known, applies):
     """True, False, None where unknown, or APART where nothing of it applies."""
-    if isinstance(condition, Const):
-        return condition.value
-    if isinstance(condition, Has):
-        return condition.fact in known
-    if isinstance(condition, Compare):
-        if condition.fact in known:
-            return OPERATORS[condition.op](known[condition.fact], condition.value)
-        when = applies.get(condition.fact)
-        # What asks only for facts that do not apply does not hold.
-        apart = when is not None and four_valued(when, known, applies) in (False, APART)
-        return APART if apart else None
+    if isinstance(condition, Const | Has | Compare):
+        return of_leaf(condition, known, applies)
     if isinstance(condition, Not):
         value = four_valued(condition.part, known, applies)
         return value if value in (None, APART) else not value
@@ -70,6 +61,19 @@ def four_valued(condition, known, applies):
     if any(value is decisive for value in here):
         return decisive
     return None if None in here else not decisive
+
+
+def of_leaf(leaf, known, applies):
+    if isinstance(leaf, Const):
+        return leaf.value
+    if isinstance(leaf, Has):
+        return leaf.fact in known
+    if leaf.fact in known:
+        return OPERATORS[leaf.op](known[leaf.fact], leaf.value)
+    when = applies.get(leaf.fact)
+    # What asks only for facts that do not apply does not hold.
+    apart = when is not None and four_valued(when, known, applies) in (False, APART)
+    return APART if apart else None
 
 
 @many
