@@ -133,20 +133,25 @@ class Findings:
         occurred_us: int | None = None,
         wrong: bool = False,
         touched: Collection[str] | None = None,
+        units: Mapping[str, str] | None = None,
+        untrue_from_us: int | None = None,
     ) -> None:
         """Open, update and close the entity's findings. `key` None: a state rule's episode.
 
-        `touched`: the names that may read otherwise than before; None: any.
+        `touched`: the names that may read otherwise than before; None: any. `units`: of facts that
+        differ from entity to entity. `untrue_from_us`: what occurred then or later never was so.
         """
         held = self.held.get(entity, {})
         for rule_id in [name for name in held if name not in fired]:
-            self._close(step, held.pop(rule_id), rule_id, wrong=wrong or step.late)
+            ended = held.pop(rule_id)
+            untrue = untrue_from_us is not None and ended[4] >= untrue_from_us
+            self._close(step, ended, rule_id, wrong=wrong or untrue or step.late)
         for rule_id in sorted(fired):
             known = held.get(rule_id)
             if known is not None and touched is not None and self._unmoved(rule_id, touched):
                 continue
             rule = self._rule(rule_id)
-            content, digest = self._content(rule, read)
+            content, digest = self._content(rule, read, units or {})
             if known is None:
                 known = held[rule_id] = [key or step.key, "", rule.severity, rule.category]
                 known += [step.time_us if occurred_us is None else occurred_us, rule.title]
@@ -183,16 +188,21 @@ class Findings:
         seen = {name: read(name).value for name in names}
         return self.plan.protocol.explainer.rule(rule)(seen.get)
 
-    def _content(self, rule: AlertRule, read: Read) -> tuple[Content, str]:
+    def _content(
+        self, rule: AlertRule, read: Read, units: Mapping[str, str]
+    ) -> tuple[Content, str]:
         """Title, detail and evidence, and a hash of what makes an update worth telling."""
         plan = self.plan
         names = plan.evidence.get(rule.id, _OWN_EVIDENCE.get(rule.id, ()))
         mentioned = plan.mentioned.get(rule.id, _OWN_MENTIONED.get(rule.id, ()))
         readings = {name: read(name) for name in dict.fromkeys((*names, *mentioned))}
-        values = {name: _told(readings[name], plan.told_unit(name)) for name in mentioned}
+        values = {
+            name: _told(readings[name], units.get(name) or plan.told_unit(name))
+            for name in mentioned
+        }
         title, detail = fill(rule.title, values), fill(rule.detail, values)
         evidence = tuple(
-            self._evidence(name, reading).as_dict()
+            self._evidence(name, reading, unit=units.get(name)).as_dict()
             for name, reading in readings.items()
             if name in names and reading is not UNKNOWN
         )
@@ -200,10 +210,12 @@ class Findings:
         told = [rule.severity, title, detail, [[e["fact"], e["value"]] for e in evidence]]
         return Content(title, detail, evidence), fingerprint(told)
 
-    def _evidence(self, name: str, reading: Reading, criterion: str | None = None) -> Evidence:
-        unit = self.plan.unit(name)
+    def _evidence(
+        self, name: str, reading: Reading, criterion: str | None = None, unit: str | None = None
+    ) -> Evidence:
+        told_in = unit or self.plan.unit(name)
         origin = (reading.time_us, reading.event, reading.note)
-        return Evidence(name, reading.value, unit, *origin, criterion)
+        return Evidence(name, reading.value, told_in, *origin, criterion)
 
     def _behind(self, rule: AlertRule, read: Read) -> Iterator[Evidence]:
         """The data that make criteria unsatisfied, of a rule that names decision or verdicts.

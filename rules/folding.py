@@ -11,7 +11,8 @@ from functools import partial
 
 from rules.errors import LogNeeded
 from rules.events import Event
-from rules.facts import entities
+from rules.facts import entities, laboratory, visits
+from rules.facts.calendar import Span
 from rules.facts.log import effective, waiting, waiting_key
 from rules.facts.timeline import START, Record, Source, Timeline
 from rules.facts.touches import FOREVER, drop_settled, reach
@@ -62,12 +63,29 @@ def absorb(plan: Plan, state: SubjectState, timeline: Timeline, event: Event) ->
     if kind in entities.ENTITY_TYPES:
         _absorb_entity(plan, state, event, dirty)
         return dirty
+    _absorb_ranged(plan, state, event, dirty)
     for source, record in plan.reader.records(event):
         timeline.insert(source, record)
         dirty.sources.append(source)
         dirty.facts.update(dict.fromkeys(plan.readers_of.get(source.key, ())))
         dirty.since(_earliest(plan, timeline, source, record))
     return dirty
+
+
+def _absorb_ranged(plan: Plan, state: SubjectState, event: Event, dirty: Dirty) -> None:
+    """What visits and laboratory series keep of an event."""
+    code = event.data.get("code")
+    if event.type == EventType.PROCEDURE.value and code in plan.ranges.visit_codes:
+        told = visits.told(event, plan.calendar)
+        state.visits[str(code)] = visits.latest(state.visits.get(str(code)), told)
+        dirty.visits = True
+    elif event.type == EventType.OBSERVATION.value and code in plan.ranges.series:
+        declared = plan.definition.codes[EventType.OBSERVATION, str(code)]
+        record = laboratory.record(event, declared, plan.calendar)
+        if record is not None:
+            series = state.laboratory.get(str(code))
+            state.laboratory[str(code)] = laboratory.put(series, record)
+            dirty.series.add(str(code))
 
 
 def _earliest(plan: Plan, timeline: Timeline, source: Source, record: Record) -> int:
@@ -147,7 +165,7 @@ def refold(
     state.live, state.until, state.fixed, state.fixed_at_us = {}, {}, None, None
     state.inexact = {}
     state.first_infusion, state.endpoints, state.asked = None, {}, {}
-    state.last_onset_us, state.among, state.laboratory = -1, {}, {}
+    state.last_onset_us, state.among, state.laboratory, state.visits = -1, {}, {}, {}
     timeline = state.timeline()
     counting = effective(log, plan.calendar, plan.protocol.checker)
     for event in counting.events:
@@ -162,6 +180,9 @@ def compact(plan: Plan, state: SubjectState, timeline: Timeline, dirty: Dirty) -
     for source in touched:
         settled = partial(drop_settled, now_us=state.at_us)
         timeline.prune(source, settled, force=dirty.everything)
+    first = None if state.first_infusion is None else Span(*state.first_infusion)
+    for name in state.laboratory if dirty.everything else dirty.series:
+        laboratory.compact(state.laboratory[name], first)
     for name in dirty.infusions:
         if name in state.infusions:
             entities.collapse(state.infusions[name])

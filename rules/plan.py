@@ -85,7 +85,7 @@ class Plan:
         """The index from a source to the live facts that read it."""
         self.ranges = Ranges(self.definition, {scope: self.names(scope) for scope in Scope})
         asked = [name for scope in LIVE_SCOPES for name in self.names(scope)]
-        asked += self.ranges.applicable_names
+        asked += [*self.ranges.applicable_names, *self.ranges.anchors]
         self.subject_facts = tuple(name for name in dict.fromkeys(asked) if name in self.specs)
         live = dict.fromkeys((*self.criteria_facts, *self.subject_facts))
         self.readers_of: dict[str, tuple[str, ...]] = {}

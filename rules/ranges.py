@@ -61,6 +61,8 @@ class Ranges:
         self.applicable_names = names_in(
             *(one.applicable_if for one in self.visits if one.applicable_if is not None)
         )
+        self.visit_codes = frozenset(one.id for one in self.visits)
+        self.anchors = frozenset(one.anchor for one in self.visits)
         self.daily = "visit_off_days" in asked[Scope.VISIT]
         self.series = frozenset(
             numeric_observations(definition.codes) if Scope.LABORATORY in rules else ()

@@ -62,6 +62,7 @@ class SubjectState:
     course: list[list[Any]] = field(default_factory=list)
     pins: list[str] = field(default_factory=list)
     owed: list[Any] = field(default_factory=list)  # a major amendment without consent to it
+    visits: dict[str, list[Any]] = field(default_factory=dict)  # visit -> what was last told of it
 
     def timeline(self) -> Timeline:
         """The records as the projections read them."""

@@ -15,7 +15,7 @@ from rules.language.functions import names_in
 from rules.language.normal import MAX_CLAUSES, TooLarge, clauses
 from rules.language.reading import Book
 from rules.language.syntax import ConditionError, did_you_mean
-from rules.language.vocabulary import TOLD, FactType, declared, scopes_of
+from rules.language.vocabulary import TOLD, FactType, declared, related_fact, scopes_of
 from rules.model import AlertRule, Condition, Const, Definition, Expected, StoppingRule
 from rules.terms import Scope
 
@@ -142,6 +142,8 @@ def _places(
     definition: Definition, names: Mapping[Scope, Mapping[str, FactType]], book: Book
 ) -> None:
     """`{fact}` in a detail must be a fact of the scope; a title holds no clinical value."""
+    related = (one for one in definition.relations.values() if one.to is Scope.INFUSION)
+    naming = {*IDENTIFIERS, *(related_fact(one.name, "number") for one in related)}
     for rule in definition.rules:
         known = {*names[rule.scope], *TOLD[rule.scope]}
         for key, text in (("title", rule.title), ("detail", rule.detail)):
@@ -150,7 +152,7 @@ def _places(
                 if name not in known:
                     message = f"the rule `{rule.id}`, `{key}`: unknown fact `{name}`"
                     book.complain(rule.line, message, did_you_mean(name, known))
-                elif key == "title" and name not in IDENTIFIERS:
+                elif key == "title" and name not in naming:
                     message = f"the rule `{rule.id}`: a title holds no clinical value, `{name}`"
                     book.complain(rule.line, message, "say it in `detail`")
 

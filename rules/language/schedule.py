@@ -21,7 +21,7 @@ from rules.model import Amendment, Code, FactSpec, Relation, Visit
 from rules.terms import AmendmentKind, EventType, Relate, Scope
 
 FARTHEST = 36_500
-OWNERS_OF_RELATIONS = (Scope.ADVERSE_EVENT, Scope.INFUSION, Scope.DEATH)
+OWNERS_OF_RELATIONS = (Scope.ADVERSE_EVENT, Scope.INFUSION, Scope.VISIT, Scope.DEATH)
 RELATED = (Scope.INFUSION, Scope.ADVERSE_EVENT)
 
 

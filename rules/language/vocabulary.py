@@ -123,7 +123,7 @@ TOLD: Mapping[Scope, tuple[str, ...]] = {
     Scope.DEATH: (),
     Scope.TRIAL: (),
     Scope.VISIT: ("visit_label", "visit_due", "visit_owner", *_CHECKLIST),
-    Scope.LABORATORY: ("lab_label", "lab_unit", *_CHECKLIST),
+    Scope.LABORATORY: ("lab_label", *_CHECKLIST),
 }
 
 

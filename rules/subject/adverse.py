@@ -119,6 +119,7 @@ def death(subject: Subject, step: Step) -> None:
         return
     merged = merge(state.deaths)
     readings = {"causality": merged.reading("causality")}
+    readings |= relate(subject, Scope.DEATH, "death", merged.first)
     fired = subject.fire(Scope.DEATH, snapshot_of(plan, Scope.DEATH, readings))
     subject.findings.differ(
         step,

@@ -16,13 +16,26 @@ from rules.facts import entities
 from rules.facts.calendar import iso
 from rules.facts.log import effective
 from rules.facts.projections import UNKNOWN
+from rules.facts.touches import FOREVER
 from rules.findings import OPS_DISAGREE, Findings, Step, digest
 from rules.folding import Dirty, absorb, compact, refold
 from rules.plan import Plan
 from rules.state import SubjectState
-from rules.subject import adverse, anchored, consenting, deciding, live, members, present, repairs
+from rules.subject import (
+    adverse,
+    anchored,
+    consenting,
+    deciding,
+    laboratory,
+    live,
+    members,
+    present,
+    relating,
+    repairs,
+    visits,
+)
 from rules.subject.context import OVERRIDES, House, Knowledge, Log, Subject
-from rules.terms import Decision, EventType
+from rules.terms import Decision, EventType, Scope
 
 _REPAIRS = frozenset({EventType.CORRECTION.value, EventType.DISCARD.value})
 
@@ -148,6 +161,7 @@ class SubjectFold:
         events = adverse.touched_events(subject, dirty)
         dirty.sums = dirty.sums or bool(events)
         members.refresh(subject, dirty)
+        labs = laboratory.touched_series(subject, dirty, changed)
         deciding.decide(subject, dirty, changed, anchor, refixed=refixed)
         moved = before != (state.decision, state.codes)
         present.rules_now(subject, step, dirty, changed, moved=moved)
@@ -160,8 +174,11 @@ class SubjectFold:
             repairs.corrections(subject, step, unfit)
         for event in events:
             adverse.adverse_event(subject, step, dirty, event)
-        if dirty.death or dirty.everything:
+        if dirty.death or dirty.everything or relating.moved(subject, dirty, Scope.DEATH) < FOREVER:
             adverse.death(subject, step)
+        for series in labs:
+            laboratory.series(subject, step, series)
+        visits.all_visits(subject, step, dirty, changed)
         self._finish(step, dirty, moved=moved)
 
     def _finish(self, step: Step, dirty: Dirty, *, moved: bool) -> None:

@@ -32,6 +32,11 @@ def forget_vanished(subject: Subject, step: Step) -> None:
     state = subject.state
     for entity in sorted(state.findings):
         kind, _, name = entity.partition(":")
-        held = {"ae": state.adverse_events, "infusion": state.infusions}.get(kind)
+        held = {
+            "ae": state.adverse_events,
+            "infusion": state.infusions,
+            "lab": state.laboratory,
+            "visit": subject.plan.ranges.visit_codes,
+        }.get(kind)
         if held is not None and name not in held:
             subject.findings.differ(step, entity, (), lambda _name: UNKNOWN, wrong=True)

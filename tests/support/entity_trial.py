@@ -18,6 +18,15 @@ codes:
   - {code: steroid, type: medication, label: Steroid}
 facts:
   hottest: {from: observation, code: temp, take: max, window: {hours: 24}}
+schedule:
+  - {id: day_7, label: Day 7, after: first_infusion, day: 7, early_days: 1, late_days: 2, collects: [alt], owner: nurse, source: {document: doc}}
+  - {id: next_call, label: Call, after: last_infusion, day: 2, late_days: 1, source: {document: doc}}
+  - {id: baseline_call, label: Baseline, after: enrolment, day: -1, early_days: 2, applicable_if: 'cohort == "high"', source: {document: doc}}
+relations:
+  preceding: {on: adverse_event, to: infusion, take: last_before, within: {days: 30}}
+  following: {on: adverse_event, to: infusion, take: first_after, within: {hours: 48}}
+  trouble: {on: infusion, to: adverse_event, take: last_before}
+  called: {on: visit, to: infusion, take: last_before}
 criteria:
   - {id: I1, kind: inclusion, text: Cohort, when: 'cohort in ["low", "high"]', source: {document: doc, section: "1"}}
 """
@@ -27,6 +36,15 @@ rules:
   - {id: S-EARLY, on: adverse_event, category: safety, severity: info, when: infusions == 1 && enrolled, title: "Early {ae}", detail: "{term}", action: Look., source: {document: doc, section: a}}
   - {id: S-TERM, on: adverse_event, category: safety, severity: critical, when: 'term in ["Anaphylaxis"]', title: "Special interest", detail: "{term}", action: Look., source: {document: doc, section: a}}
   - {id: S-NOT, on: adverse_event, category: conduct, severity: info, when: 'decision != "eligible"', title: "Not eligible", detail: "{missing}", action: Look., source: {document: doc, section: a}}
+  - {id: R-CLOSE, on: adverse_event, category: safety, severity: serious, when: 'preceding_hours_since <= 24 && preceding_dose >= 2', title: "{ae} after {preceding_number}", detail: "{preceding_hours_since} {preceding_status}", action: Look., source: {document: doc, section: a}}
+  - {id: R-SOON, on: adverse_event, category: safety, severity: info, when: 'following_hours_since >= -12', title: "{ae} before {following_number}", detail: "{following_hours_since}", action: Look., source: {document: doc, section: a}}
+  - {id: R-AFTER, on: infusion, category: safety, severity: serious, when: trouble_grade >= 3 && trouble_hours_since <= 168, title: "Infused after trouble", detail: "{trouble_grade} {trouble_causality}", action: Look., source: {document: doc, section: a}, hold: infusion}
+  - {id: V-OVERDUE, on: visit, category: conduct, severity: warning, when: 'visit_status == "overdue" && on_study', title: "{visit_label} is overdue", detail: "{visit} was due on {visit_due}", action: Call., source: {document: doc, section: v}}
+  - {id: V-OPEN, on: visit, category: conduct, severity: info, when: 'visit_status == "open"', title: "{visit}", detail: "{visit_owner}", action: Call., source: {document: doc, section: v}}
+  - {id: V-OFF, on: visit, category: conduct, severity: info, when: 'visit_status in ["early", "late", "not_done"]', title: "{visit}", detail: "{visit_status} {called_number} {called_hours_since}", action: Tell., source: {document: doc, section: v}}
+  - {id: L-HIGH, on: laboratory, category: safety, severity: serious, when: 'lab_ratio_to_high >= 3 && enrolled', title: "{lab_label} is high", detail: "{lab_value}", action: Look., source: {document: doc, section: l}}
+  - {id: L-TWICE, on: laboratory, category: safety, severity: warning, when: lab_high_in_a_row >= 2 || lab_low_in_a_row >= 2, title: "{lab}", detail: "{lab_high_in_a_row}", action: Look., source: {document: doc, section: l}}
+  - {id: L-RISE, on: laboratory, category: safety, severity: warning, when: 'lab_change_percent >= 50 && lab == "alt"', title: "{lab} rises", detail: "{lab_change_percent}", action: Look., source: {document: doc, section: l}}
   - {id: ST-LOW, on: trial, category: stopping, severity: critical, when: st_dlt_low_crossed, title: Low, detail: "{st_dlt_low_events} of {st_dlt_low_subjects}", action: Stop., source: {document: doc, section: d}}
   - {id: ST-HIGH, on: trial, category: stopping, severity: critical, when: st_dlt_high_crossed, title: High, detail: "{st_dlt_high_events}", action: Stop., source: {document: doc, section: d}}
 stopping:

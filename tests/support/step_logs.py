@@ -39,6 +39,18 @@ facts:
   infected_lately: {from: condition, code: infection, take: touches_span, window: {months: 1}}
   infarct: {from: condition, code: infarct, take: touches_point, window: {months: 6}}
   stent: {from: procedure, code: stent, take: touches_point, window: {months: 6}}
+schedule:
+  - {id: week_1, label: Week 1, after: first_infusion, day: 7, early_days: 1, late_days: 2, applicable_if: 'sex != "male"', source: {document: doc}}
+  - {id: call, label: Call, after: last_infusion, day: 1, late_days: 1, source: {document: doc}}
+  - {id: entry, label: Entry, after: infusion_2, day: -1, early_days: 3, source: {document: doc}}
+relations:
+  before: {on: adverse_event, to: infusion, take: last_before, within: {days: 30}}
+  after: {on: adverse_event, to: infusion, take: first_after}
+  trouble: {on: infusion, to: adverse_event, take: last_before}
+  coming: {on: infusion, to: adverse_event, take: first_after, within: {calendar_days: 7}}
+  another: {on: adverse_event, to: adverse_event, take: last_before}
+  called: {on: visit, to: infusion, take: last_before}
+  worst: {on: death, to: adverse_event, take: last_before, within: {weeks: 4}}
 criteria:
   - {id: I1, kind: inclusion, text: Age, when: age_years >= 18 && age_years <= 80, source: {document: doc, section: "1"}}
   - {id: I2, kind: inclusion, text: Consent, when: consent_subject, source: {document: doc, section: "2"}}
@@ -61,6 +73,11 @@ rules:
   - {id: S-G3, on: adverse_event, category: safety, severity: serious, when: grade >= 3 && onset_after_infusion, title: Severe, detail: "Grade {grade}", action: Look., source: {document: doc, section: c}}
   - {id: S-AE-THEN, on: adverse_event, category: safety, severity: info, when: 'hottest >= 38 || infected_lately || infusions == 1 || (enrolled && !on_study) || decision == "ineligible"', title: "Then {ae}", detail: "{hottest} {infusions} {age_years} {dead} {perhaps_hot}", action: Look., source: {document: doc, section: c}}
   - {id: S-DEATH, on: death, category: safety, severity: critical, when: "true", title: Death, detail: "{causality}", action: Tell., source: {document: doc, section: c}}
+  - {id: R-AE, on: adverse_event, category: safety, severity: info, when: 'before_hours_since <= 72 || after_hours_since >= -48 || another_grade >= 3', title: "{before_number} {after_number}", detail: "{before_hours_since} {after_status} {another_serious} {another_hours_since}", action: Look., source: {document: doc, section: e}}
+  - {id: R-INF, on: infusion, category: safety, severity: info, when: 'trouble_grade >= 1 || coming_serious', title: "Trouble", detail: "{trouble_hours_since} {coming_hours_since}", action: Look., source: {document: doc, section: e}}
+  - {id: R-DEATH, on: death, category: safety, severity: info, when: 'worst_grade >= 1', title: "Death", detail: "{worst_hours_since}", action: Look., source: {document: doc, section: e}}
+  - {id: V-STANDS, on: visit, category: conduct, severity: info, when: 'visit_status in ["open", "overdue", "early", "late", "not_done"] && !unfit', title: "{visit_label}", detail: "{visit_status} {visit_off_days} {visit_due} {called_number} {hottest}", action: Look., source: {document: doc, section: e}}
+  - {id: L-ROW, on: laboratory, category: safety, severity: info, when: 'lab_high_in_a_row >= 2 || lab_change_percent >= 3 || (lab_ratio_to_low < 1 && on_study)', title: "{lab}", detail: "{lab_value} {lab_change_percent} {lab_high_in_a_row} {lab_low_in_a_row} {lab_ratio_to_high}", action: Look., source: {document: doc, section: e}}
   - {id: ST, on: trial, category: stopping, severity: critical, when: st_tox_crossed, title: Stop, detail: "{st_tox_events} of {st_tox_evaluable}", action: Stop., source: {document: doc, section: d}, hold: enrolment}
   - {id: ST-FIT, on: trial, category: stopping, severity: critical, when: st_fit_tox_crossed, title: Stop, detail: "{st_fit_tox_events} of {st_fit_tox_subjects}", action: Stop., source: {document: doc, section: d}}
   - {id: FULL, on: trial, category: conduct, severity: info, when: enrolled_count >= 2, title: Full, detail: "{enrolled_count}", action: Close., source: {document: doc, section: d}}
@@ -120,7 +137,7 @@ _OFTEN = {
     "assessment": 3,
     "enrolment": 3,
     "administration": 2,
-    "procedure": 1,
+    "procedure": 2,
     "consent": 1,
     "demographics": 1,
     "override": 1,
@@ -144,7 +161,10 @@ class _Pick:
         value, unit = self(
             (36.5, "Cel"), (37.9, "Cel"), (38.0, "Cel"), (39.2, "Cel"), (100.4, "[degF]")
         )
-        return {"code": "temp", "value": value, "unit": unit}
+        ranges = {"Cel": (36.6, 37.8), "[degF]": (97.9, 100.0)}
+        low, high = ranges[unit]
+        told = self({}, {"reference_high": high}, {"reference_low": low, "reference_high": high})
+        return {"code": "temp", "value": value, "unit": unit, **told}
 
     def assessment(self):
         if self(0, 1):
@@ -161,7 +181,8 @@ class _Pick:
         return data | dates
 
     def procedure(self):
-        data = {"code": "stent", "status": self("done", "not_done")}
+        code = self("stent", "stent", "week_1", "call", "entry")
+        data = {"code": code, "status": self("done", "done", "not_done")}
         return data | self({}, {"start": self(*DATES)})
 
     def consent(self):

@@ -1,0 +1,119 @@
+"""The subject's visits: each judged when it, its anchor, or what its rules ask of now changes.
+
+Who comes in: the fold, after everything that may need the log. Who goes out: findings that differ.
+"""
+
+from __future__ import annotations
+
+from rules.facts import entities, visits
+from rules.facts.calendar import Span
+from rules.facts.projections import Reading
+from rules.facts.touches import FOREVER
+from rules.findings import Step
+from rules.folding import Dirty
+from rules.model import Visit
+from rules.subject.anchoring import anchor_now
+from rules.subject.context import Subject
+from rules.subject.ranging import judge_now, touched_now
+from rules.subject.relating import moved, relate
+from rules.terms import EventType, Scope
+
+_DUE = "@visit:"  # beside which the state notes when time alone changes a visit
+_ENTITY = "visit:"
+
+
+def all_visits(subject: Subject, step: Step, dirty: Dirty, changed: set[str]) -> None:
+    """Judge every visit again where the step may have touched any: they are few, and cheap."""
+    ranges = subject.plan.ranges
+    if not ranges.visits or not _touched(subject, dirty, changed):
+        return
+    expected = _expected(subject)
+    for visit in ranges.visits:
+        anchor = anchor_now(subject, visit.anchor)
+        applies = _applies(subject, visit)
+        subject.state.until.pop(_DUE + visit.id, None)
+        if anchor is not None and applies is not False:
+            _visit(subject, step, visit, anchor, expected=expected)
+        else:
+            subject.forget(step, _ENTITY + visit.id, wrong=anchor is None)
+
+
+def _touched(subject: Subject, dirty: Dirty, changed: set[str]) -> bool:
+    ranges = subject.plan.ranges
+    if dirty.visits or dirty.status or dirty.everything:
+        return True
+    if any(name.startswith(_DUE) or name in ranges.anchors for name in dirty.facts):
+        return True
+    if any(source.origin is EventType.CONSENT for source in dirty.sources):
+        return True
+    applying = not changed.isdisjoint(ranges.applicable_names)
+    related = moved(subject, dirty, Scope.VISIT) < FOREVER
+    return applying or related or touched_now(subject, Scope.VISIT, dirty, changed)
+
+
+def _expected(subject: Subject) -> bool:
+    """Whether the subject is still to come: neither dead nor gone since it was last enrolled."""
+    if subject.state.deaths:
+        return False
+    gone = False
+    for item in subject.state.enrolment:
+        status = item[entities.FIELDS].get("status")
+        if status in visits.LEFT:
+            gone = True
+        elif status in ("screened", "enrolled"):
+            gone = False
+    return not gone
+
+
+def _applies(subject: Subject, visit: Visit) -> bool | None:
+    condition = subject.plan.ranges.applicable.get(visit.id)
+    return True if condition is None else condition(subject.state.live)
+
+
+def _visit(subject: Subject, step: Step, visit: Visit, anchor: Span, *, expected: bool) -> None:
+    plan, state = subject.plan, subject.state
+    held = state.visits.get(visit.id)
+    stands = visits.stand(
+        visit,
+        anchor,
+        held,
+        step.at_us,
+        plan.calendar,
+        expected=expected,
+        daily=plan.ranges.daily,
+    )
+    if stands.next_us < FOREVER:
+        state.until[_DUE + visit.id] = stands.next_us
+    took_place = held if visits.counts(visit, anchor, held) else None
+    judge_now(
+        subject,
+        step,
+        Scope.VISIT,
+        _ENTITY + visit.id,
+        _readings(subject, visit, stands, _time(subject, visit, anchor, took_place)),
+        occurred_us=stands.occurred_us,
+        untrue_from_us=took_place[visits.START] if took_place and took_place[visits.DONE] else None,
+    )
+
+
+def _time(subject: Subject, visit: Visit, anchor: Span, held: visits.Told | None) -> Span:
+    """When the visit took place, else the day on which it is due."""
+    if held is not None and held[visits.DONE]:
+        return Span(held[visits.START], held[visits.END])
+    return visits.due_span(visit, anchor, subject.plan.calendar)
+
+
+def _readings(
+    subject: Subject, visit: Visit, stands: visits.Standing, span: Span
+) -> dict[str, Reading]:
+    told_us, event = stands.occurred_us, stands.event
+    found = {
+        "visit": Reading(visit.id),
+        "visit_status": Reading(stands.status, told_us, event),
+        "visit_day": Reading(visit.day),
+        "visit_off_days": Reading(stands.off_days, told_us, event),
+        "visit_label": Reading(visit.label),
+        "visit_due": Reading(stands.due),
+        "visit_owner": Reading(visit.owner or None),
+    }
+    return found | relate(subject, Scope.VISIT, visit.id, span)
