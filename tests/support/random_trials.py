@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from hypothesis import assume
 from hypothesis import strategies as st
 
 import rules
+from rules import state as states
+from rules.replay import open_findings
+from rules.subject import SubjectFold
 from tests.support.reference.moments import DAY, HOUR, day_begins, day_of
 from tests.support.reference.subject import Subject
 
@@ -62,8 +65,18 @@ BASE_FACTS: dict[str, dict[str, Any]] = {
     "consent": {"from": "consent", "document": "informed_consent", "given_by": "subject"},
 }
 NUMBERS = {"temp": (36, 38, 39.5), "hb": (7, 8.5, 12), "ecog": (0, 2, 3)}
+UNFIT = "OPS-CORRECTION-UNFIT"
+INEXACT = " (exact time not recorded)"
 STATUS = ("screened", "enrolled", "on_study", "dead")
 Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+
+class Said(NamedTuple):
+    """The answers of the engine or of the reference, to be compared."""
+
+    verdicts: Mapping[str, str]
+    decision: str
+    open: Mapping[tuple[str, str], str]  # (rule, entity) -> detail
 
 
 @dataclass
@@ -100,8 +113,32 @@ class Trial:
     def fits(self, kind: str, data: Mapping[str, Any], time_us: int) -> bool:
         return not self.protocol.checker.check(kind, data, time_us)[1]
 
-    def run(self, log: Sequence[rules.Event], until: int | None = None) -> rules.Outcome:
-        return self.engine.subject_steps("t", "S-1", None, log, lambda n: log[:n], until)
+    def run(
+        self,
+        log: Sequence[rules.Event],
+        until: int | None = None,
+        *,
+        state: bytes | None = None,
+        skip: int = 0,
+    ) -> rules.Outcome:
+        """Fold a log (its events after `skip`)."""
+        return self.engine.subject_steps("t", "S-1", state, log[skip:], lambda n: log[:n], until)
+
+    def fold(self, state: bytes, log: Sequence[rules.Event]) -> SubjectFold:
+        engine = self.engine
+        held = states.loads(state)
+        return SubjectFold(engine.plan, engine.knowledge, "S-1", held, lambda n: log[:n])
+
+    def said(self, outcome: rules.Outcome) -> Said:
+        """What stands at the end: the checklist, and what is open with its detail."""
+        view = self.engine.view(outcome.state)
+        verdicts = {one["id"]: one["verdict"] for one in view["criteria"]}
+        scopes = {one["id"]: one["on"] for one in self.raw["rules"]}
+        found = {}
+        for (rule, key), change in open_findings(outcome.results).items():
+            entity = "subject" if scopes.get(rule, "subject") == "subject" else key
+            found[rule, entity] = change.detail.replace(INEXACT, "")
+        return Said(verdicts, view["decision"], found)
 
     def reference(self, log: Sequence[rules.Event], now: int) -> Subject:
         return Subject(self.raw, log, now, self.fits)
@@ -356,6 +393,12 @@ class Teller:
         made: dict[str, Any] = getattr(self, kind)()
         return made
 
+    def canonical(self, kind: str, time_us: int) -> dict[str, Any]:
+        """As the door makes it."""
+        made, problems = self.trial.protocol.checker.check(kind, self.data(kind), time_us)
+        assert problems == [], (kind, made, problems)
+        return made
+
     def observation(self) -> dict[str, Any]:
         pick = self.pick
         if pick.chance(8):
@@ -473,7 +516,7 @@ def logs(draw: Draw, trial: Trial, most: int = 18, repairs: bool = True) -> list
             first = day_of(trial.zone, at)
             at = day_begins(trial.zone, first.replace(day=1) if precision == "month" else first)
         times.append(at)
-        log.append(_event(trial, n, kind, at, received, precision, teller.data(kind)))
+        log.append(_event(trial, n, kind, at, received, precision, teller.canonical(kind, at)))
     return log
 
 
@@ -491,9 +534,7 @@ def _moment(
 def _event(
     trial: Trial, n: int, kind: str, at: int, received: int, precision: str, data: dict[str, Any]
 ) -> rules.Event:
-    canonical, problems = trial.protocol.checker.check(kind, data, at)
-    assert problems == [], (kind, data, problems)
-    return rules.Event(n, f"ev{n}", "lab", f"e{n}", kind, at, precision, received, canonical)
+    return rules.Event(n, f"ev{n}", "lab", f"e{n}", kind, at, precision, received, data)
 
 
 def _repair(
