@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -117,7 +118,10 @@ def test_a_correction_equals_never_having_been_wrong(data):
     place = data.draw(st.integers(0, len(log) - 1))
     right = log[place]
     wrong = replace(right, data=Teller(pick, trial).canonical(right.type, right.time_us))
-    said = {"corrects": {"source": right.source, "id": right.id}, "data": dict(right.data)}
+    said: dict[str, Any] = {
+        "corrects": {"source": right.source, "id": right.id},
+        "data": dict(right.data),
+    }
     if right.timeprecision == "second" and pick.chance(2):
         wrong = replace(wrong, time_us=right.time_us - pick(1, HOUR, 24 * HOUR))
         said["time"] = iso(right.time_us)

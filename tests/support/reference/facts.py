@@ -94,6 +94,23 @@ class Facts:
             return False
         return self.logic.ask(condition) is False
 
+    def unit(self, name: str) -> str:
+        """What a number of this fact is told in; nothing for an age, or for what is no fact."""
+        spec = self.specs.get(name)
+        if spec is None or spec.get("take") == "completed_years":
+            return ""
+        if spec.get("take") == "days_since":
+            return "d"
+        if "unit" in spec or "from" not in spec:
+            return str(spec.get("unit", ""))
+        if spec.get("take") in {"count", "consecutive"}:
+            return ""
+        ratio = "ratio" in str(spec.get("measure")) + str(spec.get("take"))
+        code = spec.get("code", "")
+        first = code[0] if isinstance(code, list) else code
+        own = self.told.codes.get((spec["from"], first), {}).get("unit", "")
+        return "1" if ratio else str(own)
+
     # --- one fact -----------------------------------------------------------------------------
     def _read(self, spec: Spec) -> Any:
         if "derive" in spec or "cases" in spec:

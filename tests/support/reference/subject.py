@@ -66,7 +66,10 @@ class Subject:
         return Logic(look, getattr(look, "aside", lambda _name: False)).holds(rule["when"])
 
     def _detail(self, rule: Mapping[str, Any], look: Look) -> str:
-        return _BRACES.sub(lambda found: spelt(look(found[1])), rule.get("detail", ""))
+        units = Facts(self.protocol, self.told, self.now).unit
+        return _BRACES.sub(
+            lambda found: spelt(look(found[1]), units(found[1])), rule.get("detail", "")
+        )
 
     def _entities(self, scope: str) -> list[tuple[str, Look]]:
         told = self.told
@@ -145,8 +148,11 @@ class Subject:
 
     def status(self, name: str, at: int | None) -> Any:
         if name == "infusions":
-            starts = [one.when[0] for one in self.told.infusions()]
-            return len([start for start in starts if at is None or start <= at])
+            counts = {
+                len([one for one in self.told.infusions() if at is None or one.when[end] <= at])
+                for end in (0, 1)
+            }
+            return counts.pop() if len(counts) == 1 else None
         if name == "age_years_at_enrolment":
             enrolled = self.told.enrolled()
             if enrolled is None or "age_years" not in self.protocol["facts"]:
@@ -215,10 +221,12 @@ class Scope:
         return name in self.facts.specs and self.facts.aside(name)
 
 
-def spelt(value: Any) -> str:
-    """A value as a detail shows it."""
+def spelt(value: Any, unit: str = "") -> str:
+    """A value as a detail shows it: numbers with their unit, but for scores and ages."""
     if value is None:
         return "not recorded"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
+    number = isinstance(value, int | float)
+    tail = f" {unit}" if number and unit and not unit.startswith("{") else ""
+    return (f"{value:.12g}" if number else str(value)) + tail
