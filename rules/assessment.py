@@ -138,22 +138,25 @@ class Assessment:
     @cached_property
     def criterion_missing(self) -> dict[str, tuple[str, ...]]:
         """For each indeterminate criterion the facts that keep it so; empty for the others."""
-        get, missing = self._facts.get, self._program.missing
+        program, facts = self._program, self._facts
+        get, missing = facts.get, program.missing
         found = {
             name: tuple(missing[name](get)) if verdict is None else ()
             for name, verdict in self.verdicts.items()
         }
-        if self._program.derived:
-            wanted, facts = self._program.wanted, self._facts
-            return {name: wanted(names, facts) for name, names in found.items()}
+        if program.derived:
+            return {name: program.wanted(names, facts) for name, names in found.items()}
         return found
 
     @cached_property
     def missing(self) -> tuple[str, ...]:
         """The facts that keep any criterion indeterminate, in the protocol's order."""
-        return tuple(
-            dict.fromkeys(name for names in self.criterion_missing.values() for name in names)
-        )
+        program, get = self._program, self._facts.get
+        missing, found = program.missing, dict[str, None]()
+        for name, verdict in self.verdicts.items():
+            if verdict is None:
+                found |= missing[name](get)
+        return program.wanted(tuple(found), self._facts) if program.derived else tuple(found)
 
     @cached_property
     def criterion_facts(self) -> dict[str, tuple[str, ...]]:
