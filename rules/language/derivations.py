@@ -215,7 +215,7 @@ class Derivations:
         if not items or len(cases) != len(items) or not whole:
             return None
         value = _alike(section, found)
-        text = "; ".join(map(_told_case, section.node["cases"]))
+        text = "; ".join((*map(_told_case, section.node["cases"]), *_told_rest(section)))
         if value is None:
             return None
         rest = None if otherwise is None else otherwise.value
@@ -324,7 +324,17 @@ def _words(derivation: Derivation) -> tuple[str, ...]:
 
 def _told_case(node: Map) -> str:
     value = node.get("derive", node.get("value"))
-    return f"{value} where {node.get('when')}"
+    return f"{_spelt(value)} where {_spelt(node.get('when'))}"
+
+
+def _told_rest(section: Section) -> list[str]:
+    told = section.node.get("otherwise")
+    told = told.get("derive", told.get("value")) if isinstance(told, Map) else told
+    return [] if told is None else [f"{_spelt(told)} otherwise"]
+
+
+def _spelt(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else " ".join(str(value).split())
 
 
 def _placed(spec: FactSpec, section: Section) -> FactSpec:

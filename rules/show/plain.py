@@ -1,0 +1,238 @@
+"""A protocol as plain data.
+
+Who comes in: show. Who goes out: dicts, lists and scalars, in the words of the file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rules.language.vocabulary import scopes_of
+from rules.language.written import written
+from rules.model import (
+    AlertRule,
+    Amendment,
+    Code,
+    Condition,
+    Const,
+    Criterion,
+    FactSpec,
+    Parameter,
+    Relation,
+    Source,
+    StoppingRule,
+    Visit,
+    Window,
+)
+from rules.protocol import Protocol
+from rules.terms import Ends
+
+Json = dict[str, Any]
+
+
+def as_json(protocol: Protocol) -> Json:
+    """Every code, coding, fact, type, unit, criterion, rule."""
+    it = protocol.definition
+    it = it.as_written or it
+    return {
+        "id": it.id,
+        "version": it.version,
+        "digest": it.digest,
+        "title": it.title,
+        "time_zone": it.time_zone,
+        "target": it.target,
+        "sex": it.sex,
+        "outcomes": {key: list(texts) for key, texts in it.outcomes.items()},
+        "sources": dict(it.sources),
+        "parameters": [_parameter(item) for item in it.parameters.values()],
+        "codes": [_code(item) for item in it.codes.values()],
+        "facts": [_fact(item) for item in it.facts.values()],
+        "scope_facts": _scope_facts(protocol),
+        "criteria": [_criterion(item) for item in it.criteria],
+        "rules": [_rule(item) for item in it.rules],
+        "stopping": [_stopping(item) for item in it.stopping],
+        "schedule": [_visit(item) for item in it.schedule],
+        "relations": [_relation(item) for item in it.relations.values()],
+        "publishers": [
+            {"source": source, "unit_aliases": dict(units)} for source, units in it.aliases.items()
+        ],
+        "amends": None if it.amends is None else _amendment(it.amends),
+        "consent_version": it.consent_version or it.version,
+        "scenarios": [item.name for item in it.scenarios],
+    }
+
+
+def _visit(item: Visit) -> Json:
+    return {
+        "id": item.id,
+        "label": item.label,
+        "after": item.anchor,
+        "day": item.day,
+        "early_days": item.early_days,
+        "late_days": item.late_days,
+        "collects": list(item.collects),
+        "owner": item.owner,
+        "applicable_if": _condition(item.applicable_if),
+        "source": _source(item.source),
+    }
+
+
+def _relation(item: Relation) -> Json:
+    return {
+        "name": item.name,
+        "on": item.on.value,
+        "to": item.to.value,
+        "take": item.take.value,
+        "within": _window(item.within),
+    }
+
+
+def _amendment(item: Amendment) -> Json:
+    return {
+        "version": item.version,
+        "kind": item.kind.value,
+        "summary": item.summary,
+        "reconsent_within_days": item.reconsent_within_days,
+    }
+
+
+def _parameter(item: Parameter) -> Json:
+    return {
+        "name": item.name,
+        "value": item.value,
+        "unit": item.unit,
+        "source": item.source,
+        "reason": item.reason,
+    }
+
+
+def _code(item: Code) -> Json:
+    return {
+        "code": item.code,
+        "type": item.type.value,
+        "label": item.label,
+        "value": item.value.value if item.value else None,
+        "unit": item.unit,
+        "values": list(item.values),
+        "low": item.low,
+        "high": item.high,
+        "codings": [{"system": c.system, "code": c.code} for c in item.codings],
+        "molar_mass": item.molar_mass,
+        "aliases": dict(item.aliases),
+    }
+
+
+def _fact(item: FactSpec) -> Json:
+    return {
+        "fact": item.name,
+        "label": item.label,
+        "type": item.value.value,
+        "unit": item.unit,
+        "values": list(item.values),
+        "from": item.origin and item.origin.value,
+        "code": item.code,
+        "also": list(item.also),
+        "field": item.field,
+        "where": _condition(item.where),
+        "measure": item.measure.value,
+        "take": item.take.value,
+        "baseline": item.baseline,
+        "change": item.change.value,
+        "window": _window(item.window),
+        "valid": _window(item.valid),
+        "conflict": item.conflict.value,
+        "worse": list(item.worse),
+        "within": "day" if item.within_day else "instant",
+        "applicable_if": _condition(item.applicable_if),
+        "date_only": "counts" if item.dates_count else "unknown",
+        "given_by": item.given_by,
+        "anchor": item.anchor,
+        "derived": item.derived.expression if item.derived is not None else None,
+    }
+
+
+def _condition(item: Condition | None) -> str | None:
+    return None if item is None else written(item)
+
+
+def _window(item: Window | None) -> Json | None:
+    """As the file would write it: a length up to or from an anchor, else [from, to] after it."""
+    if item is None:
+        return None
+    ends = {} if item.ends is Ends.BOTH else {"ends": item.ends.value}
+    unit, low, high, anchor = item.unit.value, item.low, item.high, item.anchor
+    if low is None or high is None:
+        return {"until" if low is None else "since": anchor, **ends}
+    if high == 0:
+        return {unit: -low, **({"before": anchor} if anchor else {}), **ends}
+    if anchor is None:
+        return {unit: [-high, -low], **ends}
+    return {unit: high if low == 0 else [low, high], "after": anchor, **ends}
+
+
+def _scope_facts(protocol: Protocol) -> Json:
+    """What conditions may name beyond the declared facts, by scope."""
+    it = protocol.definition
+    names = scopes_of(it)
+    return {
+        scope.value: {
+            name: {"type": kind.value.value, "values": list(kind.values), "unit": kind.unit}
+            for name, kind in known.items()
+            if name not in it.facts
+        }
+        for scope, known in names.items()
+    }
+
+
+def _source(item: Source) -> Json:
+    return {
+        "document": item.document,
+        "section": item.section,
+        "quote": item.quote,
+        "confidence": item.confidence,
+    }
+
+
+def _criterion(item: Criterion) -> Json:
+    return {
+        "id": item.id,
+        "kind": item.kind.value,
+        "text": item.text,
+        "when": item.expression,
+        "conditional": item.applicable_if != Const(value=True),
+        "applicable_if": written(item.applicable_if),
+        "waivable": item.waivable,
+        "interpretation": item.interpretation,
+        "source": _source(item.source),
+        "line": item.line,
+    }
+
+
+def _rule(item: AlertRule) -> Json:
+    return {
+        "id": item.id,
+        "on": item.scope.value,
+        "category": item.category.value,
+        "severity": item.severity.value,
+        "when": item.expression,
+        "title": item.title,
+        "detail": item.detail,
+        "action": item.action,
+        "hold": item.hold,
+        "source": _source(item.source),
+        "line": item.line,
+    }
+
+
+def _stopping(item: StoppingRule) -> Json:
+    return {
+        "id": item.id,
+        "title": item.title,
+        "method": item.method,
+        "endpoint": item.expression,
+        "among": item.among_expression or None,
+        "window_days": item.window_days,
+        "table": [{"evaluable": n, "stop_at": at} for n, at in item.table],
+        "source": _source(item.source),
+        "line": item.line,
+    }
