@@ -207,7 +207,8 @@ class Findings:
             if name in names and reading is not UNKNOWN
         )
         evidence += tuple(item.as_dict() for item in self._behind(rule, read))
-        told = [rule.severity, title, detail, [[e["fact"], e["value"]] for e in evidence]]
+        seen = [[e["fact"], plan.told_alike(str(e["fact"]), e["value"])] for e in evidence]
+        told = [rule.severity, title, detail, seen]
         return Content(title, detail, evidence), fingerprint(told)
 
     def _evidence(

@@ -12,10 +12,11 @@ from functools import partial
 from rules.errors import LogNeeded
 from rules.events import Event
 from rules.facts import entities, laboratory, visits
-from rules.facts.calendar import Span
+from rules.facts.calendar import FOREVER, Span
 from rules.facts.log import effective, waiting, waiting_key
-from rules.facts.timeline import START, Record, Source, Timeline
-from rules.facts.touches import FOREVER, drop_settled, reach
+from rules.facts.sources import Source
+from rules.facts.timeline import START, Record, Timeline
+from rules.facts.touches import drop_settled, reach
 from rules.plan import Plan
 from rules.state import SubjectState
 from rules.terms import EventType, Scope
@@ -103,6 +104,7 @@ def _earliest(plan: Plan, timeline: Timeline, source: Source, record: Record) ->
 
 def _absorb_entity(plan: Plan, state: SubjectState, event: Event, dirty: Dirty) -> None:
     part = entities.part(event, plan.calendar)
+    dirty.facts.update(dict.fromkeys(plan.readers_of.get(f"@{event.type}", ())))
     if event.type == EventType.ADVERSE_EVENT.value:
         name = str(event.data["ae"])
         parts = entities.unpack(state.adverse_events.get(name, []))
@@ -158,7 +160,7 @@ def refold(
     The timeline keeps everything; beside it, the corrections that do not fit their targets.
     """
     state.version = plan.version
-    state.records, state.low = {}, {}
+    state.records, state.low, state.kept = {}, {}, {}
     state.enrolment, state.deaths, state.overrides = [], [], {}
     state.infusions, state.adverse_events = {}, {}
     state.waiting = {}
@@ -179,7 +181,7 @@ def compact(plan: Plan, state: SubjectState, timeline: Timeline, dirty: Dirty) -
     touched = plan.reader.sources.values() if dirty.everything else dirty.sources
     for source in touched:
         settled = partial(drop_settled, now_us=state.at_us)
-        timeline.prune(source, settled, force=dirty.everything)
+        plan.pruner.prune(timeline, source.key, settled, state.at_us, force=dirty.everything)
     first = None if state.first_infusion is None else Span(*state.first_infusion)
     for name in state.laboratory if dirty.everything else dirty.series:
         laboratory.compact(state.laboratory[name], first)

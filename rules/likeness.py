@@ -9,9 +9,24 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from rules.assessment import compile_condition
-from rules.model import And, Compare, Condition, Const, Definition, Has, In, Not, Or, Scalar
+from rules.facts.thresholds import Thresholds
+from rules.language.dependencies import inputs
+from rules.model import (
+    And,
+    Compare,
+    Condition,
+    Const,
+    Definition,
+    Derivation,
+    Has,
+    In,
+    Not,
+    Or,
+    Scalar,
+)
 
 Alike = Callable[[float, float], bool]
+_CONDITIONS = (Const, Compare, In, Has, Not, And, Or)
 
 
 def conditions_of(definition: Definition) -> list[Condition]:
@@ -49,6 +64,28 @@ def alike_numbers(definition: Definition, name: str) -> Alike:
         return all(len({answer({name: value}) for value in tried}) == 1 for answer in asked)
 
     return alike
+
+
+def day_thresholds(definition: Definition, name: str, *, shown: bool) -> Thresholds:
+    """At which whole numbers of a fact anything may be decided otherwise.
+
+    `shown`: a text tells the number itself. What is computed of it tells every number apart.
+    """
+    conditions = conditions_of(definition)
+    every = shown
+    for spec in definition.facts.values():
+        if spec.applicable_if is not None:
+            conditions.append(spec.applicable_if)
+        if spec.derived is None:
+            continue
+        cases = [(case.when, case.value) for case in spec.derived.cases]
+        values = [value for _, value in cases] + [spec.derived.otherwise]
+        conditions += [when for when, _ in cases]
+        conditions += [value for value in values if isinstance(value, _CONDITIONS)]
+        computed = [value for value in values if not isinstance(value, _CONDITIONS)]
+        every = every or any(name in inputs(Derivation((), value)) for value in computed)
+    leaves = [leaf for one in conditions for leaf in comparisons(one) if leaf.fact == name]
+    return Thresholds(leaves, every=every)
 
 
 def _numbers(leaf: Compare | In) -> list[float]:

@@ -11,9 +11,16 @@ from functools import lru_cache
 
 from rules.assessment import compile_condition, names_in
 from rules.facts.calendar import Calendar
-from rules.facts.projections import Alike, project
-from rules.facts.timeline import Reader, source_key
-from rules.likeness import comparisons, conditions_of
+from rules.facts.dependencies import hidden_facts, inputs_of, keys_of
+from rules.facts.deriving import derive
+from rules.facts.moments import Moments, moment
+from rules.facts.projections import Alike, Projection, project
+from rules.facts.pruning import Pruner
+from rules.facts.records import Reader
+from rules.facts.thresholds import Thresholds
+from rules.facts.timeline import Timeline
+from rules.facts.windows import Moment
+from rules.likeness import comparisons, conditions_of, day_thresholds
 from rules.model import AlertRule, Definition, FactSpec
 from rules.protocol import Protocol
 from rules.ranges import Ranges
@@ -50,16 +57,16 @@ class Plan:
         self.definition = definition = protocol.definition
         self.version = f"{definition.version} {definition.digest}"
         self.calendar = Calendar(definition.time_zone)
-        self.reader = Reader(definition, self.calendar)
         self.specs = definition.facts
-        self.read = {
-            name: project(spec, self.calendar, _alike(definition, name))
-            for name, spec in self.specs.items()
-        }
+        anchors = [visit.anchor for visit in definition.schedule]
+        self.hidden = hidden_facts(self.specs, anchors)
+        self.reader = Reader(definition, self.calendar, self.hidden.values())
+        self.pruner = Pruner(self.reader.sources, self.calendar, self._now)
         self.age = next((n for n, s in self.specs.items() if s.take == "completed_years"), None)
         self.criteria = tuple(item.id for item in definition.criteria)
         used = names_in(*(part for c in definition.criteria for part in (c.applicable_if, c.when)))
-        self.criteria_facts = tuple(name for name in used if name in self.specs)
+        self.inputs = {name: inputs_of(name, self.specs) for name in self.specs}
+        self.criteria_facts = self.with_inputs(name for name in used if name in self.specs)
         self.rules = {rule.id: rule for rule in definition.rules}
         # Rules of the version that a subject is pinned to, beside those of the active one.
         self.criteria_version = definition.criteria_version or definition.version
@@ -73,13 +80,68 @@ class Plan:
             for scope in Scope
         }
         self.when = {scope: names_in(*(r.when for r in self.by_scope[scope])) for scope in Scope}
-        self.evidence = {rule.id: names_in(rule.when) for rule in definition.rules}
+        self.evidence = {
+            rule.id: self.with_inputs(names_in(rule.when)) for rule in definition.rules
+        }
         self.mentioned = {rule.id: _mentioned(rule) for rule in definition.rules}
         self.explained = {rule.id: _explained(definition, rule) for rule in definition.rules}
         self.behind = {rule.id: _behind(definition, rule) for rule in definition.rules}
         self.endpoints = {r.id: compile_condition(r.endpoint) for r in definition.stopping}
         self.stopping = {rule.id: rule for rule in definition.stopping}
+        self.days = self._thresholds()
+        self._compile()
         self._wire()
+
+    def _thresholds(self) -> dict[str, Thresholds]:
+        """Which days a condition can tell apart, of every fact that counts them."""
+        shown = {
+            name
+            for scope in LIVE_SCOPES
+            for rule in self.by_scope[scope]
+            for name in self.mentioned[rule.id]
+        }
+        return {
+            name: day_thresholds(self.definition, name, shown=name in shown)
+            for name, spec in self.specs.items()
+            if spec.take is Take.DAYS_SINCE
+        }
+
+    def _compile(self) -> None:
+        """The functions that read facts and anchors."""
+        self.read: dict[str, Projection] = {}
+        self._moments: dict[str, Moments] = {}
+        for name, spec in {**self.specs, **self.hidden}.items():
+            if spec.derived is not None:
+                self.read[name] = derive(name, self.specs, self.read)
+                continue
+            self.read[name] = project(
+                spec,
+                self.calendar,
+                _alike(self.definition, name) if spec.take is Take.COMPLETED_YEARS else None,
+                thresholds=self.days.get(name),
+                facts=self.read,
+            )
+
+    def moment(self, anchor: str) -> Moments:
+        """When an anchor is, of (timeline, as_of_us, now_us). Raises LogNeeded when called."""
+        found = self._moments.get(anchor)
+        if found is None:
+            found = self._moments[anchor] = moment(anchor, self.calendar, self.read)
+        return found
+
+    def _now(self, anchor: str, timeline: Timeline, now_us: int) -> Moment:
+        return self.moment(anchor)(timeline, None, now_us)
+
+    def with_inputs(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The names, and the facts from events behind those that are derived."""
+        named = tuple(names)
+        behind = [one for name in named for one in self.inputs.get(name, ())]
+        return tuple(dict.fromkeys((*named, *behind)))
+
+    def told_alike(self, name: str, value: object) -> object:
+        """The value; of days that no condition tells apart, one for all of them."""
+        days = self.days.get(name)
+        return days.least(value) if days is not None and isinstance(value, int) else value
 
     def _wire(self) -> None:
         """The index from a source to the live facts that read it."""
@@ -88,10 +150,12 @@ class Plan:
         asked += [*self.ranges.applicable_names, *self.ranges.anchors]
         self.subject_facts = tuple(name for name in dict.fromkeys(asked) if name in self.specs)
         live = dict.fromkeys((*self.criteria_facts, *self.subject_facts))
+        self.live = tuple(live)
         self.readers_of: dict[str, tuple[str, ...]] = {}
+        facts = {**self.specs, **self.hidden}
         for name in live:
-            key = source_key(self.specs[name])
-            self.readers_of[key] = (*self.readers_of.get(key, ()), name)
+            for key in keys_of(name, facts):
+                self.readers_of[key] = (*self.readers_of.get(key, ()), name)
         self.only_criteria = frozenset(self.criteria_facts) - frozenset(self.subject_facts)
 
     def names(self, scope: Scope) -> tuple[str, ...]:

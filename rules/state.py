@@ -63,10 +63,11 @@ class SubjectState:
     pins: list[str] = field(default_factory=list)
     owed: list[Any] = field(default_factory=list)  # a major amendment without consent to it
     visits: dict[str, list[Any]] = field(default_factory=dict)  # visit -> what was last told of it
+    kept: dict[str, list[Any]] = field(default_factory=dict)  # what pruned sources still hold
 
     def timeline(self) -> Timeline:
         """The records as the projections read them."""
-        return Timeline(self.records, self.low)
+        return Timeline(self.records, self.low, self.kept, self)
 
 
 _FIELDS = tuple(SubjectState.__dataclass_fields__)

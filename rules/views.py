@@ -74,7 +74,7 @@ def _evidence(plan: Plan, item: Criterion, judged: Judged) -> list[dict[str, Any
     """The facts that were recorded; where one is no value, the word that stood in its place."""
     return [
         _told(plan, name, judged.readings[name])
-        for name in names_in(item.applicable_if, item.when)
+        for name in plan.with_inputs(names_in(item.applicable_if, item.when))
         if name in judged.readings and judged.readings[name].event is not None
     ]
 

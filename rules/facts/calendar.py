@@ -20,6 +20,7 @@ DAY = timedelta(days=1)
 DAY_US = 86_400_000_000
 HOUR_US = 3_600_000_000
 SECOND_US = 1_000_000
+FOREVER = 1 << 62
 EXACT_US = {
     WindowUnit.HOURS: HOUR_US,
     WindowUnit.DAYS: DAY_US,

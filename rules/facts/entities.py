@@ -15,7 +15,7 @@ import orjson
 from rules.errors import LogNeeded
 from rules.events import Event
 from rules.facts.calendar import Calendar, Span, iso
-from rules.facts.projections import Reading
+from rules.facts.reading import Reading
 
 Part = list[Any]  # [start, end, n, event id, fields, and once collapsed: origins]
 START, END, N, EVENT, FIELDS, ORIGINS = range(6)

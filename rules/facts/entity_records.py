@@ -14,7 +14,7 @@ from rules.errors import LogNeeded
 from rules.facts import entities
 from rules.facts.calendar import Calendar, Span
 from rules.facts.entities import END, FIELDS, ORIGINS, START, Merged, Part, merge, unpack
-from rules.facts.projections import Reading
+from rules.facts.reading import Reading
 from rules.facts.timeline import Record
 from rules.model import FactSpec, Scalar
 from rules.terms import EventType

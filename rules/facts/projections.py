@@ -7,140 +7,173 @@ Otherwise it is an anchor's instant, and the facts are those of that instant, wi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
-from typing import NamedTuple, Protocol
 
-from rules.facts.calendar import Calendar, completed_years, next_birthday, partial_days
-from rules.facts.timeline import (
-    END,
-    EVENT,
-    EXPIRES,
-    NOTE,
-    START,
-    VALUE,
-    Record,
-    Timeline,
-    asks_for_spans,
-    source_key,
+from rules.facts.absence import absence_of
+from rules.facts.aggregates import changed, days_between, reducer
+from rules.facts.calendar import FOREVER, Calendar, completed_years, next_birthday, partial_days
+from rules.facts.choosing import Choose, chooser, plain
+from rules.facts.gathering import Gather, Gathered, fetcher, gatherer, moved
+from rules.facts.moments import Moments, moment
+from rules.facts.reading import (
+    DATE_ONLY,
+    INEXACT,
+    NO_ANCHOR,
+    PARTIAL,
+    UNKNOWN,
+    Alike,
+    Projection,
+    Reading,
+    read,
+    unsure,
 )
-from rules.facts.touches import FOREVER, Question, answer, window_edge, window_exit
-from rules.model import FactSpec, Scalar
-from rules.terms import EventType
+from rules.facts.sources import (
+    asks_for_spans,
+    asks_what_happened,
+    source_key,
+    source_keys,
+)
+from rules.facts.thresholds import Thresholds
+from rules.facts.timeline import BASELINE, END, NOTE, START, VALUE, Record, Timeline
+from rules.facts.touches import Question, answer, around
+from rules.facts.windows import closed, frame
+from rules.language.functions import compile_condition, names_in
+from rules.model import FactSpec
+from rules.terms import Conflict, EventType, Take
+
+__all__ = [
+    "INEXACT", "UNKNOWN", "Alike", "Projection", "Reading", "absence_of", "project",
+]  # fmt: skip
+
+_ONE = (Take.LATEST, Take.EARLIEST, Take.RATIO_TO_REFERENCE)
 
 
-class Reading(NamedTuple):
-    """One fact at one instant; `value` None is unknown.
-
-    `until_us`: when time alone may change it.
-    """
-
-    value: Scalar | None
-    time_us: int | None = None
-    event: str | None = None
-    note: str | None = None  # what was recorded in place of a value
-    until_us: int = FOREVER
-
-
-UNKNOWN = Reading(None)
-# Noted beside a value that counts though it may lie outside of its window.
-INEXACT = "exact time not recorded"
-
-
-class Projection(Protocol):
-    """One fact compiled. `since_us`: when an anchor that is a date alone may have begun."""
-
-    def __call__(
-        self, timeline: Timeline, as_of_us: int | None, now_us: int, since_us: int | None = None, /
-    ) -> Reading: ...
-
-
-Alike = Callable[[int, int], bool]  # whether no condition tells the whole numbers from..to apart
-
-
-def project(spec: FactSpec, calendar: Calendar, alike: Alike | None = None) -> Projection:
+def project(
+    spec: FactSpec,
+    calendar: Calendar,
+    alike: Alike | None = None,
+    *,
+    thresholds: Thresholds | None = None,
+    facts: Mapping[str, Projection] | None = None,
+) -> Projection:
     """Compile one fact: (timeline, as_of_us, now_us) -> reading. Raises LogNeeded when called.
 
-    With `alike` an uncertain age counts as known where no condition could tell the difference.
+    With `alike` an uncertain age counts as known where no condition could tell the difference;
+    with `thresholds` days since. `facts`: all facts' projections, for those that name others; it
+    may be filled later.
     """
-    key = source_key(spec)
-    if spec.take == "completed_years":
-        return _age(key, calendar, alike)
-    if asks_for_spans(spec):
-        return _touching(key, spec, calendar)
-    if spec.take in {"min", "max", "any"}:
-        return _extreme(key, spec, calendar)
+    others = {} if facts is None else facts
+    if spec.take is Take.COMPLETED_YEARS:
+        return _age(source_key(spec), calendar, alike)
+    if spec.take is Take.ABSENCE:
+        return _absence(spec, calendar, others)
+    if spec.anchor is not None:
+        return _days_on(moment(spec.anchor, calendar, others), calendar, thresholds)
     if spec.origin is EventType.DEMOGRAPHICS:
-        return _timeless(key)
-    return _latest(key)
+        return _timeless(source_key(spec))
+    return _of_records(spec, calendar, thresholds, others)
 
 
-def _read(record: Record, until_us: int = FOREVER) -> Reading:
-    note = record[NOTE] if len(record) > NOTE and record[VALUE] is None else None
-    return Reading(record[VALUE], record[START], record[EVENT], note, until_us)
+def _of_records(
+    spec: FactSpec,
+    calendar: Calendar,
+    thresholds: Thresholds | None,
+    others: Mapping[str, Projection],
+) -> Projection:
+    moments = None
+    if spec.window is not None and spec.window.anchor is not None:
+        moments = moment(spec.window.anchor, calendar, others)
+    if asks_for_spans(spec) and not asks_what_happened(spec):
+        return _touching(spec, calendar, moments)
+    if spec.baseline is not None:
+        return _change(spec, calendar, moments, moment(spec.baseline, calendar, others))
+    if _is_plain(spec):
+        return _latest(source_key(spec))
+    choose = reducer(spec, calendar, thresholds)
+    if spec.take in _ONE:
+        choose = chooser(spec, calendar, newest=spec.take is not Take.EARLIEST)
+    return _chosen(spec, calendar, gatherer(spec, calendar, moments), choose)
 
 
-def _unsure(record: Record, note: str, until_us: int = FOREVER) -> Reading:
-    return Reading(None, record[START], record[EVENT], note, until_us)
+def _is_plain(spec: FactSpec) -> bool:
+    """Whether it is the newest of one source and nothing else: most facts are."""
+    more = (spec.window, spec.where, spec.valid)
+    newest = spec.take in (Take.LATEST, Take.RATIO_TO_REFERENCE)
+    if not newest or any(part is not None for part in more):
+        return False
+    if spec.conflict is not Conflict.LAST or spec.within_day:
+        return False
+    return len(source_keys(spec)) == 1
 
 
 def _timeless(key: str) -> Projection:
     """Birth and sex are no matter of the moment: the latest told holds for every anchor."""
 
-    def read(
+    def timeless(
         timeline: Timeline, _as_of_us: int | None, _now_us: int, _since_us: int | None = None, /
     ) -> Reading:
         held = timeline.records.get(key)
-        return _read(held[-1]) if held else UNKNOWN
+        return read(held[-1]) if held else UNKNOWN
 
-    return read
+    return timeless
 
 
+# --- the newest -----------------------------------------------------------------------------------
 def _latest(key: str) -> Projection:
-    def read(
+    def latest(
         timeline: Timeline, as_of_us: int | None, now_us: int, _since_us: int | None = None, /
     ) -> Reading:
         if as_of_us is not None:
             return _latest_at(timeline.complete(key, as_of_us), as_of_us)
         held = timeline.records.get(key)
-        return _valid(held[-1], now_us, live=True) if held else UNKNOWN
+        if not held:
+            return UNKNOWN
+        return _valid(held[-1], now_us, live=True, before=held[-2] if len(held) > 1 else None)
 
-    return read
+    return latest
 
 
 def _latest_at(held: list[Record], as_of_us: int) -> Reading:
     """The newest by then; one whose span holds the instant counts only if it changes nothing."""
     straddling: list[Record] = []
-    for record in reversed(held):
+    for place in range(len(held) - 1, -1, -1):
+        record = held[place]
         if record[START] > as_of_us:
             continue
         if record[END] > as_of_us:
             straddling.append(record)
             continue
-        reading = _valid(record, as_of_us, live=False)
+        before = held[place - 1] if place else None
+        reading = _valid(record, as_of_us, live=False, before=before)
         if any(_valid(other, as_of_us, live=False).value != reading.value for other in straddling):
-            return _unsure(straddling[0], "date only")
+            return unsure(straddling[0], DATE_ONLY)
         return _valid(straddling[0], as_of_us, live=False) if straddling else reading
-    return _unsure(straddling[0], "date only") if straddling else UNKNOWN
+    return unsure(straddling[0], DATE_ONLY) if straddling else UNKNOWN
 
 
-def _valid(record: Record, at_us: int, *, live: bool) -> Reading:
+def _valid(record: Record, at_us: int, *, live: bool, before: Record | None = None) -> Reading:
     """The record's reading unless it has expired by `at_us`."""
-    expires = record[EXPIRES] if len(record) == EXPIRES + 1 else None
+    expires = record[6] if 6 < len(record) <= BASELINE + 1 else None
     if expires is None:
-        return _read(record)
+        return plain(record, before)
     if expires <= at_us:
-        return _unsure(record, "expired")
-    return _read(record, expires if live else FOREVER)
+        return unsure(record, "expired")
+    reading = plain(record, before)
+    return reading._replace(until_us=expires) if live else reading
 
 
+# --- ages and days --------------------------------------------------------------------------------
 def _age(key: str, calendar: Calendar, alike: Alike | None) -> Projection:
-    def read(
+    def age(
         timeline: Timeline, as_of_us: int | None, now_us: int, _since_us: int | None = None, /
     ) -> Reading:
         held = timeline.records.get(key)
-        if not held or held[-1][VALUE] is None:
+        if not held:
             return UNKNOWN
+        if held[-1][VALUE] is None:
+            return read(held[-1])
         record = held[-1]
         on = calendar.day(now_us if as_of_us is None else as_of_us)
         youngest, oldest = _ages(record[VALUE], on)
@@ -149,12 +182,12 @@ def _age(key: str, calendar: Calendar, alike: Alike | None) -> Projection:
         if as_of_us is None:
             until = calendar.midnight(min(next_birthday(born, on) for born in _born(record[VALUE])))
         if youngest == oldest >= 0:
-            return Reading(youngest, record[START], record[EVENT], None, until)
+            return read(record, until)._replace(value=youngest)
         if youngest >= 0 and alike is not None and alike(youngest, oldest):
-            return Reading(youngest, record[START], record[EVENT], "birth date is partial", until)
-        return _unsure(record, "birth date is partial", until)
+            return read(record, until)._replace(value=youngest, note=PARTIAL)
+        return unsure(record, PARTIAL, until)
 
-    return read
+    return age
 
 
 def _born(text: str) -> tuple[date, date]:
@@ -167,93 +200,171 @@ def _ages(text: str, on: date) -> tuple[int, int]:
     return completed_years(last, on), completed_years(first, on)
 
 
-def _touching(key: str, spec: FactSpec, calendar: Calendar) -> Projection:
-    point = spec.take == "touches_point"
+def _days_on(moments: Moments, calendar: Calendar, thresholds: Thresholds | None) -> Projection:
+    """Whole local days since an anchor."""
 
-    def read(
+    def days(
+        timeline: Timeline, as_of_us: int | None, now_us: int, _since_us: int | None = None, /
+    ) -> Reading:
+        found = moments(timeline, as_of_us, now_us)
+        if found.lo_us is None or found.hi_us is None:
+            return Reading(None, note=NO_ANCHOR, until_us=found.until_us)
+        at_us = now_us if as_of_us is None else as_of_us
+        reading = days_between(calendar, found.lo_us, found.hi_us, at_us, thresholds)
+        until = min(reading.until_us, found.until_us) if as_of_us is None else FOREVER
+        end = None if found.hi_us == found.lo_us else found.hi_us
+        return reading._replace(time_us=found.lo_us, event=found.event, end_us=end, until_us=until)
+
+    return days
+
+
+# --- many records ---------------------------------------------------------------------------------
+def _chosen(spec: FactSpec, calendar: Calendar, gather: Gather, choose: Choose) -> Projection:
+    counts = spec.dates_count
+    moves = spec.window is not None
+
+    def chosen(
+        timeline: Timeline, as_of_us: int | None, now_us: int, since_us: int | None = None, /
+    ) -> Reading:
+        found = gather(timeline, as_of_us, now_us, since_us)
+        if found.missing:
+            return Reading(None, note=NO_ANCHOR, until_us=found.until_us)
+        reading, used = choose(found, now_us if as_of_us is None else as_of_us)
+        if as_of_us is not None:
+            until = FOREVER
+        elif moves:
+            until = min(reading.until_us, moved(spec, calendar, found, used, now_us))
+        else:
+            until = reading.until_us
+        if until != reading.until_us:
+            reading = reading._replace(until_us=until)
+        if counts and reading.value is not None and (reading.end_us or found.inexact):
+            return reading._replace(note=INEXACT)
+        return reading
+
+    return chosen
+
+
+def _change(
+    spec: FactSpec, calendar: Calendar, moments: Moments | None, baseline: Moments
+) -> Projection:
+    """How far the latest is from the baseline: the last value up to the anchor, unless one was
+    published as the baseline itself.
+    """
+    latest = chooser(spec, calendar)
+    first = replace(spec, valid=None)
+    base = chooser(first, calendar)
+    gather = gatherer(spec, calendar, moments)
+    fetch = fetcher(spec, calendar)
+    keys = source_keys(spec)
+
+    def flagged(timeline: Timeline, as_of_us: int | None) -> list[Record]:
+        held, _ = fetch(timeline, as_of_us)
+        return [
+            record
+            for record in held
+            if len(record) > BASELINE
+            and record[VALUE] is not None
+            and (as_of_us is None or record[END] <= as_of_us)
+        ]
+
+    def based(timeline: Timeline, as_of_us: int | None, now_us: int) -> Reading:
+        told = flagged(timeline, as_of_us)
+        if told:
+            return base(Gathered(told, [], told=True), now_us).reading
+        found = baseline(timeline, as_of_us, now_us)
+        if found.lo_us is None or found.hi_us is None:
+            return Reading(None, note=NO_ANCHOR, until_us=found.until_us)
+        for key in keys:
+            timeline.based(key, found.lo_us, found.hi_us)
+        held = [one for one in fetch(timeline, as_of_us)[0] if one[VALUE] is not None]
+        sure = [one for one in held if one[END] <= found.lo_us]
+        maybe = [one for one in held if one[END] > found.lo_us and one[START] <= found.hi_us]
+        reading = base(Gathered(sure, maybe, told=True), now_us).reading
+        return reading._replace(until_us=found.until_us)
+
+    def change(
+        timeline: Timeline, as_of_us: int | None, now_us: int, since_us: int | None = None, /
+    ) -> Reading:
+        found = gather(timeline, as_of_us, now_us, since_us)
+        if found.missing:
+            return Reading(None, note=NO_ANCHOR, until_us=found.until_us)
+        reading, used = latest(found, now_us if as_of_us is None else as_of_us)
+        before = based(timeline, as_of_us, now_us)
+        until = FOREVER
+        if as_of_us is None:
+            until = moved(spec, calendar, found, used, now_us)
+            until = min(until, reading.until_us, before.until_us)
+        if reading.value is None or before.value is None:
+            why = reading if reading.value is None else before
+            return why._replace(value=None, until_us=until)
+        value = changed(reading.value, before.value, spec)
+        note = reading.note if value is not None else "undefined"
+        return reading._replace(value=value, note=note, until_us=until)
+
+    return change
+
+
+# --- spans ----------------------------------------------------------------------------------------
+def _touching(spec: FactSpec, calendar: Calendar, moments: Moments | None) -> Projection:
+    point = spec.take is Take.TOUCHES_POINT
+    key, window = source_key(spec), spec.window
+    has_top = window is not None and closed(window)
+
+    def touching(
         timeline: Timeline, as_of_us: int | None, now_us: int, since_us: int | None = None, /
     ) -> Reading:
         at_us = now_us if as_of_us is None else as_of_us
-        from_us = _begin(spec, at_us, since_us)
-        held = _held(timeline, key, None if as_of_us is None else from_us)
-        question = Question(spec.window, at_us, from_us, spec.dates_count)
-        found = answer(calendar, question, held, now_us, point=point)
-        until = found.until if as_of_us is None else FOREVER
+        from_us = at_us
+        if since_us is not None and spec.dates_count:
+            from_us = min(since_us, at_us)  # the anchor's earliest instant
+        held = timeline.records.get(key, [])
+        if as_of_us is not None:
+            held = timeline.complete(key, from_us)
+        if moments is not None or has_top:
+            assert window is not None
+            low = high = at_us
+            until = FOREVER
+            if moments is not None:
+                found_at = moments(timeline, as_of_us, now_us)
+                if found_at.lo_us is None or found_at.hi_us is None:
+                    return Reading(None, note=NO_ANCHOR, until_us=found_at.until_us)
+                low, high, until = found_at.lo_us, found_at.hi_us, found_at.until_us
+            edges = frame(calendar, window, low, high)
+            found = around(calendar, edges, window, held, as_of_us, now_us, point=point)
+            until = min(until, found.until)
+        else:
+            question = Question(window, at_us, from_us, spec.dates_count)
+            found = answer(calendar, question, held, now_us, point=point)
+            until = found.until
+        until = until if as_of_us is None else FOREVER
         if found.record is None:
             return Reading(None, until_us=until)
         note = None if found.exact else INEXACT
         if found.value is None:
             note = found.record[NOTE]
-        return Reading(found.value, found.record[START], found.record[EVENT], note, until)
+        return read(found.record, until)._replace(value=found.value, note=note)
 
-    return read
+    return touching
 
 
-def _extreme(key: str, spec: FactSpec, calendar: Calendar) -> Projection:
-    """The greatest or least value in the window, or whether any is true."""
-    counts = spec.dates_count
+# --- absence --------------------------------------------------------------------------------------
+def _absence(spec: FactSpec, calendar: Calendar, others: Mapping[str, Projection]) -> Projection:
+    """Why the latest has no value; always known."""
+    asked = project(replace(spec, take=Take.LATEST), calendar, facts=others)
+    names = () if spec.applicable_if is None else names_in(spec.applicable_if)
+    applies = None if spec.applicable_if is None else compile_condition(spec.applicable_if)
 
-    def read(
+    def absence(
         timeline: Timeline, as_of_us: int | None, now_us: int, since_us: int | None = None, /
     ) -> Reading:
-        at_us = now_us if as_of_us is None else as_of_us
-        from_us = _begin(spec, at_us, since_us)
-        edge = window_edge(calendar, spec.window, from_us)
-        best: Record | None = None
-        doubtful: list[Record] = []
-        until = FOREVER
-        for record in _held(timeline, key, None if as_of_us is None else from_us):
-            if as_of_us is not None and record[START] > as_of_us:
-                break
-            if record[END] < edge:
-                continue
-            partly = record[START] < edge or (as_of_us is not None and record[END] > as_of_us)
-            if partly and not counts:
-                doubtful.append(record)
-            elif spec.take == "any" or record[VALUE] is not None:
-                best = record if best is None or _beats(spec.take, record, best) else best
-        if as_of_us is None and best is not None:
-            until = window_exit(calendar, spec.window, best[END if counts else START])
-        doubt = [record for record in doubtful if _overturns(spec.take, record, best)]
-        if as_of_us is None:
-            leaving = [window_exit(calendar, spec.window, record[END]) for record in doubt]
-            until = min([until, *leaving])
-        if doubt:
-            return _unsure(doubt[-1], "date only", until)
-        if best is None:
-            return UNKNOWN
-        inexact = counts and (best[START] < best[END] or from_us < at_us)
-        return _read(best, until)._replace(note=INEXACT) if inexact else _read(best, until)
+        reading = asked(timeline, as_of_us, now_us, since_us)
+        if applies is None:
+            return reading._replace(value=absence_of(reading).value, note=None)
+        told = [(name, others[name](timeline, as_of_us, now_us)) for name in names]
+        facts = {name: it.value for name, it in told if it.value is not None}
+        until = min([reading.until_us, *(it.until_us for _, it in told)])
+        word = absence_of(reading, applies(facts)).value
+        return reading._replace(value=word, note=None, until_us=until)
 
-    return read
-
-
-def _begin(spec: FactSpec, at_us: int, since_us: int | None) -> int:
-    """From where the window counts back: where dates count, the anchor's earliest instant."""
-    return at_us if since_us is None or not spec.dates_count else min(since_us, at_us)
-
-
-def _held(timeline: Timeline, key: str, as_of_us: int | None) -> list[Record]:
-    """About the present nothing that was dropped is missed; about an anchor it may be."""
-    if as_of_us is None:
-        return timeline.records.get(key, [])
-    return timeline.complete(key, as_of_us)
-
-
-def _overturns(take: str, record: Record, best: Record | None) -> bool:
-    """Whether a record that may lie outside would change the answer if it lay inside."""
-    if record[VALUE] is None and take != "any":
-        return False
-    return best is None or (_rank(record) != _rank(best) and _beats(take, record, best))
-
-
-def _beats(take: str, record: Record, best: Record) -> bool:
-    """Among equals the newer is the evidence, so that dropping older equals changes nothing."""
-    if take == "min":
-        return _rank(record) <= _rank(best)
-    return _rank(record) >= _rank(best)
-
-
-def _rank(record: Record) -> float:
-    value = record[VALUE]
-    return 0.5 if value is None else float(value)
+    return absence

@@ -10,13 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rules.facts.calendar import (
-    DAY,
-    EXACT_US,
-    Calendar,
-    add_calendar,
-    last_day_within,
-)
+from rules.facts.calendar import FOREVER, Calendar
 from rules.facts.timeline import (
     END,
     FROM_HI,
@@ -27,13 +21,14 @@ from rules.facts.timeline import (
     TO_LO,
     Record,
 )
+from rules.facts.windows import Frame, enters, leaves, low_edge
 from rules.model import Window
-from rules.terms import WindowUnit
 
-FOREVER = 1 << 62
-_PRESENT = frozenset({"active", "done"})
+# An `ongoing` medication was begun at some time before.
+_PRESENT = frozenset({"active", "ongoing", "done"})
 # What ends an active condition: its resolution, and the word that it is not there.
 _CLOSING = frozenset({"resolved", "absent"})
+_LASTING = frozenset({"active", "ongoing"})
 
 
 class Touch(NamedTuple):
@@ -45,29 +40,6 @@ class Touch(NamedTuple):
     to_lo: int
     to_hi: int
     sure: bool = True
-
-
-def window_edge(calendar: Calendar, window: Window | None, as_of_us: int) -> int:
-    """The first instant of the window that ends at `as_of_us`."""
-    if window is None or window.low is None:
-        return -FOREVER
-    if window.unit.exact:
-        return as_of_us + int(window.low * EXACT_US[window.unit])
-    day = calendar.day(as_of_us)
-    return calendar.midnight(add_calendar(day, window.unit, int(window.low)))
-
-
-def window_exit(calendar: Calendar, window: Window | None, instant_us: int) -> int:
-    """The first instant at which `instant_us` is no longer in the window up to it."""
-    if window is None or window.low is None or abs(instant_us) >= FOREVER:
-        return FOREVER
-    if window.unit.exact:
-        return instant_us - int(window.low * EXACT_US[window.unit]) + 1
-    day = calendar.day(instant_us)
-    if window.unit is WindowUnit.CALENDAR_DAYS:
-        return calendar.midnight(day + (1 - int(window.low)) * DAY)
-    months = -int(window.low) * (12 if window.unit is WindowUnit.YEARS else 1)
-    return calendar.midnight(last_day_within(day, months) + DAY)
 
 
 def touches(records: list[Record], *, point: bool) -> Iterator[Touch]:
@@ -82,9 +54,9 @@ def touches(records: list[Record], *, point: bool) -> Iterator[Touch]:
     for record, closer in zip(records, reversed(closing), strict=True):
         status = record[STATUS]
         if status in _PRESENT:
-            touch = _began(record, closer, point=point)
-            open_before = status == "active"
-            yield touch
+            if not (point and status == "ongoing" and open_before):
+                yield _began(record, closer, point=point)
+            open_before = status in _LASTING
         elif status == "resolved":
             if record[FROM_LO] is not None or not open_before:
                 yield _resolved(record, point=point)
@@ -104,6 +76,8 @@ def _began(record: Record, closer: Record | None, *, point: bool) -> Touch:
         if point or record[TO_LO] is None:
             return Touch(record, low, high, low, high)
         return Touch(record, low, high, max(low, record[TO_LO]), max(high, record[TO_HI]))
+    if point and record[STATUS] == "ongoing":
+        return Touch(record, -FOREVER, high, -FOREVER, high, sure=False)
     if point:
         return _active_point(record, closer, low, high, dated=dated)
     to_lo, to_hi = _ended(record, closer)
@@ -175,7 +149,7 @@ class Question(NamedTuple):
 def ask(calendar: Calendar, question: Question, found: list[Touch], now_us: int) -> Answer:
     """Whether anything touches the window; `until` counts from `now_us`."""
     window, as_of_us = question.window, question.as_of_us
-    edge, top = window_edge(calendar, window, question.since_us), as_of_us
+    edge, top = low_edge(calendar, window, question.since_us), as_of_us
     if window is not None and not window.unit.exact:
         top = calendar.end_of_day(calendar.day(as_of_us))
     definite: Touch | None = None
@@ -195,8 +169,8 @@ def ask(calendar: Calendar, question: Question, found: list[Touch], now_us: int)
             possible = touch if touch.sure and question.dates_count else possible
             doubtful = min(doubtful, _settles(calendar, window, touch, now_us))
     if definite is not None:
-        leaves = window_exit(calendar, window, definite.to_lo)
-        return Answer(True, definite.record, min(until, leaves), question.since_us == as_of_us)
+        gone = leaves(calendar, window, definite.to_lo)
+        return Answer(True, definite.record, min(until, gone), question.since_us == as_of_us)
     if possible is not None:
         return Answer(True, possible.record, min(until, doubtful), exact=False)
     if uncertain is not None:
@@ -220,6 +194,50 @@ def answer(
     return Answer(False, told[-1], result.until)
 
 
+def around(
+    calendar: Calendar,
+    edges: Frame,
+    window: Window,
+    records: list[Record],
+    as_of_us: int | None,
+    now_us: int,
+    *,
+    point: bool,
+) -> Answer:
+    """The same for a window with edges of its own, which may be as unsure as its anchor is."""
+    in_lo, in_hi, out_lo, out_hi = edges
+    if as_of_us is not None:
+        in_hi, out_hi = min(in_hi, as_of_us), min(out_hi, as_of_us)
+    definite: Touch | None = None
+    uncertain: Touch | None = None
+    until = FOREVER
+    for touch in touches(records, point=point):
+        if window.anchor is None:
+            until = min(until, _moves(calendar, window, touch, now_us))
+        if touch.from_lo > out_hi or touch.to_hi < out_lo:
+            continue
+        if as_of_us is not None and _later(touch, as_of_us):
+            continue
+        if touch.sure and touch.from_hi <= in_hi and touch.to_lo >= in_lo and in_lo <= in_hi:
+            if definite is None or touch.to_lo >= definite.to_lo:
+                definite = touch
+        else:
+            uncertain = touch
+    if definite is not None:
+        return Answer(True, definite.record, until)
+    if uncertain is not None:
+        return Answer(None, uncertain.record, until)
+    told = [one for one in records if as_of_us is None or one[START] <= as_of_us]
+    return Answer(False, told[-1], until) if told else Answer(None, None, until)
+
+
+def _moves(calendar: Calendar, window: Window, touch: Touch, now_us: int) -> int:
+    """The next instant at which one of a touch's ends passes an edge of a moving window."""
+    instants = [leaves(calendar, window, end) for end in (touch.to_lo, touch.to_hi)]
+    instants += [enters(calendar, window, start) for start in (touch.from_lo, touch.from_hi)]
+    return min((instant for instant in instants if instant > now_us), default=FOREVER)
+
+
 def _later(touch: Touch, as_of_us: int) -> bool:
     """A definite instant after the one asked about is after it, also on the same day."""
     if touch.from_lo == -FOREVER:
@@ -229,7 +247,7 @@ def _later(touch: Touch, as_of_us: int) -> bool:
 
 def _settles(calendar: Calendar, window: Window | None, touch: Touch, now_us: int) -> int:
     """The next instant at which an uncertain touch is out of the window, or less uncertain."""
-    exits = (window_exit(calendar, window, end) for end in (touch.to_lo, touch.to_hi))
+    exits = (leaves(calendar, window, end) for end in (touch.to_lo, touch.to_hi))
     return min((instant for instant in exits if instant > now_us), default=FOREVER)
 
 

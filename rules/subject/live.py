@@ -15,11 +15,7 @@ def refresh(subject: Subject, step: Step, dirty: Dirty, *, enrolled: bool) -> se
     """Read the touched live facts again; the names whose values changed."""
     state, plan = subject.state, subject.plan
     live, until = state.live, state.until
-    names = (
-        [name for names in plan.readers_of.values() for name in names]
-        if dirty.everything
-        else list(dirty.facts)
-    )
+    names = plan.live if dirty.everything else list(dirty.facts)
     if enrolled and (dirty.enrolment or dirty.everything):
         for name in plan.only_criteria:
             live.pop(name, None)

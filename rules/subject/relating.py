@@ -6,12 +6,11 @@ Who comes in: the rooms of adverse events, infusions and visits. Who goes out: r
 from __future__ import annotations
 
 from rules.facts import entities
-from rules.facts.calendar import Span
+from rules.facts.calendar import FOREVER, Span
 from rules.facts.entities import Merged, merge, unpack
 from rules.facts.entity_records import told
 from rules.facts.projections import Reading
 from rules.facts.relations import FIELDS, Other, moved_from, related
-from rules.facts.touches import FOREVER
 from rules.folding import Dirty
 from rules.subject.context import Subject
 from rules.terms import Scope

@@ -11,6 +11,7 @@ from rules.facts.touches import drop_settled, reach, touches
 from tests.support.step_logs import engine
 
 SOURCES = engine().plan.reader.sources
+PRUNER = engine().plan.pruner
 DAY = 86_400_000_000
 
 
@@ -29,24 +30,24 @@ def pruned(key, records):
     timeline = Timeline({}, {})
     for record in records:
         timeline.insert(SOURCES[key], record)
-    timeline.prune(SOURCES[key], drop_settled, force=True)
+    PRUNER.prune(timeline, key, drop_settled, 0, force=True)
     return timeline
 
 
 def test_a_record_older_than_what_was_dropped_asks_for_the_log():
-    timeline = pruned("assessment:ecog|{score}", [value(n) for n in range(1, PRUNE_EVERY + 1)])
-    assert len(timeline.records["assessment:ecog|{score}"]) == KEEP
+    timeline = pruned("assessment:ecog", [value(n) for n in range(1, PRUNE_EVERY + 1)])
+    assert len(timeline.records["assessment:ecog"]) == KEEP
     with pytest.raises(LogNeeded):
-        timeline.insert(SOURCES["assessment:ecog|{score}"], value(2))
+        timeline.insert(SOURCES["assessment:ecog"], value(2))
     with pytest.raises(LogNeeded):
-        timeline.complete("assessment:ecog|{score}", 3 * DAY)
-    assert timeline.complete("assessment:ecog|{score}", PRUNE_EVERY * DAY)
+        timeline.complete("assessment:ecog", 3 * DAY)
+    assert timeline.complete("assessment:ecog", PRUNE_EVERY * DAY)
 
 
 def test_the_greatest_and_least_of_a_window_are_never_dropped():
     hours = [[n * DAY // 24, n * DAY // 24, n, 37.0, f"ev{n}"] for n in range(1, 41)]
     hours[20][3], hours[21][3] = 40.0, 35.0
-    held = pruned("observation:temp|Cel", hours).records["observation:temp|Cel"]
+    held = pruned("observation:temp", hours).records["observation:temp"]
     assert len(held) < len(hours)
     assert {40.0, 35.0} <= {record[3] for record in held}
 

@@ -1,0 +1,198 @@
+"""The one record that a fact is read from: the newest or the oldest, what contradicts it, its age.
+
+Who comes in: records in order. Who goes out: a reading, and the records it stands on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from rules.facts import units
+from rules.facts.calendar import FOREVER, Calendar
+from rules.facts.counting import counting
+from rules.facts.gathering import Gathered
+from rules.facts.reading import (
+    DATE_ONLY,
+    EXPIRED,
+    UNKNOWN,
+    Reading,
+    end_of,
+    read,
+    unsure,
+)
+from rules.facts.timeline import BASELINE, END, EVENT, EXPIRES, NOTE, ORDER, START, VALUE, Record
+from rules.facts.windows import leaves, low_edge
+from rules.model import FactSpec, Scalar
+from rules.terms import Conflict, ValueType
+
+
+class Chosen(NamedTuple):
+    """A reading with the records that, moved by time, may change it."""
+
+    reading: Reading
+    used: list[Record]
+
+
+Resolve = Callable[[list[Record]], tuple[Scalar | None, Record, str | None]]
+Choose = Callable[[Gathered, int], Chosen]
+
+
+def resolver(spec: FactSpec) -> Resolve:
+    """What several records of one time say together, and that they differ."""
+    worst = _badness(spec)
+
+    def resolve(group: list[Record]) -> tuple[Scalar | None, Record, str | None]:
+        last = group[-1]
+        if len(group) == 1:
+            return (
+                last[VALUE],
+                last,
+                last[NOTE] if len(last) > NOTE and last[VALUE] is None else None,
+            )
+        known = [record for record in group if record[VALUE] is not None]
+        differing = len({record[VALUE] for record in known})
+        note = f"conflict: {differing} values" if differing > 1 else None
+        if spec.conflict is Conflict.LAST or not known:
+            value, record = last[VALUE], last
+        elif spec.conflict is Conflict.WORST:
+            record = max(known, key=lambda one: (worst(one[VALUE]), ORDER(one)))
+            value = record[VALUE]
+        elif spec.conflict is Conflict.MEAN:
+            mean = math.fsum(float(one[VALUE]) for one in known) / len(known)
+            value, record = number(mean, spec.value), known[-1]
+        else:
+            value, record = _any(group)
+        if value is None and note is None and len(record) > NOTE:
+            note = record[NOTE]
+        return value, record, note
+
+    return resolve
+
+
+def _badness(spec: FactSpec) -> Callable[[Scalar], float]:
+    if spec.worse == ("high",):
+        return float
+    if spec.worse == ("low",):
+        return lambda value: -float(value)
+    ranks = {value: rank for rank, value in enumerate(spec.worse)}
+    return lambda value: ranks.get(str(value), -1)
+
+
+def _any(group: list[Record]) -> tuple[Scalar | None, Record]:
+    """Kleene's or, with the newest that decides it."""
+    for wanted in (True, None):
+        for record in reversed(group):
+            if record[VALUE] is wanted:
+                return wanted, record
+    return group[-1][VALUE], group[-1]
+
+
+def number(value: float | None, kind: ValueType) -> Scalar | None:
+    """A computed number as a fact: finite, 12 significant digits, whole where it must be."""
+    if value is None or not math.isfinite(value):
+        return None
+    told = units.rounded(value) + 0.0  # no negative zero
+    if kind is ValueType.INTEGER:
+        return int(told) if told.is_integer() else None
+    return told
+
+
+def ageing(spec: FactSpec, calendar: Calendar) -> Callable[[Record, int], tuple[str | None, int]]:
+    """Why a record no longer holds at an instant, or None; and when that changes."""
+    valid = spec.valid
+
+    def age(record: Record, at_us: int) -> tuple[str | None, int]:
+        expires = record[EXPIRES] if EXPIRES < len(record) <= BASELINE + 1 else None
+        if expires is not None and expires <= at_us:
+            return EXPIRED, FOREVER
+        until = FOREVER if expires is None else expires
+        if valid is None:
+            return None, until
+        edge = low_edge(calendar, valid, at_us)
+        if record[END] < edge:
+            return EXPIRED, FOREVER
+        if record[START] < edge:
+            return DATE_ONLY, min(until, leaves(calendar, valid, record[END]))
+        return None, min(until, leaves(calendar, valid, record[START]))
+
+    return age
+
+
+def chooser(spec: FactSpec, calendar: Calendar, *, newest: bool = True) -> Choose:
+    """The newest record that counts, or the oldest one with a value, as a reading.
+
+    A record that may lie outside of the window makes it unknown unless it would say the same.
+    """
+    counts = None if spec.where is None else counting(spec)
+    resolve, age = resolver(spec), ageing(spec, calendar)
+    grouped = _newest_group if newest else _oldest_group
+
+    def one(records: list[Record], at_us: int) -> Reading:
+        value, record, note = resolve(grouped(spec, calendar, records))
+        why, until = age(record, at_us)
+        if why is not None:
+            return unsure(record, why, until)
+        return Reading(value, record[START], record[EVENT], note, until, end_of(record))
+
+    def choose(found: Gathered, at_us: int) -> Chosen:
+        sure, maybe = found.sure, found.maybe
+        if counts is not None:
+            sure = [record for record in sure if counts(record) is True]
+            maybe = [record for record in maybe if counts(record) is True]
+        if not newest:
+            sure = [record for record in sure if record[VALUE] is not None]
+            maybe = [record for record in maybe if record[VALUE] is not None]
+        if not sure:
+            if maybe:
+                return Chosen(unsure(maybe[-1 if newest else 0], DATE_ONLY), maybe)
+            return Chosen(UNKNOWN, [])
+        reading = one(sure, at_us)
+        used = [*grouped(spec, calendar, sure), *maybe]
+        for record in maybe:
+            other = one(sorted([*sure, record], key=ORDER), at_us)
+            if other.value != reading.value:
+                until = min(reading.until_us, other.until_us)
+                return Chosen(unsure(record, DATE_ONLY, until), used)
+        return Chosen(reading, used)
+
+    return choose
+
+
+def _newest_group(spec: FactSpec, calendar: Calendar, records: list[Record]) -> list[Record]:
+    last = records[-1]
+    first = len(records) - 1
+    while first > 0 and _of_one_time(spec, calendar, records[first - 1], last):
+        first -= 1
+    return records[first:]
+
+
+def _oldest_group(spec: FactSpec, calendar: Calendar, records: list[Record]) -> list[Record]:
+    end = 1
+    while end < len(records) and _of_one_time(spec, calendar, records[end], records[0]):
+        end += 1
+    return records[:end]
+
+
+def _of_one_time(spec: FactSpec, calendar: Calendar, one: Record, other: Record) -> bool:
+    if one[START] == other[START] and one[END] == other[END]:
+        return True
+    if not spec.within_day:
+        return False
+    day = calendar.day(other[START])
+    return all(calendar.day(at) == day for at in (one[START], one[END], other[END]))
+
+
+def plain(record: Record, before: Record | None) -> Reading:
+    """The newest as it is, and that another of the same instant differs from it."""
+    reading = read(record)
+    if (
+        before is None
+        or before[START] != record[START]
+        or before[END] != record[END]
+        or None in (before[VALUE], record[VALUE])
+        or before[VALUE] == record[VALUE]
+    ):
+        return reading
+    return reading._replace(note="conflict: 2 values")

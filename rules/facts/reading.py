@@ -1,0 +1,65 @@
+"""What a fact is at one instant: its value with its provenance, or why there is none.
+
+Who comes in: projections, entities, derived facts. Who goes out: Reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from rules.facts.calendar import FOREVER
+from rules.facts.timeline import END, EVENT, NOTE, START, VALUE, Record, Timeline
+from rules.model import Scalar
+
+
+class Reading(NamedTuple):
+    """One fact at one instant; `value` None is unknown.
+
+    `until_us`: when time alone may change it.
+    """
+
+    value: Scalar | None
+    time_us: int | None = None
+    event: str | None = None
+    note: str | None = None  # what was recorded in place of a value, or is to be said of it
+    until_us: int = FOREVER
+    end_us: int | None = None  # of the span that the record behind it stands for; None: no span
+
+
+UNKNOWN = Reading(None)
+# Noted beside a value that counts though it may lie outside of its window.
+INEXACT = "exact time not recorded"
+DATE_ONLY = "date only"
+EXPIRED = "expired"
+PARTIAL = "birth date is partial"
+NO_ANCHOR = "the anchor has not happened"
+NO_REFERENCE = "no reference range"
+UNDEFINED = "undefined"
+
+
+class Projection(Protocol):
+    """One fact compiled. `since_us`: when an anchor that is a date alone may have begun."""
+
+    def __call__(
+        self, timeline: Timeline, as_of_us: int | None, now_us: int, since_us: int | None = None, /
+    ) -> Reading: ...
+
+
+Alike = Callable[[int, int], bool]  # whether no condition tells the whole numbers from..to apart
+
+
+def read(record: Record, until_us: int = FOREVER) -> Reading:
+    """The record as the fact."""
+    note = record[NOTE] if len(record) > NOTE and record[VALUE] is None else None
+    return Reading(record[VALUE], record[START], record[EVENT], note, until_us, end_of(record))
+
+
+def unsure(record: Record, note: str, until_us: int = FOREVER) -> Reading:
+    """The record, and why it says nothing."""
+    return Reading(None, record[START], record[EVENT], note, until_us, end_of(record))
+
+
+def end_of(record: Record) -> int | None:
+    """The end of a record's span; None for an instant."""
+    return None if record[END] == record[START] else record[END]

@@ -1,0 +1,174 @@
+"""Where facts come from: the sources of records, and what of them the facts need.
+
+Who comes in: a protocol's declarations. Who goes out: Source by key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from rules.facts.windows import closed, reach_us
+from rules.model import Definition, FactSpec, Window
+from rules.terms import EventType, Measure, Take, ValueType
+
+SPANS = {
+    EventType.CONDITION: ("onset", "abatement"),
+    EventType.PROCEDURE: ("start", "end"),
+    EventType.MEDICATION: (),
+}
+ENTITIES = frozenset({EventType.ADMINISTRATION, EventType.ADVERSE_EVENT})
+TOUCHES = (Take.TOUCHES_POINT, Take.TOUCHES_SPAN)
+_HAPPENED = (Take.COUNT, Take.DAYS_SINCE)  # asked of what happened, not of what was told of it
+_SAME_TYPE = (Take.LATEST, Take.EARLIEST, Take.MIN, Take.MAX)
+
+
+class Way(Enum):
+    """What of a source's records a fact needs, besides the newest."""
+
+    NEWEST = auto()  # nothing more
+    COUNTING = auto()  # the newest that counts
+    THINNED = auto()  # none that a newer one outdoes
+    BASE = auto()  # the newest up to the end of its window
+    FIRST = auto()  # the oldest
+    RUN = auto()  # the newest in a row
+    WHOLE = auto()  # all in its window
+    FOREVER = auto()  # all
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where facts come from: one code of one type, in one unit, one measure of it."""
+
+    key: str
+    origin: EventType
+    code: str
+    value: ValueType
+    unit: str | None
+    given_by: str | None
+    touches: bool  # some fact asks for spans
+    measure: Measure = Measure.VALUE
+    molar_mass: float | None = None
+    flagged: bool = False  # some fact asks which record is the baseline
+    by_day: bool = False  # some fact takes the records of one local day for one
+    specs: tuple[FactSpec, ...] = field(default=(), repr=False)
+
+
+def source_key(spec: FactSpec, code: str | None = None) -> str:
+    """The name of the source that a fact reads; of one of its codes."""
+    giver = given_by(spec)
+    tail = f":{giver}" if giver else ""
+    if spec.measure is not Measure.VALUE:
+        tail = f"#{spec.measure}"
+    return f"{spec.origin}:{spec.code if code is None else code}{tail}"
+
+
+def source_keys(spec: FactSpec) -> tuple[str, ...]:
+    """All sources that a fact reads; none for derived ones and those of entities."""
+    if spec.origin is None or spec.origin in ENTITIES:
+        return ()
+    return tuple(source_key(spec, code) for code in (spec.code, *spec.also))
+
+
+def given_by(spec: FactSpec) -> str | None:
+    """Who must have given a consent; a guardian's consent is a guardian's unless it is said."""
+    if spec.origin is not EventType.CONSENT:
+        return None
+    return spec.given_by or ("guardian" if spec.code == "guardian_consent" else None)
+
+
+def sources(definition: Definition, hidden: Iterable[FactSpec] = ()) -> dict[str, Source]:
+    """Every source that the protocol's facts read, and those of its hidden facts."""
+    grouped: dict[tuple[str, str], list[FactSpec]] = {}
+    for spec in (*definition.facts.values(), *hidden):
+        codes = (spec.code, *spec.also) if source_keys(spec) else ()
+        for code in codes:
+            grouped.setdefault((source_key(spec, code), code), []).append(spec)
+    return {key: _source(definition, key, code, specs) for (key, code), specs in grouped.items()}
+
+
+def asks_for_spans(spec: FactSpec) -> bool:
+    """Whether a fact is about when something lasted: also 'any' of a condition in a window."""
+    if spec.take in TOUCHES or asks_what_happened(spec):
+        return True
+    return spec.origin in (EventType.CONDITION, EventType.PROCEDURE) and spec.take is Take.ANY
+
+
+def asks_what_happened(spec: FactSpec) -> bool:
+    """Whether a fact is about happenings, placed by their onset or start where it is told."""
+    return spec.origin in SPANS and spec.take in _HAPPENED
+
+
+def _source(definition: Definition, key: str, code: str, specs: list[FactSpec]) -> Source:
+    first = specs[0]
+    assert first.origin is not None
+    declared = definition.codes.get((first.origin, code))
+    alike = [spec for spec in specs if spec.take in _SAME_TYPE]
+    value, unit = ValueType.BOOLEAN, None
+    if declared is not None and declared.value is not None:
+        value, unit = declared.value, declared.unit
+    elif declared is None and alike:
+        value, unit = alike[0].value, alike[0].unit
+    mass = declared.molar_mass if declared is not None else None
+    return Source(
+        key=key,
+        origin=first.origin,
+        code=code,
+        value=value,
+        unit=unit,
+        given_by=given_by(first),
+        touches=any(asks_for_spans(spec) for spec in specs),
+        measure=first.measure,
+        molar_mass=mass,
+        flagged=any(spec.take is Take.CHANGE_FROM_BASELINE for spec in specs),
+        by_day=any(spec.within_day for spec in specs),
+        specs=tuple(specs),
+    )
+
+
+# --- what must be kept --------------------------------------------------------------------------
+def way(spec: FactSpec) -> Way:
+    """What a fact needs of its records, beside the newest ones."""
+    take, window = spec.take, spec.window
+    if take in TOUCHES or asks_for_spans(spec):
+        simple = window is not None and window.anchor is None and not closed(window)
+        return Way.NEWEST if simple and not asks_what_happened(spec) else Way.FOREVER
+    if take in (Take.LATEST, Take.RATIO_TO_REFERENCE, Take.ABSENCE, Take.CHANGE_FROM_BASELINE):
+        return _way_of_one(spec, window)
+    if take in (Take.MIN, Take.MAX, Take.ANY, Take.ALL) and spec.where is None:
+        if window is None or not closed(window):
+            return Way.THINNED
+        return Way.WHOLE
+    if window is None or (window.low is None and not closed(window)):
+        return _way_of_all(take)
+    return Way.FOREVER if window.low is None else Way.WHOLE
+
+
+def _way_of_one(spec: FactSpec, window: Window | None) -> Way:
+    if window is not None and closed(window):
+        return Way.BASE if window.anchor is not None else Way.WHOLE
+    return Way.NEWEST if spec.where is None else Way.COUNTING
+
+
+def _way_of_all(take: Take) -> Way:
+    ways = {
+        Take.EARLIEST: Way.FIRST,
+        Take.CONSECUTIVE: Way.RUN,
+        Take.DAYS_SINCE: Way.COUNTING,
+        Take.COMPLETED_YEARS: Way.NEWEST,
+    }
+    return ways.get(take, Way.FOREVER)
+
+
+def reaches(specs: Iterable[FactSpec], wanted: Way) -> int | None:
+    """How far back from the newest the facts of one way reach; None: for ever."""
+    result = 0
+    for spec in specs:
+        if way(spec) is not wanted:
+            continue
+        reach = None if spec.window is None else reach_us(spec.window)
+        if reach is None or (wanted is Way.THINNED and spec.window and spec.window.anchor):
+            return None
+        result = max(result, reach)
+    return result
