@@ -12,8 +12,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from rules.events import Event
-from rules.facts.calendar import DAY, Calendar, Span
-from rules.facts.touches import FOREVER
+from rules.facts.calendar import DAY, FOREVER, Calendar, Span
 from rules.model import Visit
 
 Told = list[Any]  # what was last told of a visit: start, end, n, whether it took place, event

@@ -13,10 +13,9 @@ from rules import pinning, sums
 from rules.errors import EvaluationError, LogNeeded
 from rules.events import Contribution, Event, StepResult
 from rules.facts import entities
-from rules.facts.calendar import iso
+from rules.facts.calendar import FOREVER, iso
 from rules.facts.log import effective
 from rules.facts.projections import UNKNOWN
-from rules.facts.touches import FOREVER
 from rules.findings import OPS_DISAGREE, Findings, Step, digest
 from rules.folding import Dirty, absorb, compact, refold
 from rules.plan import Plan

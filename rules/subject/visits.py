@@ -6,9 +6,8 @@ Who comes in: the fold, after everything that may need the log. Who goes out: fi
 from __future__ import annotations
 
 from rules.facts import entities, visits
-from rules.facts.calendar import Span
+from rules.facts.calendar import FOREVER, Span
 from rules.facts.projections import Reading
-from rules.facts.touches import FOREVER
 from rules.findings import Step
 from rules.folding import Dirty
 from rules.model import Visit
