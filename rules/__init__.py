@@ -22,6 +22,7 @@ from rules.show import as_sections, show
 from rules.state import ENGINE_VERSION
 from rules.step import Engine
 from rules.terms import (
+    Absence,
     Category,
     Change,
     CriterionKind,
@@ -35,6 +36,7 @@ from rules.terms import (
 
 __all__ = [
     "ENGINE_VERSION",
+    "Absence",
     "Assessment",
     "Category",
     "Change",

@@ -66,9 +66,9 @@ class Program:
                 raise _mistyped(name, allowed)
             if kind is float and not math.isfinite(value):  # type: ignore[arg-type]
                 raise RuleError(f"the fact `{name}` is not a finite number")
-        return Assessment(self, self._derive(facts) if self.derived else dict(facts))
+        return Assessment(self, self.derive(facts))
 
-    def _derive(self, facts: Facts) -> dict[str, Scalar]:
+    def derive(self, facts: Facts) -> dict[str, Scalar]:
         """The facts, and what follows from them where nobody said it."""
         whole = dict(facts)
         for name, derive in self.derived:

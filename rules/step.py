@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rules import explaining, views, worklists
 from rules import state as states
-from rules import views
 from rules.errors import EvaluationError
 from rules.events import Event, Outcome
 from rules.house import House, KnowledgeMaker, Others, alone
@@ -103,6 +103,20 @@ class Engine:
         """Declared facts as they stand at the last instant of a state; None: unknown."""
         known = self._subject(state)
         return views.facts(self.house.room(known.pins).plan, known, names)
+
+    def explanation(self, state: bytes | None) -> dict[str, Any]:
+        """The checklist with the clause tree of each criterion, and what would change it."""
+        known = self._subject(state)
+        return explaining.explanation(self.house.room(known.pins).plan, known)
+
+    def worklist(self, state: bytes | None) -> dict[str, Any]:
+        """What is still to be found out about a subject, most decisive first."""
+        known = self._subject(state)
+        return worklists.worklist(self.house.room(known.pins).plan, known)
+
+    def waiting(self, state: bytes | None) -> dict[str, Any]:
+        """Of the worklist the corrections alone: their targets have not been received."""
+        return {"items": worklists.corrections(self._subject(state))}
 
     def stopping_view(self, state: bytes | None) -> list[dict[str, Any]]:
         """Every stopping rule of a trial's state: contract section 3."""

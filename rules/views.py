@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rules import anchors
+from rules.absence import reason
 from rules.anchors import Judged, judge
 from rules.assessment import names_in
 from rules.facts import entities
@@ -26,7 +27,11 @@ def eligibility(plan: Plan, state: SubjectState) -> dict[str, Any]:
 
     For a live subject it stands for the instant `as_of`, the last one evaluated.
     """
-    judged = _judged(plan, state)
+    return checklist(plan, state, judged_now(plan, state))
+
+
+def checklist(plan: Plan, state: SubjectState, judged: Judged) -> dict[str, Any]:
+    """The same of a judgement that was made already."""
     satisfied = judged.satisfied(plan)
     anchor = entities.enrolled_part(state.enrolment)
     return {
@@ -59,7 +64,7 @@ def facts(plan: Plan, state: SubjectState, names: Iterable[str]) -> dict[str, Sc
     return {name: plan.read[name](timeline, None, now_us).value for name in names}
 
 
-def _judged(plan: Plan, state: SubjectState) -> Judged:
+def judged_now(plan: Plan, state: SubjectState) -> Judged:
     """The enrolment's judgement where there is one, else that of the last instant."""
     if state.fixed:
         return anchors.unpack(state.fixed)
@@ -80,13 +85,16 @@ def _evidence(plan: Plan, item: Criterion, judged: Judged) -> list[dict[str, Any
 
 
 def _told(plan: Plan, name: str, reading: Reading) -> dict[str, Any]:
-    return {
+    told = {
         "fact": said(name),
         "value": reading.note if reading.value is None else reading.value,
         "unit": plan.unit(name),
         "time": None if reading.time_us is None else iso(reading.time_us),
         "event": reading.event,
     }
+    if reading.note is not None and reading.value is not None:
+        told["note"] = reading.note
+    return told
 
 
 def _overridden(override: Override | None) -> dict[str, Any] | None:
@@ -111,15 +119,15 @@ def _missing(
         for name in names if open_still and _open(judged, criterion) else ():
             waiting.setdefault(name, []).append(criterion)
     return [
-        {"fact": said(name), "label": _label(plan, name), "criteria": criteria}
+        {
+            "fact": said(name),
+            "label": plan.label(name),
+            "criteria": criteria,
+            "reason": reason(judged.readings.get(name)).value,
+        }
         for name, criteria in waiting.items()
     ]
 
 
 def _open(judged: Judged, criterion: str) -> bool:
     return judged.verdicts[criterion] is Verdict.INDETERMINATE
-
-
-def _label(plan: Plan, name: str) -> str:
-    spec = plan.specs.get(name)
-    return (spec.label if spec is not None else "") or said(name)

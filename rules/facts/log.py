@@ -17,6 +17,7 @@ from rules.facts.calendar import Calendar, to_us
 _CORRECTION, _OVERRIDE = "correction", "override"
 _REPAIRS = frozenset({_CORRECTION, "discard"})
 Name = tuple[str, str]  # source, id
+WAITING_SEPARATOR = "\x1f"
 
 
 class Checker(Protocol):
@@ -151,4 +152,4 @@ def waiting(events: Sequence[Event]) -> dict[str, int]:
 
 def waiting_key(name: Name) -> str:
     """One text for a source and an id."""
-    return f"{name[0]}\x1f{name[1]}"
+    return f"{name[0]}{WAITING_SEPARATOR}{name[1]}"

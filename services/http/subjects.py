@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Response
 
+import rules
 from services.clock import now_us
 from services.errors import NotFound
 from services.http.context import parts, reply
@@ -17,13 +18,16 @@ from services.http.schemas.fields import PageQuery
 from services.http.schemas.subjects import (
     AsOfQuery,
     Eligibility,
+    ExplainedEligibility,
     Subject,
     SubjectPage,
     SubjectsQuery,
+    SubjectWorklist,
     TimelinePage,
+    WorklistPage,
 )
 from services.reading import eligibility as eligibilities
-from services.reading import events, subjects, trials
+from services.reading import events, subjects, trials, worklists
 
 blueprint = Blueprint("subjects", __name__, description="Subjects and their eligibility")
 BASE = "/v1/trials/<name:trial>/subjects"
@@ -80,6 +84,44 @@ def eligibility(query: dict[str, Any], trial: str, subject: str) -> Response:
     with parts().database.reading() as conn:
         found = eligibilities.of_subject(conn, trial, subject, query.get("as_of"), now_us())
     return reply(_existing(found))
+
+
+@blueprint.route(f"{BASE}/<name:subject>/explanation")
+@blueprint.arguments(AsOfQuery, location="query")
+@blueprint.answers(200, ExplainedEligibility, 404, 422)
+def explanation(query: dict[str, Any], trial: str, subject: str) -> Response:
+    """The eligibility with the reason of each verdict, and what would change the decision.
+
+    With `as_of`: from the events received up to then, evaluated at that time.
+    """
+    with parts().database.reading() as conn:
+        found = eligibilities.of_subject(
+            conn, trial, subject, query.get("as_of"), now_us(), rules.Engine.explanation
+        )
+    return reply(_existing(found))
+
+
+@blueprint.route(f"{BASE}/<name:subject>/worklist")
+@blueprint.answers(200, SubjectWorklist, 404)
+def worklist(trial: str, subject: str) -> Response:
+    """The missing data that can still change the decision, most decisive first."""
+    with parts().database.reading() as conn:
+        found = worklists.of_subject(conn, trial, subject, now_us())
+    return reply(_existing(found))
+
+
+@blueprint.route("/v1/trials/<name:trial>/worklist")
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.answers(200, WorklistPage, 404, 422)
+def trial_worklist(query: dict[str, Any], trial: str) -> Response:
+    """The same of all subjects in screening, by subject, as last evaluated.
+
+    Beside them, of every subject, the corrections whose target has not been received.
+    """
+    with parts().database.reading() as conn:
+        if not trials.exists(conn, trial):
+            raise NotFound("There is no such trial.")
+        return reply(worklists.of_trial(conn, trial, query.get("cursor"), query["limit"]))
 
 
 def _existing(found: dict[str, Any] | None) -> dict[str, Any]:

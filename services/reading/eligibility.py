@@ -6,7 +6,9 @@ judges them; nothing is judged here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -17,15 +19,22 @@ from services.reading.pages import Json
 from services.repositories import events, steps, streams, trials
 from services.repositories.streams import StreamRow
 
+View = Callable[[rules.Engine, Any], Json]  # of a state's bytes
 ELIGIBLE, INDETERMINATE = rules.Decision.ELIGIBLE.value, rules.Decision.INDETERMINATE.value
 
 
 def of_subject(
-    conn: Connection, trial: str, subject: str, as_of_us: int | None, now_us: int
+    conn: Connection,
+    trial: str,
+    subject: str,
+    as_of_us: int | None,
+    now_us: int,
+    view: View = rules.Engine.view,
 ) -> Json | None:
     """Contract §3's answer; None if there is no such subject or nothing in force to judge by.
 
-    Without `as_of_us`: the wall clock in a live trial, the trial's clock in a replay trial.
+    Without `as_of_us`: the wall clock in a live trial, the trial's clock in a replay trial. `view`
+    may be another of the engine's that holds a decision: the explanation, the worklist.
     """
     stream = streams.find(conn, trial, subject)
     row = trials.get(conn, trial)
@@ -35,7 +44,7 @@ def of_subject(
     at_us = default_us if as_of_us is None else as_of_us
     known = None if as_of_us is None else events.received_until(conn, stream.id, as_of_us)
     received = stream.next_n if known is None else len(known)
-    checklist = _checklist(conn, stream, at_us, known)
+    checklist = _checklist(conn, stream, at_us, known, view)
     if checklist is None:
         return None
     return {
@@ -50,18 +59,23 @@ def of_subject(
 
 
 def _checklist(
-    conn: Connection, stream: StreamRow, at_us: int, known: list[rules.Event] | None
+    conn: Connection,
+    stream: StreamRow,
+    at_us: int,
+    known: list[rules.Event] | None,
+    view: View,
 ) -> Json | None:
     """The engine's view: of the stored state where it still stands, else of the log up to then."""
     if known is None and _stands(stream, at_us):
         engine = engines.of_version(conn, stream.trial, stream.protocol_version)
-        return None if engine is None else engine.view(stream.state)
+        return None if engine is None else view(engine, stream.state)
     engine = engines.at(conn, stream.trial, stream.id, at_us)
     if engine is None:
         return None
     log = known if known is not None else events.after(conn, stream.id, 0)
     began = steps.first_version(conn, stream.trial, stream.id)
-    return _folded(engine, stream, _evaluated(conn, stream, log), at_us, began)
+    state = _folded(engine, stream, _evaluated(conn, stream, log), at_us, began)
+    return view(engine, state)
 
 
 def _stands(stream: StreamRow, at_us: int) -> bool:
@@ -88,8 +102,8 @@ def _folded(
     log: list[rules.Event],
     at_us: int,
     began: str | None,
-) -> Json:
-    """The view of a state that is folded from the log up to `at_us`, and then forgotten."""
+) -> bytes:
+    """A state that is folded from the log up to `at_us`, and then forgotten."""
     outcome = engine.subject_steps(
         stream.trial,
         stream.subject,
@@ -99,7 +113,7 @@ def _folded(
         at_us,
         began=began,
     )
-    return engine.view(outcome.state)
+    return outcome.state
 
 
 def _honest(decision: str, *, held: bool) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import rules
 from rules.replay import open_findings
-from tests.protocols.test_expectations import fixture, row, stepped
+from tests.protocols.test_expectations import engine, fixture, row, stepped
 
 MARCH = "2026-03-20T09:00:00+09:00"
 SCREENED = ("clinical", "man", "own_consent", "screened")
@@ -101,3 +101,87 @@ def test_d17_an_override_behind_a_decision_is_shown_as_somebodys_word():
     (proof,) = [item for item in change.evidence if item.get("criterion") == "E7"]
     assert (proof["fact"], proof["value"]) == ("E7", "met")
     assert proof["note"].startswith("overridden by investigator, until 2026-04-30")
+
+
+# --- D4 -----------------------------------------------------------------------------------------
+def worklist(rows, at=MARCH):
+    return engine().worklist(stepped(rows, at).state)
+
+
+def test_d4_only_data_that_can_still_change_the_decision_are_asked_for():
+    rows = fixture(*SCREENED, without=("hiv_status", "nyha_class", "heart_failure"))
+    items = worklist(rows)["items"]
+    assert [item["fact"] for item in items] == ["hiv_status", "heart_failure", "nyha_class"]
+    assert [item["decides"] for item in items] == [["ineligible"], [], []]
+    assert {item["reason"] for item in items} == {"not_recorded"}
+    sound = row("condition", "2026-03-19T08:00:00+09:00", code="heart_failure", status="absent")
+    assert [one["fact"] for one in worklist([*rows, sound])["items"]] == ["hiv_status"]
+
+
+def test_d4_nothing_is_asked_for_where_a_criterion_excludes_for_good():
+    rows = fixture(*SCREENED, without=("hiv_status",))
+    assert worklist([*rows, HOT])["items"] == []
+
+
+def test_d4_what_may_be_waived_does_not_end_the_asking():
+    elsewhere = row("assessment", "2026-03-19T08:00:00+09:00", code="other_trial", value=True)
+    rows = [*fixture(*SCREENED, without=("hiv_status",)), elsewhere]
+    assert worklist(rows)["decision"] == "ineligible"
+    (item,) = worklist(rows)["items"]
+    assert (item["fact"], item["decides"]) == ("hiv_status", ["eligible", "ineligible"])
+
+
+def test_d4_what_a_man_need_not_answer_is_not_asked_and_of_unknown_sex_the_sex_is():
+    rows = fixture("clinical", "own_consent", "screened")
+    born = row("demographics", "2026-03-02T09:00:00+09:00", birth_date="1980-05-01")
+    asked = {item["fact"]: item["decides"] for item in worklist([*rows, born])["items"]}
+    assert asked["sex"] == ["eligible"]
+    assert asked["pregnancy_test"] == ["ineligible"]
+    assert worklist(fixture(*SCREENED))["items"] == []
+
+
+def test_d4_a_refused_datum_is_asked_for_as_refused():
+    no = row("observation", "2026-03-19T08:00:00+09:00", code="hiv_status", absent="refused")
+    (item,) = worklist([*fixture(*SCREENED, without=("hiv_status",)), no])["items"]
+    assert (item["fact"], item["reason"]) == ("hiv_status", "refused")
+
+
+# --- D6 -----------------------------------------------------------------------------------------
+def what_if(rows, at=MARCH):
+    return engine().explanation(stepped(rows, at).state)["counterfactual"]
+
+
+def test_d6_it_says_which_single_fact_would_let_the_subject_in():
+    told = what_if([*fixture(*SCREENED), HOT])
+    (way,) = told["changes"]
+    assert (told["decision"], told["to"], told["complete"]) == ("ineligible", "eligible", True)
+    assert way["text"] == "eligible if body_temperature < 38 Cel"
+    (change,) = way["set"]
+    assert (change["value"], change["needed"]) == (38.6, {"op": "<", "value": 38})
+    cool = row(
+        "observation", "2026-03-19T09:00:00+09:00", code="body_temperature", value=37.9, unit="Cel"
+    )
+    assert what_if([*fixture(*SCREENED), HOT, cool])["decision"] == "eligible"
+
+
+def test_d6_an_age_is_named_and_marked_as_what_nobody_can_change():
+    old = row("demographics", "2026-03-05T09:00:00+09:00", birth_date="1930-01-01", sex="male")
+    (way,) = what_if([*fixture(*SCREENED), old])["changes"]
+    (change,) = way["set"]
+    assert change["needed"] == {"op": ">=", "value": 13, "and": {"op": "<=", "value": 80}}
+    assert change["changeable"] is False
+
+
+def test_d6_where_two_facts_are_in_the_way_both_are_named_together():
+    worse = row("assessment", "2026-03-19T08:00:00+09:00", code="ecog", value=4)
+    (way,) = what_if([*fixture(*SCREENED), HOT, worse])["changes"]
+    assert way["text"] == "eligible if ecog <= 2 and body_temperature < 38 Cel"
+
+
+def test_d6_of_an_eligible_subject_each_single_fact_that_would_exclude_is_named():
+    told = what_if(fixture(*SCREENED))
+    assert told["to"] == "ineligible"
+    texts = {way["text"] for way in told["changes"]}
+    assert "ineligible if body_temperature >= 38 Cel" in texts
+    assert "ineligible if ecog >= 3" in texts
+    assert {len(way["set"]) for way in told["changes"]} == {1}

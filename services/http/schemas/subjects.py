@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from rules import Verdict
+from rules import Absence, Verdict
 from services.http.schemas.fields import (
     DECISIONS,
     ENROLMENT,
@@ -17,6 +17,8 @@ from services.http.schemas.fields import (
     short,
     time_out,
 )
+
+ABSENCES = [word.value for word in Absence]
 
 
 class SubjectsQuery(PageQuery):
@@ -91,6 +93,9 @@ class Clause(Answer):
     label = fields.String()
     unit = fields.String(allow_none=True)
     value = fields.Raw(allow_none=True, metadata={"description": "null: not known"})
+    reason = one_of(
+        ABSENCES, metadata={"description": "of a criterion's leaf: why there is no value"}
+    )
 
 
 class Overridden(Answer):
@@ -121,6 +126,7 @@ class MissingFact(Answer):
     fact = fields.String(required=True)
     label = fields.String(required=True)
     criteria = fields.List(fields.String(), required=True)
+    reason = one_of(ABSENCES, required=True)
 
 
 class Anchor(Answer):
@@ -143,6 +149,93 @@ class Eligibility(Answer):
     decision = one_of(DECISIONS, required=True)
     criteria = fields.List(fields.Nested(CriterionState), required=True)
     missing = fields.List(fields.Nested(MissingFact), required=True)
+
+
+class ExplainedCriterion(CriterionState):
+    """A criterion with its condition as written, and whom it applies to where not to all."""
+
+    clauses = fields.Nested(Clause, required=True)
+    applies = fields.Nested(Clause, required=True, allow_none=True)
+
+
+class Change(Answer):
+    """A fact that would have to be otherwise.
+
+    `needed` is `{"op", "value"}` (of a range also `and`, another such), `{"in"}`, `{"not_in"}` or
+    `{"op": "known"}`. `changeable` is false where the fact comes from demographics.
+    """
+
+    fact = fields.String(required=True)
+    label = fields.String(required=True)
+    unit = fields.String(required=True, allow_none=True)
+    value = fields.Raw(required=True, allow_none=True)
+    needed = fields.Dict(required=True)
+    changeable = fields.Boolean(required=True)
+    text = fields.String(required=True)
+
+
+class WayToChange(Answer):
+    """Facts that together would bring the other decision about."""
+
+    set = fields.List(fields.Nested(Change), required=True)
+    text = fields.String(required=True)
+
+
+class Counterfactual(Answer):
+    """The smallest changes that would flip the decision; a statement of logic, no advice.
+
+    No way and `complete`: it would take more than three facts, or nothing would do it.
+    """
+
+    decision = one_of(DECISIONS, required=True)
+    to = one_of(DECISIONS, required=True)
+    changes = fields.List(fields.Nested(WayToChange), required=True)
+    complete = fields.Boolean(required=True)
+
+
+class ExplainedEligibility(Eligibility):
+    """The eligibility with its reasons."""
+
+    criteria = fields.List(fields.Nested(ExplainedCriterion), required=True)
+    counterfactual = fields.Nested(Counterfactual, required=True)
+
+
+class WorklistItem(Answer):
+    """A missing datum that can still change the decision, or a correction without its target.
+
+    `decides`: the decisions that some value of it alone would bring about. `derived_fact`: the
+    one that it is needed for. `visit`, `owner` and `due` (a local date) come from the schedule.
+    `source` and `id` name the event that a correction waits for.
+    """
+
+    subject = fields.String(required=True)
+    kind = one_of(["datum", "correction"], required=True)
+    fact = fields.String(required=True, allow_none=True)
+    label = fields.String(required=True)
+    unit = fields.String(required=True, allow_none=True)
+    derived_fact = fields.String(required=True, allow_none=True)
+    reason = one_of(ABSENCES, required=True)
+    criteria = fields.List(fields.String(), required=True)
+    decides = fields.List(one_of(DECISIONS), required=True)
+    visit = fields.String(required=True, allow_none=True)
+    owner = fields.String(required=True, allow_none=True)
+    due = fields.String(required=True, allow_none=True, metadata={"format": "date"})
+    source = fields.String(required=True, allow_none=True)
+    id = fields.String(required=True, allow_none=True)
+
+
+WorklistPage = page_of(WorklistItem, "WorklistPage")
+
+
+class SubjectWorklist(WorklistPage):  # type: ignore[misc, valid-type]  # made above
+    """One subject's worklist with the decision that it may change."""
+
+    trial = fields.String(required=True)
+    protocol_version = fields.String(required=True)
+    as_of = time_out(required=True)
+    pending = fields.Integer(required=True)
+    held = fields.Boolean(required=True)
+    decision = one_of(DECISIONS, required=True)
 
 
 SubjectPage = page_of(Subject, "SubjectPage")

@@ -39,6 +39,9 @@ MATRIX = {
     ("GET", SUBJECT): CLINICAL,
     ("GET", f"{SUBJECT}/timeline"): CLINICAL,
     ("GET", f"{SUBJECT}/eligibility"): CLINICAL,
+    ("GET", f"{SUBJECT}/explanation"): CLINICAL,
+    ("GET", f"{SUBJECT}/worklist"): CLINICAL,
+    ("GET", "/v1/trials/msc-cgvhd/worklist"): CLINICAL,
     ("GET", "/v1/alerts"): WATCHES,
     ("GET", "/v1/alerts/al_x"): WATCHES,
     ("GET", "/v1/alerts/stream"): WATCHES,
@@ -169,6 +172,9 @@ def test_an_unknown_trial_is_404_for_a_key_of_all_trials(house):
         "/subjects",
         "/subjects/S-1",
         "/subjects/S-1/eligibility",
+        "/subjects/S-1/explanation",
+        "/subjects/S-1/worklist",
+        "/worklist",
         "/stopping",
     ):
         assert house.door("clinician").get(f"/v1/trials/nowhere{path}").status_code == 404
