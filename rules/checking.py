@@ -15,6 +15,7 @@ from rules.coverage import Clause
 from rules.errors import Complaint
 from rules.knowledge import KnowledgeBase
 from rules.language import sense
+from rules.language.loader import MAX_COMPLAINTS
 from rules.protocol import Protocol
 from rules.scenarios import check_scenario
 from rules.watching import Seen, watched
@@ -39,6 +40,8 @@ def check(protocol: Protocol) -> Report:
     complaints: list[Complaint] = []
     for scenario in definition.scenarios:
         complaints += check_scenario(engine, scenario, seen)
+        if len(complaints) >= MAX_COMPLAINTS:
+            return Report(tuple(sorted({*complaints})[:MAX_COMPLAINTS]))
     made = cases.generate(protocol, knowledge)
     rows = coverage.clauses(definition, seen)
     notes = [*sense.notes(definition), *made.notes]

@@ -51,6 +51,7 @@ def check_scenario(engine: Engine, scenario: Scenario, seen: Seen | None = None)
             ]
         except RuleError as error:
             complaints.append(Complaint(file, expected.line, f"{what} cannot be run: {error}"))
+            break
     return complaints
 
 

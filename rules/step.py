@@ -17,6 +17,7 @@ from rules.model import Scalar
 from rules.protocol import Protocol
 from rules.state import ENGINE_VERSION, SubjectState
 from rules.subject import Knowledge, Log, SubjectFold, consenting
+from rules.subject.fold import Spend, free
 from rules.trial import TrialFold, counts_view, stopping_view
 
 
@@ -36,6 +37,7 @@ class Engine:
         self.protocol = protocol
         self.house = House(protocol, knowledge, others)
         self.plan = self.house.active.plan
+        self.spend: Spend = free  # a check of a file sets a limit here
 
     @property
     def knowledge(self) -> Knowledge:
@@ -61,7 +63,7 @@ class Engine:
         """
         known = self._subject(state)
         known.began = known.began or began or self.protocol.version
-        fold = SubjectFold(*self.house.at(known.pins), subject, known, log, self.house)
+        fold = SubjectFold(*self.house.at(known.pins), subject, known, log, self.house, self.spend)
         for event in events:
             fold.fold(event)
         if until_us is not None:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rules.assessment import Assessment
+from rules.errors import EvaluationError
 from rules.knowledge import KnowledgeBase
-from rules.model import Expected, Scalar
+from rules.model import Definition, Expected, Scalar
 from rules.protocol import Protocol
 from rules.step import Engine
 from rules.subject.context import Fired, Knowledge
@@ -19,6 +20,7 @@ from rules.terms import Scope, Verdict
 
 Facts = Mapping[str, Scalar]
 CRITERIA = "criteria"
+MAX_STEPS = 40_000  # eight times what the flagship takes: some seconds
 
 
 @dataclass
@@ -75,6 +77,32 @@ class _Watched:
         return self._knowledge.confirm(snapshot, verdicts)
 
 
+@dataclass
+class Allowance:
+    """How many steps the scenarios of a file may take: whoever sends one must not hold the house.
+
+    A step weighs more the more a protocol asks at each; a re-fold also weighs its events.
+    """
+
+    weight: int
+    left: int = MAX_STEPS
+
+    def spend(self, events: int) -> None:
+        """Raises EvaluationError where there is nothing left."""
+        self.left -= self.weight * (1 + events // 20)
+        if self.left < 0:
+            raise EvaluationError(
+                f"the scenarios of this file take more than {MAX_STEPS} steps (events, and instants"
+                " at which time alone may change something); divide them, or shorten their time"
+            )
+
+
+def weight(definition: Definition) -> int:
+    """What one step of a protocol weighs: 1 for an ordinary one."""
+    asked = len(definition.rules) + len(definition.criteria) + len(definition.facts)
+    return 1 + asked // 150
+
+
 def watched(protocol: Protocol, seen: Seen, knowledge: Knowledge | None = None) -> Engine:
     """An engine of its own for this protocol; what it judges is noted in `seen`."""
     own = copy.copy(protocol)
@@ -88,6 +116,7 @@ def watched(protocol: Protocol, seen: Seen, knowledge: Knowledge | None = None) 
     own.assess = assess
     engine = Engine(own, lambda: _Watched(knowledge or KnowledgeBase(own.definition), seen))
     endpoints = engine.plan.endpoints
+    engine.spend = Allowance(weight(own.definition)).spend
     engine.plan.endpoints = {name: _noting(name, judge, seen) for name, judge in endpoints.items()}
     return engine
 

@@ -20,6 +20,7 @@ from rules.model import AlertRule, Condition, Const, Definition, Expected, Stopp
 from rules.terms import Scope
 
 RESERVED = ("facts", "params", "has", "k", "id", "sid")  # of the language and of the engine
+MAX_ALTERNATIVES = 2000  # of all conditions; the engine holds each as a rule of its own
 MAX_FACTS = 200  # the engine refuses more than 252 fields in one snapshot
 PLACE = re.compile(r"\{([^{}]*)\}")
 # What a title may name: which adverse event, infusion, visit or test; never what was measured.
@@ -120,13 +121,17 @@ def _sizes(definition: Definition, book: Book) -> None:
         conditions.append((f"the rule `{rule.id}`", rule.line, rule.when, True))
         if rule.when == Const(value=False):
             book.complain(rule.line, f"the rule `{rule.id}` can never fire")
+    alternatives = 0
     for what, line, condition, true in conditions:
         try:
-            clauses(condition, true=true)
+            alternatives += len(clauses(condition, true=true))
         except TooLarge:
             message = f"{what}: its condition is too large for the knowledge base"
             hint = f"divide it: at most {MAX_CLAUSES} alternatives when multiplied out"
             book.complain(line, message, hint)
+    if alternatives > MAX_ALTERNATIVES:
+        message = f"the conditions multiply out to {alternatives} alternatives"
+        book.complain(1, message, f"at most {MAX_ALTERNATIVES}: divide the protocol")
 
 
 def _dates(definition: Definition, book: Book) -> None:

@@ -38,6 +38,7 @@ class Clauses:
         if not isinstance(value, str):
             item.complain(key, f"`{key}` must be a condition", 'a text, as "ecog in [0, 1, 2]"')
             return TRUE
+        item.book.spend(item.line(key), len(value))
         try:
             return compile_condition(value, names, self.params)
         except ConditionError as error:

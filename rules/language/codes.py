@@ -127,6 +127,7 @@ def _aliases(item: Section, key: str) -> dict[str, str]:
     result = {}
     for spelling, unit in node.items():
         line = node.lines[spelling]
+        item.book.spend_unit(line, str(unit))
         if not isinstance(unit, str) or not unit:
             item.book.complain(line, f"{item.what}: `{spelling}` must stand for a unit", "quote it")
         elif not units.known(unit):

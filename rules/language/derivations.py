@@ -185,6 +185,7 @@ class Derivations:
             section.complain(key, f"`{key}` must be an expression", "a text, as weight / height")
             return None
         reader.text = str(text)
+        section.book.spend(section.line(key), len(reader.text))
         try:
             return _computed(parse(reader.text), reader)
         except ConditionError as error:
@@ -230,6 +231,7 @@ class Derivations:
                 item.complain("when", "`when` must be a condition")
             return None
         reader.text = text
+        item.book.spend(item.line("when"), len(text))
         try:
             return simplify(reader.condition(parse(text), 0))
         except ConditionError as error:

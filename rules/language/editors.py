@@ -49,6 +49,12 @@ class _Listener(Book):
         self.notes: dict[int, dict[str, _Asked]] = {}
         self.sections: set[int] = set()  # those whose keys are known, all of them
 
+    def complain(self, line: int, message: str, hint: str = "") -> None:
+        """Nothing: an emptied section is no fault here."""
+
+    def spend(self, line: int, work: int) -> None:
+        """Nothing: the exemplar is small."""
+
     def asked(self, node: Map, key: str, **how: Any) -> None:
         found = self.notes.setdefault(id(node), {}).setdefault(key, _Asked())
         if "kind" in how:

@@ -17,7 +17,8 @@ import yaml
 from rules.errors import Complaint, ProtocolError
 
 MAX_DEPTH = 40
-MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 1024 * 1024  # a large protocol has a tenth of it
+MAX_COMPLAINTS = 100  # whoever has more has another problem
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,24})\Z")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
@@ -59,7 +60,9 @@ def parse(text: str, file: str) -> Map:
         complaint = Complaint(file, (mark.line if mark else 0) + 1, message, _yaml_hint(text, mark))
         raise ProtocolError([*builder.complaints, complaint]) from None
     except (yaml.YAMLError, UnicodeError) as error:
-        complaint = Complaint(file, 1, "not YAML: a character that may not stand in a text file")
+        at = getattr(error, "position", 0) or 0
+        line = text.count("\n", 0, at if isinstance(at, int) else 0) + 1
+        complaint = Complaint(file, line, "not YAML: a character that may not stand in a text file")
         raise ProtocolError([complaint]) from error
     return builder.done()
 
@@ -172,3 +175,5 @@ class _Builder:
 
     def _complain(self, line: int, message: str, hint: str = "") -> None:
         self.complaints.append(Complaint(self.file, line, message, hint))
+        if len(self.complaints) >= MAX_COMPLAINTS:
+            raise ProtocolError(self.complaints)

@@ -52,6 +52,7 @@ def _parameter(section: Section, name: str) -> Parameter:
 
 def known_unit(section: Section, key: str, unit: str) -> bool:
     """Whether a unit is UCUM's; complains where it is not."""
+    section.book.spend_unit(section.line(key), unit)
     known = units.known(unit)
     if not known:
         section.complain(key, f"`{unit}` is no UCUM unit", "as Cel, mm[Hg], mg/dL, {score}")

@@ -11,12 +11,15 @@ from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import TypeVar
 
-from rules.errors import Complaint
-from rules.language.loader import Map, Seq, Tree
+from rules.errors import Complaint, ProtocolError
+from rules.language.loader import MAX_COMPLAINTS, Map, Seq, Tree
 from rules.language.syntax import did_you_mean
 
 E = TypeVar("E", bound=StrEnum)
 MAX_TEXT = 20_000
+MAX_ENTRIES = 1000  # of one list or mapping
+# What reading may cost, in characters of conditions (15 microseconds each); a unit costs as many.
+MAX_WORK, WORK_OF_UNIT, WORK_OF_EVENT = 200_000, 400, 2
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 NAME_SHAPE = "lower-case letters, digits and _, beginning with a letter"
 
@@ -28,10 +31,30 @@ class Book:
         """Begin with none."""
         self.file = file
         self.complaints: list[Complaint] = []
+        self.work = MAX_WORK
+        self.units: set[str] = set()
 
     def complain(self, line: int, message: str, hint: str = "") -> None:
-        """Write one down."""
-        self.complaints.append(Complaint(self.file, line, message, hint))
+        """Write one down. Raises ProtocolError where there are more than anybody would mend."""
+        complaint = Complaint(self.file, line, message, hint)
+        if complaint not in self.complaints:
+            self.complaints.append(complaint)
+        if len(self.complaints) >= MAX_COMPLAINTS:
+            raise ProtocolError(self.complaints)
+
+    def spend(self, line: int, work: int) -> None:
+        """Keep count of what reading costs. Raises ProtocolError where a file asks for too much."""
+        self.work -= work
+        if self.work < 0:
+            message = "the conditions, units and events of this file are too many"
+            self.complain(line, message, "divide the protocol, or its scenarios")
+            raise ProtocolError(self.complaints)
+
+    def spend_unit(self, line: int, unit: str) -> None:
+        """The same for a unit, once for each."""
+        if unit not in self.units:
+            self.units.add(unit)
+            self.spend(line, WORK_OF_UNIT)
 
     def asked(self, node: Map, key: str, **how: object) -> None:
         """A section asks for a key: nothing to a book of complaints; editors.py listens here."""
@@ -54,7 +77,8 @@ class Section:
 
     def complain(self, key: str | None, message: str, hint: str = "") -> None:
         """A complaint at the key's line."""
-        self.book.complain(self.line(key), f"{self.what}: {message}", hint)
+        what = f"{self.what}: " if self.what else ""
+        self.book.complain(self.line(key), f"{what}{message}", hint)
 
     def note(self, key: str, kind: str, **more: object) -> None:
         """Say what kind of value the key takes."""
@@ -157,6 +181,9 @@ class Section:
     def items(self, key: str, *, required: bool = False) -> Seq:
         """A list of anything."""
         value = self.raw(key, required=required)
+        if isinstance(value, Seq) and len(value) > MAX_ENTRIES:
+            self.complain(key, f"`{key}` has more than {MAX_ENTRIES} entries", "divide it")
+            return Seq(self.line(key))
         if isinstance(value, Seq):
             return value
         if value is not None:
@@ -185,6 +212,9 @@ class Section:
     def mapping(self, key: str, *, required: bool = False) -> Map:
         """A mapping from names of the file's own choosing."""
         section = self.section(key, required=required)
+        if section is not None and len(section.node) > MAX_ENTRIES:
+            self.complain(key, f"`{key}` has more than {MAX_ENTRIES} entries", "divide it")
+            return Map(self.line(key))
         return section.node if section else Map(self.line(key))
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rules.language.events import EventChecker
 from rules.language.loader import Map, Seq
-from rules.language.reading import Book, Section
+from rules.language.reading import WORK_OF_EVENT, Book, Section
 from rules.language.syntax import did_you_mean
 from rules.model import Definition, Expected, Scalar, Scenario
 from rules.terms import Decision, EventType, Verdict
@@ -19,6 +19,8 @@ _EVENT_KEYS = (
     *("specversion", "id", "source", "type", "time", "subject", "trial", "data"),
     *("timeprecision", "recordedtime"),
 )
+MAX_EVENTS = 1000  # of one fixture, and of all that a scenario begins with
+_TOO_MANY = f"has more than {MAX_EVENTS} events"
 _WITHOUT = ("code", "document", "type")
 
 
@@ -42,6 +44,8 @@ def _fixtures(top: Section, book: Book) -> Mapping[str, list[Map]]:
     for name, value in node.items():
         if not isinstance(value, Seq) or not all(isinstance(item, Map) for item in value):
             book.complain(node.lines[name], f"the fixture `{name}` must be a list of events")
+        elif len(value) > MAX_EVENTS:
+            book.complain(node.lines[name], f"the fixture `{name}` {_TOO_MANY}", "divide it")
         else:
             result[name] = list(value)
     return result
@@ -49,7 +53,11 @@ def _fixtures(top: Section, book: Book) -> Mapping[str, list[Map]]:
 
 def _scenario(item: Section, fixtures: Mapping[str, list[Map]], book: Book) -> Scenario:
     name = item.text("name", required=True)
-    given = [event for fixture in _given(item, fixtures) for event in fixtures[fixture]]
+    names = _given(item, fixtures)
+    if sum(len(fixtures[fixture]) for fixture in names) > MAX_EVENTS:
+        item.complain("given", _TOO_MANY, "divide it")
+        names = []
+    given = [event for fixture in names for event in fixtures[fixture]]
     without = item.texts("without")
     dropped = [event for event in given if _words(event) & set(without)]
     for word in without:
@@ -58,6 +66,7 @@ def _scenario(item: Section, fixtures: Mapping[str, list[Map]], book: Book) -> S
             item.complain("without", f"`without`: nothing given is `{word}`", near)
     kept = [event for event in given if event not in dropped]
     own = item.items("events")
+    book.spend(item.line(), WORK_OF_EVENT * (len(kept) + len(own)))
     events = _events([*kept, *(event for event in own if isinstance(event, Map))], book)
     if len(own) != sum(isinstance(event, Map) for event in own):
         item.complain("events", "each event must be a mapping", "{type: .., time: .., data: {..}}")
@@ -164,6 +173,11 @@ def judge(definition: Definition, book: Book) -> None:
     checker = EventChecker(definition)
     told: set[tuple[int, str]] = set()
     for scenario in definition.scenarios:
+        for expected in scenario.expect:
+            fault = None if expected.at is None else checker.dates.instant(expected.at)
+            if fault is not None:
+                message = f"the scenario `{scenario.name}`: `at` {fault[0]}"
+                book.complain(expected.line, message, fault[1])
         types = {str(event.get("id")): str(event.get("type")) for event in scenario.events}
         for event in scenario.events:
             line = event.line if isinstance(event, EventMap) else scenario.line

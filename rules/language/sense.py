@@ -14,9 +14,10 @@ from rules.errors import Complaint
 from rules.language.places import Names, Place, bounds, places, where_bounds
 from rules.language.reading import Book
 from rules.language.reasoning import Bounds, Budget, Exhausted, Space, Want, leaves, space
-from rules.language.vocabulary import declared
+from rules.language.vocabulary import declared, numeric_observations
 from rules.language.written import written
 from rules.model import And, Condition, Const, Definition, Not, Or
+from rules.terms import Scope
 
 STEPS = 300_000  # of reasoning over one file: about a third of a second
 
@@ -28,6 +29,7 @@ class Fault:
 
     group: Condition
     always: bool
+    bounded: bool = False  # only because of what its facts can be
 
 
 def faults(node: Condition, known: Space, wide: Space) -> list[Fault]:
@@ -44,7 +46,9 @@ def faults(node: Condition, known: Space, wide: Space) -> list[Fault]:
     if inner := [fault for part in parts for fault in faults(part, known, wide)]:
         return inner
     if known.possible((node, Want.TRUE)) is None:
-        return [Fault(_least(node, known, always=False), always=False)]
+        group = _least(node, known, always=False)
+        bounded = wide.possible((group, Want.TRUE)) is not None
+        return [Fault(group, always=False, bounded=bounded)]
     if wide.possible((node, Want.FALSE)) is None:
         return [Fault(_least(node, wide, always=True), always=True)]
     return []
@@ -76,12 +80,30 @@ def complain(definition: Definition, book: Book) -> None:
         try:
             found = faults(place.condition, known, wide)
             if not found and place.judges and known.possible((place.condition, Want.FALSE)) is None:
-                found = [Fault(place.condition, always=True)]
+                found = [Fault(place.condition, always=True, bounded=True)]
         except Exhausted:
             return
         for fault in found:
             book.complain(place.line, *_told(place, fault, within))
     _cases(definition, limits, budget, book)
+    _nothing_to_ask(definition, book)
+
+
+def _nothing_to_ask(definition: Definition, book: Book) -> None:
+    """A rule over visits or laboratory values needs some."""
+    lacking = {
+        Scope.VISIT: (not definition.schedule, "no visit", "declare them under `schedule`"),
+        Scope.LABORATORY: (
+            not numeric_observations(definition.codes),
+            "no observation that is a number",
+            "declare it under `codes`",
+        ),
+    }
+    for rule in definition.rules:
+        lacks, what, hint = lacking.get(rule.scope, (False, "", ""))
+        if lacks:
+            message = f"the rule `{rule.id}` can never fire: the protocol declares {what}"
+            book.complain(rule.lines.get("on", rule.line), message, hint)
 
 
 def _typed(place: Place) -> bool:
@@ -93,7 +115,8 @@ def _told(place: Place, fault: Fault, within: Mapping[str, Bounds]) -> tuple[str
     whole = fault.group == place.condition
     group = "" if whole and isinstance(fault.group, Const) else f": `{_short(fault.group)}`"
     named = list(dict.fromkeys(leaf.fact for leaf in leaves(fault.group)))
-    range_ = _range(named[0], place.names, within) if len(named) == 1 else ""
+    told = fault.bounded and len(named) == 1
+    range_ = _range(named[0], place.names, within) if told else ""
     if fault.always:
         hint = f"leave it out{_only_known(fault.group)}"
         return f"{place.what}: always holds where it is known{group}", range_ or hint

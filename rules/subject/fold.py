@@ -7,7 +7,7 @@ so a step that must be made again after a re-fold has said nothing yet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rules import pinning, sums
 from rules.errors import EvaluationError, LogNeeded
@@ -36,6 +36,13 @@ from rules.subject import (
 from rules.subject.context import OVERRIDES, House, Knowledge, Log, Subject
 from rules.terms import Decision, EventType, Scope
 
+Spend = Callable[[int], None]
+
+
+def free(events: int) -> None:
+    """A step outside of a check costs what it costs."""
+
+
 _REPAIRS = frozenset({EventType.CORRECTION.value, EventType.DISCARD.value})
 
 
@@ -50,11 +57,14 @@ class SubjectFold:
         state: SubjectState,
         log: Log,
         house: House | None = None,
+        spend: Spend = free,
     ) -> None:
         """`state` is changed in place; `log(n)` gives the events 1..n when asked for.
 
         `plan` is that of the versions which the state stands under; `house` has the others.
+        `spend` hears of each step, with how many events it reads again, and may end it.
         """
+        self.spend = spend
         self.plan, self.state, self.log, self.house = plan, state, log, house
         findings = Findings(plan, state.findings)
         self.subject = Subject(plan, knowledge, subject, state, state.timeline(), findings)
@@ -64,6 +74,7 @@ class SubjectFold:
         """Every due instant up to and with `until_us`, in order."""
         state = self.state
         while (due_us := self.next_due_us()) is not None and due_us <= until_us:
+            self.spend(0)
             step = Step(state.n, due_us, due_us, f"due:{iso(due_us)}", due_us, None)
             state.at_us = due_us
             passed = {name: None for name, until in state.until.items() if until <= due_us}
@@ -78,6 +89,7 @@ class SubjectFold:
         state = self.state
         if event.n != state.n + 1:
             raise EvaluationError("the events of a stream must come in order, without a gap")
+        self.spend(0)
         now_us = max(event.received_us, state.at_us)
         self.due_until(now_us)
         state.n, state.at_us = event.n, now_us
@@ -121,6 +133,7 @@ class SubjectFold:
     def _again(self, step: Step) -> None:
         """The same step over the whole log."""
         log = self.log(self.state.n)
+        self.spend(len(log))
         self.state.course = []
         if any(event.type == EventType.ACTIVATION.value for event in log):
             counting = effective(log, self.plan.calendar, self.plan.protocol.checker)
