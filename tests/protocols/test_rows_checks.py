@@ -54,7 +54,7 @@ D8 = [
     ("unknown codes", "code: infarction, take", "code: infraction, take", "no condition `infraction` is declared", "did you mean infarction?"),
     ("values", 'hiv == "positive"', 'hiv == "postive"', '`hiv` is never "postive"', "did you mean positive?"),
     ("contradictions", "ecog in [0, 1, 2]", "ecog < 1 && ecog > 3", "can never hold: `ecog < 1 && ecog > 3`", "no value meets all of it"),
-    ("tautologies", "ecog in [0, 1, 2]", "ecog <= 5", "always holds where it is known", "no value meets all of it"),
+    ("tautologies", "ecog in [0, 1, 2]", "ecog <= 5", "always holds where it is known", "`ecog` lies from 0 to 5"),
     ("unreachable", "ecog in [0, 1, 2]", "ecog <= 2 || ecog > 5", "can never hold: `ecog > 5`", "`ecog` lies from 0 to 5"),
 ]  # fmt: skip
 
