@@ -7,13 +7,15 @@ Forbidden with nothing stored. Bytes are read by `validation.read_events` before
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from services import protocols
+from services import logs, protocols
 from services.database import Database
 from services.errors import Busy, Forbidden, NotFound, Rejected, ServiceError
 from services.recording import (
@@ -26,7 +28,8 @@ from services.recording import (
     record,
     refused,
 )
-from services.repositories import trials
+from services.repositories import trials, unmapped
+from services.repositories.unmapped import Unmapped
 from services.validation import Envelope, Found, read_envelope
 from services.validation.judging import CLINICIANS_TYPES, Door, Incoming, judge
 
@@ -39,6 +42,9 @@ _MOST_SHARED = 200
 # An event that another request stores at the same moment is a duplicate the next time, and who was
 # judged by a version that is not in force any more is judged again.
 _RACES = 5
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/^+-]{0,63}")
+_SYSTEM = re.compile(r"(?:https?://|urn:)[!-~]{1,190}")
+log = logs.get(__name__)
 
 
 def publish(
@@ -56,7 +62,15 @@ def publish(
     NotFound for an unknown trial, Forbidden for what the key does not reach.
     """
     request = _Request.of(published, by, now_us, lenient=lenient)
-    if store is None or len(published) > _MOST_SHARED:
+    try:
+        return _publish(db, request, store)
+    finally:
+        if request.unmapped:
+            _note(db, request)
+
+
+def _publish(db: Database, request: _Request, store: Store | None) -> Receipt:
+    if store is None or len(request.published) > _MOST_SHARED:
         store = _alone(db)
     judged = _judge_by_memory(request)
     for _ in range(_RACES):
@@ -75,6 +89,14 @@ def publish(
     raise Busy("the same events are being stored by other requests; send them again in a moment")
 
 
+def _note(db: Database, request: _Request) -> None:
+    """Count the codes that were refused as undeclared; the refusal does not hang on it."""
+    try:
+        db.transact(lambda conn: unmapped.note(conn, request.unmapped, request.now_us))
+    except (SQLAlchemyError, Busy):
+        log.warning("the undeclared codes of a request were not counted")
+
+
 def _alone(db: Database) -> Store:
     """A transaction for each parcel."""
     return lambda parcel: db.transact(lambda conn: record(conn, [parcel]))[0]
@@ -90,12 +112,13 @@ class _Request:
     by: Publisher
     now_us: int
     lenient: bool
+    unmapped: Counter[Unmapped]  # codes of refused events that no protocol declares
 
     @classmethod
     def of(cls, published: Sequence[Any], by: Publisher, now_us: int, *, lenient: bool) -> _Request:
         envelopes = [read_envelope(event) for event in published]
         named = frozenset(envelope.trial for envelope, _ in envelopes if envelope is not None)
-        return cls(published, envelopes, named, by, now_us, lenient)
+        return cls(published, envelopes, named, by, now_us, lenient, Counter())
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +155,14 @@ def _judge_by_store(db: Database, request: _Request) -> _Judged:
 def _judge(request: _Request, known: Mapping[str, protocols.InForce]) -> _Judged:
     """Each event by its trial's protocol; raises unless all are good or the request is lenient."""
     house = _House(request, known)
+    request.unmapped.clear()
     fresh: list[Incoming] = []
     bad: list[Item] = []
     for place, (envelope, problems) in enumerate(request.envelopes):
         incoming, found = (None, problems) if envelope is None else house.judge(place, envelope)
         if incoming is None:
             bad.append(_refused(place, request.published[place], found))
+            request.unmapped.update(house.undeclared(envelope))
         else:
             fresh.append(incoming)
     if bad and not request.lenient:
@@ -173,6 +198,14 @@ class _House:
             return None, [("/type", "is not for this key", "send it with a publisher's key")]
         return judge(place, envelope, self.doors[envelope.trial], role, self._request.now_us)
 
+    def undeclared(self, envelope: Envelope | None) -> list[Unmapped]:
+        """The codes of a refused event that its trial's protocol does not declare."""
+        door = None if envelope is None else self.doors.get(envelope.trial)
+        if envelope is None or door is None:
+            return []
+        pairs = door.checker.undeclared(envelope.type, envelope.data)
+        return [Unmapped(envelope.trial, envelope.type, *told(*pair)) for pair in pairs]
+
     def _close(self, trial: str, why: str) -> None:
         if not self._request.lenient:
             raise Forbidden("the key does not reach a trial of this request")
@@ -190,6 +223,12 @@ class _House:
             judged_by = (known.mode, known.digest)
             is_replay = known.mode == trials.REPLAY
             self.doors[trial] = Door(is_replay, known.protocol.checker, judged_by)
+
+
+def told(system: str, code: str) -> tuple[str, str]:
+    """What may be kept of a code: what does not look like one may be anything, a name even."""
+    looks = _CODE.fullmatch(code) is not None and (not system or _SYSTEM.fullmatch(system))
+    return (system, code) if looks else ("", unmapped.OTHER)
 
 
 def _refused(place: int, event: Any, problems: Sequence[Found]) -> Item:

@@ -396,6 +396,20 @@ audit_heads = Table(
     Column("hash", Text, nullable=False),
 )
 
+# Codes that were refused because the protocol declares none such: what is still to be mapped. No
+# subject and no value; what does not look like a code is counted as '?'.
+unmapped = Table(
+    "unmapped",
+    metadata,
+    Column("trial", Text, ForeignKey("trials.id"), primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("system", Text, primary_key=True),  # '': the protocol's own codes
+    Column("code", Text, primary_key=True),
+    Column("refusals", BigInteger, nullable=False),
+    Column("first_us", BigInteger, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+)
+
 leases = Table(
     "leases",
     metadata,

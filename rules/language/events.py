@@ -68,6 +68,27 @@ class EventChecker:
                 return aliases[unit]
         return unit
 
+    def declares(self, kind: str, system: str, code: str) -> bool:
+        """Whether a type of event has the code; without a system, as the protocol names it."""
+        known = self.codes.get(EventType(kind), {})
+        return code in known if not system else (EventType(kind), system, code) in self.codings
+
+    def undeclared(self, kind: str, data: Any) -> list[tuple[str, str]]:
+        """(system, code) of what refused data name and no code of the protocol stands for.
+
+        The system is '' where `code` was to be one of the protocol's own.
+        """
+        if kind not in CODED or not isinstance(data, dict):
+            return []
+        name, listed = data.get("code"), data.get("coding")
+        if "code" in data:
+            own = isinstance(name, str) and not self.declares(kind, "", name)
+            return [("", str(name))] if own else []
+        if listed is None or values.coding(listed) is not None:
+            return []
+        pairs = [(item["system"], item["code"]) for item in listed]
+        return [] if any(self.declares(kind, *pair) for pair in pairs) else pairs
+
     def begins(self, time_us: int, precision: str) -> bool:
         """Whether `time` begins a span of its `timeprecision` in the site's zone."""
         return precision == "second" or self.dates.calendar.begins(time_us, precision)

@@ -41,7 +41,7 @@ from services.http.context import caller_or_none, parts
 from services.http.openapi import Blueprint
 from services.live import hub
 from services.reading import backlog, endpoints, figures, queues
-from services.repositories import heartbeats
+from services.repositories import heartbeats, unmapped
 
 blueprint = Blueprint("metrics", __name__, description="For a monitor")
 _SIMPLE = {
@@ -122,6 +122,13 @@ def _events(conn: Connection, at_us: int) -> Iterator[Metric]:
         "Events evaluated. Flat while vigil_events_pending grows: no worker evaluates.",
         {(kind,): evaluated for kind, (_, evaluated) in log.items()},
         "stream",
+    )
+    yield _counter(
+        "codes_unmapped",
+        "Refusals for a code that the protocol does not declare. Rising: data do not reach the"
+        " rules; GET /v1/trials/.../unmapped lists the codes.",
+        {(kind,): count for kind, count in unmapped.by_type(conn).items()},
+        "type",
     )
     waits = backlog.pending(conn, None, at_us)
     yield _one("events_pending", "Events not evaluated yet, held ones included.", waits.events)

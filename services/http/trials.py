@@ -27,9 +27,11 @@ from services.http.schemas.trials import (
     Trial,
     TrialNew,
     TrialPage,
+    UnmappedPage,
 )
 from services.reading import stopping as boundaries
 from services.reading import trials
+from services.reading import unmapped as undeclared
 
 blueprint = Blueprint("trials", __name__, description="Trials, their enrolment and stopping rules")
 BASE = "/v1/trials"
@@ -101,6 +103,17 @@ def stopping(trial: str) -> Response:
     """Every stopping rule: its boundary, the trial's path, how near it is."""
     with parts().database.reading() as conn:
         found = boundaries.of_trial(conn, trial)
+    if found is None:
+        raise NotFound("There is no such trial.")
+    return reply(found)
+
+
+@blueprint.route(f"{BASE}/<name:trial>/unmapped")
+@blueprint.answers(200, UnmappedPage, 404)
+def unmapped(trial: str) -> Response:
+    """Codes that publishers sent and the protocol in force does not declare: to be mapped."""
+    with parts().database.reading() as conn:
+        found = undeclared.of_trial(conn, trial)
     if found is None:
         raise NotFound("There is no such trial.")
     return reply(found)

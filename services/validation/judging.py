@@ -31,6 +31,9 @@ class Checker(Protocol):
     ) -> tuple[dict[str, Any], list[Found]]:
         """(canonical data, problems with pointers within the event)."""
 
+    def undeclared(self, kind: str, data: Any) -> list[tuple[str, str]]:
+        """(system, code) of what refused data name and the protocol does not declare."""
+
     def begins(self, time_us: int, precision: str) -> bool:
         """Whether a span of that precision begins at the instant, in the site's zone."""
 

@@ -158,6 +158,23 @@ class Stopping(Answer):
     during_hold = fields.List(fields.Dict())
 
 
+class Unmapped(Answer):
+    """A code that was refused because the protocol declares none such."""
+
+    type = fields.String(required=True)
+    system = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "null where it was to be one of the protocol's own codes"},
+    )
+    code = fields.String(
+        required=True, metadata={"description": "`?`: what does not look like a code, or too many"}
+    )
+    count = fields.Integer(required=True)
+    first_seen = time_out(required=True)
+    last_seen = time_out(required=True)
+
+
 TrialPage = page_of(Trial, "TrialPage")
 
 
@@ -165,3 +182,6 @@ ProtocolPage = page_of(ProtocolVersion, "ProtocolPage")
 
 
 StoppingPage = page_of(Stopping, "StoppingPage")
+
+
+UnmappedPage = page_of(Unmapped, "UnmappedPage")

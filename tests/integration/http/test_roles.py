@@ -31,6 +31,7 @@ MATRIX = {
     ("POST", "/v1/trials/msc-cgvhd/suspend"): CLINICAL,
     ("POST", "/v1/trials/msc-cgvhd/resume"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/stopping"): CLINICAL,
+    ("GET", "/v1/trials/msc-cgvhd/unmapped"): WATCHES,
     ("GET", "/v1/trials/msc-cgvhd/protocols"): WATCHES,
     ("POST", "/v1/trials/msc-cgvhd/protocols"): ADMIN,
     ("GET", "/v1/trials/msc-cgvhd/protocols/1.0"): WATCHES,
