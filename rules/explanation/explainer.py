@@ -16,7 +16,7 @@ from rules.explanation.counterfactual import counterfactual
 from rules.explanation.judging import Facts, Judge, judge
 from rules.explanation.words import Names
 from rules.explanation.worklist import Wanted, worklist
-from rules.language.vocabulary import scopes
+from rules.language.vocabulary import scopes_of
 from rules.model import AlertRule, Const, Definition
 from rules.terms import Scope
 
@@ -33,7 +33,7 @@ class Explainer:
     @cached_property
     def _names(self) -> dict[Scope, Names]:
         of, criteria = self.definition, [item.id for item in self.definition.criteria]
-        types = scopes(of.facts, criteria, of.stopping)
+        types = scopes_of(of)
         return {scope: Names(of.facts, types[scope], frozenset(criteria)) for scope in types}
 
     @property
