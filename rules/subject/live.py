@@ -15,7 +15,9 @@ def refresh(subject: Subject, step: Step, dirty: Dirty, *, enrolled: bool) -> se
     """Read the touched live facts again; the names whose values changed."""
     state, plan = subject.state, subject.plan
     live, until = state.live, state.until
-    names = plan.live if dirty.everything else list(dirty.facts)
+    # Some facts are known before anything is told of them: how often what has never happened.
+    begins = not state.digest
+    names = plan.live if dirty.everything or begins else list(dirty.facts)
     if enrolled and (dirty.enrolment or dirty.everything):
         for name in plan.only_criteria:
             live.pop(name, None)

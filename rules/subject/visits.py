@@ -11,7 +11,6 @@ from rules.facts.projections import Reading
 from rules.findings import Step
 from rules.folding import Dirty
 from rules.model import Visit
-from rules.subject.anchoring import anchor_now
 from rules.subject.context import Subject
 from rules.subject.ranging import judge_now, touched_now
 from rules.subject.relating import moved, relate
@@ -28,11 +27,11 @@ def all_visits(subject: Subject, step: Step, dirty: Dirty, changed: set[str]) ->
         return
     expected = _expected(subject)
     for visit in ranges.visits:
-        anchor = anchor_now(subject, visit.anchor)
+        anchor, until_us = _anchor(subject, step, visit)
         applies = _applies(subject, visit)
-        subject.state.until.pop(_DUE + visit.id, None)
+        _wait(subject, step, visit, until_us)
         if anchor is not None and applies is not False:
-            _visit(subject, step, visit, anchor, expected=expected)
+            _visit(subject, step, visit, anchor, until_us, expected=expected)
         else:
             subject.forget(step, _ENTITY + visit.id, wrong=anchor is None)
 
@@ -69,7 +68,25 @@ def _applies(subject: Subject, visit: Visit) -> bool | None:
     return True if condition is None else condition(subject.state.live)
 
 
-def _visit(subject: Subject, step: Step, visit: Visit, anchor: Span, *, expected: bool) -> None:
+def _anchor(subject: Subject, step: Step, visit: Visit) -> tuple[Span | None, int]:
+    """When the visit's anchor was, if it has happened; and when time alone may move it."""
+    found = subject.plan.moment(visit.anchor)(subject.timeline, None, step.at_us)
+    if found.lo_us is None or found.hi_us is None:
+        return None, found.until_us
+    return Span(found.lo_us, found.hi_us), found.until_us
+
+
+def _wait(subject: Subject, step: Step, visit: Visit, until_us: int) -> None:
+    """Note when time alone changes a visit; nothing where it never does."""
+    if step.at_us < until_us < FOREVER:
+        subject.state.until[_DUE + visit.id] = until_us
+    else:
+        subject.state.until.pop(_DUE + visit.id, None)
+
+
+def _visit(
+    subject: Subject, step: Step, visit: Visit, anchor: Span, until_us: int, *, expected: bool
+) -> None:
     plan, state = subject.plan, subject.state
     held = state.visits.get(visit.id)
     stands = visits.stand(
@@ -81,8 +98,7 @@ def _visit(subject: Subject, step: Step, visit: Visit, anchor: Span, *, expected
         expected=expected,
         daily=plan.ranges.daily,
     )
-    if stands.next_us < FOREVER:
-        state.until[_DUE + visit.id] = stands.next_us
+    _wait(subject, step, visit, min(until_us, stands.next_us))
     took_place = held if visits.counts(visit, anchor, held) else None
     judge_now(
         subject,

@@ -18,7 +18,15 @@ codes:
   - {code: steroid, type: medication, label: Steroid}
 facts:
   hottest: {from: observation, code: temp, take: max, window: {hours: 24}}
+  severe: {from: adverse_event, take: count, where: grade >= 3}
+  worst_lately: {from: adverse_event, field: grade, take: max, window: {days: 14}}
+  bad_after: {from: adverse_event, take: any, where: 'grade >= 2 && onset_after_infusion', window: {days: 10, after: first_infusion}}
+  since_dose: {from: administration, take: days_since}
+  total_dose: {from: administration, field: dose, take: sum}
+  last_dose: {from: administration, field: dose, take: latest, where: 'infusion_status == "completed"'}
 schedule:
+  - {id: after_alt, label: After ALT, after: alt, day: 3, late_days: 1, source: {document: doc}}
+  - {id: consented, label: Consented, after: consent, day: 5, early_days: 2, source: {document: doc}}
   - {id: day_7, label: Day 7, after: first_infusion, day: 7, early_days: 1, late_days: 2, collects: [alt], owner: nurse, source: {document: doc}}
   - {id: next_call, label: Call, after: last_infusion, day: 2, late_days: 1, source: {document: doc}}
   - {id: baseline_call, label: Baseline, after: enrolment, day: -1, early_days: 2, applicable_if: 'cohort == "high"', source: {document: doc}}
@@ -29,6 +37,7 @@ relations:
   called: {on: visit, to: infusion, take: last_before}
 criteria:
   - {id: I1, kind: inclusion, text: Cohort, when: 'cohort in ["low", "high"]', source: {document: doc, section: "1"}}
+  - {id: E1, kind: exclusion, text: Severe, when: severe >= 1, source: {document: doc, section: "2"}}
 """
 RULES = """
 rules:
@@ -36,6 +45,9 @@ rules:
   - {id: S-EARLY, on: adverse_event, category: safety, severity: info, when: infusions == 1 && enrolled, title: "Early {ae}", detail: "{term}", action: Look., source: {document: doc, section: a}}
   - {id: S-TERM, on: adverse_event, category: safety, severity: critical, when: 'term in ["Anaphylaxis"]', title: "Special interest", detail: "{term}", action: Look., source: {document: doc, section: a}}
   - {id: S-NOT, on: adverse_event, category: conduct, severity: info, when: 'decision != "eligible"', title: "Not eligible", detail: "{missing}", action: Look., source: {document: doc, section: a}}
+  - {id: A-NOW, on: subject, category: safety, severity: info, when: 'worst_lately >= 3 || bad_after || total_dose > 4', title: Now, detail: "{worst_lately} {total_dose} {severe}", action: Look., source: {document: doc, section: b}}
+  - {id: A-SOON, on: infusion, category: safety, severity: info, when: 'last_dose >= 2 && bad_after || severe >= 2', title: Then, detail: "{since_dose} {worst_lately}", action: Look., source: {document: doc, section: b}}
+  - {id: A-THEN, on: adverse_event, category: safety, severity: info, when: 'total_dose >= 2 && since_dose <= 3 || worst_lately >= 4', title: "Then {ae}", detail: "{severe}", action: Look., source: {document: doc, section: b}}
   - {id: R-CLOSE, on: adverse_event, category: safety, severity: serious, when: 'preceding_hours_since <= 24 && preceding_dose >= 2', title: "{ae} after {preceding_number}", detail: "{preceding_hours_since} {preceding_status}", action: Look., source: {document: doc, section: a}}
   - {id: R-SOON, on: adverse_event, category: safety, severity: info, when: 'following_hours_since >= -12', title: "{ae} before {following_number}", detail: "{following_hours_since}", action: Look., source: {document: doc, section: a}}
   - {id: R-AFTER, on: infusion, category: safety, severity: serious, when: trouble_grade >= 3 && trouble_hours_since <= 168, title: "Infused after trouble", detail: "{trouble_grade} {trouble_causality}", action: Look., source: {document: doc, section: a}, hold: infusion}
