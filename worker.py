@@ -57,6 +57,12 @@ def deliver(_delivery_ids: list[str]) -> None:
     _worker().deliver()
 
 
+@app.task(name="vigil.maintenance")
+def maintenance(backtest_ids: list[str]) -> None:
+    """Parts of these backtests wait."""
+    _worker().backtest(backtest_ids)
+
+
 @app.task(name=canaries.TASK)
 def canary(queue: str, sent_us: int, sent_by: str) -> None:
     """The scheduler's sign of life through one queue, and that queue's through this worker."""

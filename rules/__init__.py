@@ -6,6 +6,7 @@ and comes out of it, errors, terms.
 
 from rules.assessment import Assessment
 from rules.checking import Report, check
+from rules.differences import clashes, concerning, diff, diff_text
 from rules.errors import (
     Complaint,
     EngineFailure,
@@ -33,6 +34,7 @@ from rules.terms import (
     ValueType,
     Verdict,
 )
+from rules.versions import door
 
 __all__ = [
     "ENGINE_VERSION",
@@ -65,6 +67,11 @@ __all__ = [
     "as_sections",
     "check",
     "check_scenarios",
+    "clashes",
+    "concerning",
+    "diff",
+    "diff_text",
+    "door",
     "json_schema",
     "load",
     "loads",

@@ -12,7 +12,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from rules import renaming
+from rules.language.events import EventChecker
 from rules.model import AlertRule, Condition, Definition, FactSpec
+from rules.protocol import Protocol
 from rules.renaming import Names
 from rules.terms import CONSENTED, PINNED, Category, Scope, Verdict
 
@@ -61,6 +63,14 @@ def accepting(active: Definition, others: Iterable[Definition]) -> Definition:
     return replace(
         active, codes=_united(item.codes for item in every), criteria=tuple(criteria.values())
     )
+
+
+def door(active: Protocol, others: Iterable[Protocol]) -> EventChecker:
+    """What judges published events while subjects are pinned to `others`."""
+    pinned = [one.definition for one in others]
+    if not pinned:
+        return active.checker
+    return EventChecker(accepting(active.definition, pinned))
 
 
 def _united(several: Iterable[Mapping[K, V]]) -> dict[K, V]:

@@ -130,6 +130,10 @@ class Broker:
         """Say that these deliveries are due; best effort, counted, never an error."""
         self._ring(DELIVER, delivery_ids)
 
+    def ring_maintenance(self, backtest_ids: Sequence[str]) -> None:
+        """Say that parts of these backtests wait; best effort, counted, never an error."""
+        self._ring(MAINTENANCE, backtest_ids)
+
     def _ring(self, queue: str, ids: Sequence[int] | Sequence[str]) -> None:
         if self.url is None or not ids:
             return

@@ -217,12 +217,12 @@ class _House:
             raise NotFound("there is no such trial; GET /v1/trials lists them")
         if known is None:
             self._closed[trial] = "is unknown"
-        elif known.protocol is None:
+        elif known.checker is None:
             self._closed[trial] = "has no protocol in force"
         else:
             judged_by = (known.mode, known.digest)
             is_replay = known.mode == trials.REPLAY
-            self.doors[trial] = Door(is_replay, known.protocol.checker, judged_by)
+            self.doors[trial] = Door(is_replay, known.checker, judged_by)
 
 
 def told(system: str, code: str) -> tuple[str, str]:

@@ -374,6 +374,42 @@ guesses = Table(
     Column("blocked_until_us", BigInteger, nullable=False),
 )
 
+# What another version would have decided: frozen at its making, worked off in parts.
+backtests = Table(
+    "backtests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("trial", Text, ForeignKey("trials.id"), nullable=False),
+    Column("version", Text, nullable=False),
+    Column("digest", Text, nullable=False),  # of the version's text
+    Column("log", Text, nullable=False),  # a hash of how far each stream went
+    Column("status", Text, nullable=False),  # running | finished | failed
+    Column("total", Integer, nullable=False),  # subjects
+    Column("done", Integer, nullable=False, default=0, server_default="0"),
+    Column("result", Text),  # JSON, once it is over
+    Column("created_us", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("finished_us", BigInteger),
+    Index("ix_backtests_trial_created_us", "trial", "created_us"),
+)
+backtest_parts = Table(
+    "backtest_parts",
+    metadata,
+    Column("backtest", Text, ForeignKey("backtests.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("streams", Text, nullable=False),  # JSON list of [stream id, last n, reached]
+    Column("status", Text, nullable=False),  # waiting | done | failed
+    Column("attempts", Integer, nullable=False, default=0, server_default="0"),
+    Column("claimed_until_us", BigInteger, nullable=False, default=0, server_default="0"),
+    Column("result", Text),  # JSON
+)
+Index(
+    "ix_backtest_parts_waiting",
+    backtest_parts.c.backtest,
+    sqlite_where=backtest_parts.c.status == "waiting",
+    postgresql_where=backtest_parts.c.status == "waiting",
+)
+
 audit = Table(
     "audit",
     metadata,

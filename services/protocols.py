@@ -7,7 +7,9 @@ the last good version stays in force.
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -21,14 +23,17 @@ import rules
 from services import audit, ids
 from services.database import Database, retrying
 from services.errors import Conflict, NotFound, Problem, Rejected
-from services.repositories import events, streams, trials
+from services.repositories import backtests, events, streams, trials
 from services.repositories import protocols as stored
 from services.repositories.protocols import VersionRow
+from services.validation.judging import Checker
 
 _TRIAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MODES = (trials.LIVE, trials.REPLAY)
 # Versions that a process keeps compiled; a compiled one is a few MB at most.
 _KEPT = 32
+# Who is pinned to earlier versions may have changed after so long.
+_PINNED_S = 5.0
 
 active = stored.active
 
@@ -79,6 +84,9 @@ class InForce:
     version: str | None
     digest: str | None
     protocol: rules.Protocol | None
+    # Judges what is published: by this version and by those that subjects are still pinned to.
+    checker: Checker | None = None
+    until_s: float = math.inf  # how long others may take this for true: until somebody re-consents
 
 
 def remembered(wanted: Collection[str]) -> dict[str, InForce] | None:
@@ -87,9 +95,11 @@ def remembered(wanted: Collection[str]) -> dict[str, InForce] | None:
     It may be outdated: compare mode and digest with `stored.digests` before acting on it.
     """
     try:
-        return {trial: _remembered[trial] for trial in wanted}
+        found = {trial: _remembered[trial] for trial in wanted}
     except KeyError:
         return None
+    now_s = time.monotonic()
+    return found if all(now_s < one.until_s for one in found.values()) else None
 
 
 def warm(db: Database) -> None:
@@ -108,11 +118,27 @@ def in_force(conn: Connection, wanted: Collection[str]) -> dict[str, InForce]:
             protocol = _compiled.peek(row.digest)
             if protocol is None:
                 protocol = compiled(_version(conn, row.id, row.active_version))
-        found[row.id] = InForce(row.mode, row.active_version, row.digest, protocol)
+        found[row.id] = _in_force(conn, row, protocol)
         _remembered[row.id] = found[row.id]
     while len(_remembered) > _REMEMBERED:
         _remembered.popitem(last=False)
     return found
+
+
+def _in_force(conn: Connection, row: VersionRow, protocol: rules.Protocol | None) -> InForce:
+    """What is in force, and the door that goes with it."""
+    if protocol is None:
+        return InForce(row.mode, row.active_version, row.digest, None)
+    needed = stored.still_needed(conn, row.id)
+    until_s = time.monotonic() + _PINNED_S if stored.retired(conn, row.id) else math.inf
+    checker = _door(protocol, tuple(compiled(one) for one in needed))
+    return InForce(row.mode, row.active_version, row.digest, protocol, checker, until_s)
+
+
+@lru_cache(maxsize=_KEPT)
+def _door(protocol: rules.Protocol, pinned: tuple[rules.Protocol, ...]) -> Checker:
+    """One door a combination of versions: making one takes milliseconds."""
+    return rules.door(protocol, pinned)
 
 
 def compiled(version: VersionRow) -> rules.Protocol:
@@ -179,7 +205,8 @@ def activate(
     trial: str,
     version: str,
     *,
-    approved_by: str,
+    approved_by: str | None = None,
+    backtest: str | None = None,
     by: str,
     now_us: int,
     effective_from_us: int | None = None,
@@ -187,7 +214,9 @@ def activate(
     """Put a version in force now, or from a later instant on; then it reaches every stream.
 
     Now is the trial's clock in a replay trial. Activating the version in force changes nothing.
-    Raises NotFound, and Rejected for an instant that has passed.
+    Who approves it is named once another version is in force; `backtest`, a finished one of this
+    very text, once there are subjects too. Raises NotFound, Conflict for a version that was in
+    force before, and Rejected for what is missing, does not fit or lies in the past.
     """
 
     def store() -> Outcome:
@@ -204,15 +233,67 @@ def activate(
             if since_us < at_us:
                 hint = "leave it out to put the version in force now"
                 raise Rejected([Problem("/effective_from", "lies in the past", hint)])
-            detail = {"version": version, "effective_from_us": since_us, "approved_by": approved_by}
+            if problems := _unfit(conn, row, known, approved_by, backtest):
+                raise Rejected(problems)
+            approver = (approved_by or "").strip() or by
+            detail = {
+                "version": version,
+                "effective_from_us": since_us,
+                "approved_by": approver,
+                "drafted_by": known.created_by,
+                "backtest": backtest,
+            }
             audit.append(conn, audit.ADMIN, now_us, by, "protocol.activated", trial, detail)
             if since_us > at_us:
-                stored.schedule(conn, trial, version, since_us, approved_by)
+                stored.schedule(conn, trial, version, since_us, approver)
                 return Outcome(_version(conn, trial, version), changed=True)
-            dirty = _put_in_force(conn, trial, version, since_us, approved_by, now_us)
+            dirty = _put_in_force(conn, trial, version, since_us, approver, now_us)
             return Outcome(_version(conn, trial, version), changed=True, dirty=dirty)
 
     return retrying(store)
+
+
+def _unfit(
+    conn: Connection,
+    trial: trials.TrialRow,
+    version: VersionRow,
+    approved_by: str | None,
+    backtest: str | None,
+) -> list[Problem]:
+    """What keeps a version from coming into force; the trial's very first asks for nothing."""
+    if trial.active_version is None:
+        return []
+    problems = []
+    if not (approved_by or "").strip():
+        hint = "name the person who approved the version"
+        problems.append(Problem("/approved_by", "is required", hint))
+    if not streams.has_subjects(conn, trial.id):
+        return problems
+    if (why := _no_backtest(conn, version, backtest)) is not None:
+        way = f"POST /v1/trials/{trial.id}/protocols/{version.version}/backtest"
+        hint = f"{way}, wait until it is finished, look at it, and give its id"
+        problems.append(Problem("/backtest", why, hint))
+    new = compiled(version)
+    for row in stored.once_in_force(conn, trial.id):
+        for code in rules.clashes(compiled(row), new):
+            what = f"`{code}` cannot be read as version {row.version} declared it"
+            hint = "values published so far would have no meaning: give it a code of its own"
+            problems.append(Problem("/version", what, hint))
+    return problems
+
+
+def _no_backtest(conn: Connection, version: VersionRow, wanted: str | None) -> str | None:
+    """Why this is no finished backtest of exactly this version; None: it is one."""
+    if not wanted:
+        return "is required: subjects are in the trial"
+    row = backtests.get(conn, wanted)
+    if row is None or row.trial != version.trial:
+        return "is not a backtest of this trial"
+    if row.digest != version.digest:
+        return f"is a backtest of another text (version {row.version})"
+    if row.status != backtests.FINISHED:
+        return f"is not finished: it is {row.status}"
+    return None
 
 
 def activate_due(db: Database, now_us: int) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -76,7 +76,7 @@ def rebuild(db: Database, trial: str, as_of_us: int | None = None) -> Iterator[R
 
     Raises NotFound for an unknown trial.
     """
-    with _snapshot(db) as conn:
+    with snapshot(db) as conn:
         for stream in _streams(conn, trial):
             log = events.after(conn, stream.id, 0, until=stream.done_n)
             reached_us = stream.reached_us
@@ -89,7 +89,7 @@ def rebuild(db: Database, trial: str, as_of_us: int | None = None) -> Iterator[R
 def verify(db: Database, trial: str) -> Report:
     """Compare what is stored of a trial with what its log says. Raises NotFound."""
     report = Report()
-    with _snapshot(db) as conn:
+    with snapshot(db) as conn:
         made: dict[str, contributing.Made] = {}
         for stream in _streams(conn, trial):
             log = events.after(conn, stream.id, 0, until=stream.done_n)
@@ -110,12 +110,52 @@ def verify(db: Database, trial: str) -> Report:
 
 
 @contextmanager
-def _snapshot(db: Database) -> Iterator[Connection]:
+def snapshot(db: Database) -> Iterator[Connection]:
     """One snapshot that PostgreSQL does not take for forgotten while a long stream is folded."""
     with db.reading() as conn:
         if db.dialect == "postgresql":
             conn.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         yield conn
+
+
+def fold(
+    db: Database, conn: Connection, stream: StreamRow, upto: int, reached_us: int
+) -> tuple[Rebuilt, Sequence[rules.Event]]:
+    """One stream up to event `upto`, under the versions that were in force; and its log."""
+    log = events.after(conn, stream.id, 0, until=upto)
+    rebuilt = _fold(db, conn, stream, log, reached_us)
+    excluded = steps.discarded(conn, stream.id) if stream.discards else frozenset()
+    return rebuilt, without(log, excluded)
+
+
+def suppose(
+    engine: rules.Engine, stream: StreamRow, log: Sequence[rules.Event], reached_us: int
+) -> Rebuilt:
+    """One stream as if this engine's version had been in force throughout.
+
+    What told of other versions keeps its number and says nothing.
+    """
+    quiet = [
+        replace(event, type=rules.EventType.CONTRIBUTION.value, data={})
+        if event.type == rules.EventType.ACTIVATION
+        else event
+        for event in log
+    ]
+    version = engine.protocol.version
+    rebuilt = Rebuilt(stream, None, version)
+    if not quiet:
+        return rebuilt
+    rows, applied = Rows({}), alerting.Applied()
+    if stream.subject == streams.TRIAL_SUBJECT:
+        outcome = engine.trial_steps(stream.trial, None, quiet, lambda n: quiet[:n], reached_us)
+    else:
+        outcome = engine.subject_steps(
+            stream.trial, stream.subject, None, quiet, lambda n: quiet[:n], reached_us
+        )
+    rebuilt.outcome, rebuilt.results = outcome, list(outcome.results)
+    alerting.walk(rows, _place(stream, version, outcome.results), applied)
+    rebuilt.alerts = rows.rows
+    return rebuilt
 
 
 def _made(rebuilt: Rebuilt) -> Iterator[contributing.Made]:

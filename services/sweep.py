@@ -38,6 +38,7 @@ class SweepReport:
     released: int = 0  # times that contributions of a replay trial could go on
     reminded: int = 0
     unnumbered: int = 0  # changes of alerts that had no position yet
+    maintained: int = 0  # subjects of backtests
     errors: int = 0
 
 
@@ -49,6 +50,7 @@ class Steps:
     release: Callable[[str, int], list[int]] | None = None  # replay trial, now: streams to do
     remind: Callable[[int], int] | None = None
     prepare: Callable[[], None] | None = None  # what the first event would have to wait for
+    maintain: Callable[[int], int] | None = None  # one part of a batch that nobody is at
 
 
 @dataclass(slots=True)
@@ -96,6 +98,8 @@ class Sweep:
     def _looks(self) -> list[Callable[[int], None]]:
         """What one sweep looks for, in this order."""
         looks: list[Callable[[int], None]] = [self._number, self._remind, self._beat]
+        if self.steps.maintain is not None:
+            looks.append(self._maintain)
         if self.steps.evaluate is None:
             return looks
         return [self._prepare, self._activate, self._evaluate, *looks]
@@ -148,6 +152,11 @@ class Sweep:
         """People about streams that are still held."""
         if self.steps.remind is not None:
             self.report.reminded += self.steps.remind(now_us)
+
+    def _maintain(self, now_us: int) -> None:
+        """A part of a backtest whose bell was lost, or whose worker was."""
+        if self.steps.maintain is not None:
+            self.report.maintained += self.steps.maintain(now_us)
 
     def _beat(self, now_us: int) -> None:
         if 0 <= now_us - self._beat_us < BEAT_EVERY_US:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from services import canaries, clock, evaluation, logs, pulse
+from services import backtests, canaries, clock, evaluation, logs, pulse
 from services.bootstrap import Services
 from services.broker import DELIVER, EVALUATE
 from services.channels.counting import Outcomes
@@ -131,6 +131,17 @@ class Worker:
         if self._crew is not None:
             self._crew.wake()
 
+    def backtest(self, backtest_ids: Sequence[str]) -> None:
+        """One part of each of these backtests; with more to do the bell is rung again."""
+        self._hear()
+        for one in backtest_ids:
+            self._work_off(clock.now_us(), one)
+
+    def _work_off(self, now_us: int, backtest: str | None = None) -> int:
+        services = self.services
+        done = backtests.work_off(services.database, services.broker, now_us, backtest)
+        return done.subjects
+
     def canary(self, queue: str, sent_us: int, sent_by: str) -> None:
         """A canary came through `queue`: whoever sent it, the broker and this worker live."""
         canaries.heard(
@@ -156,7 +167,7 @@ class Worker:
     def _steps(self) -> Steps:
         db = self.services.database
         if self.kind != EVALUATE:
-            return Steps()
+            return Steps(maintain=self._work_off)
         return Steps(
             evaluate=self._evaluate,
             release=lambda trial, now_us: evaluation.release(db, trial, now_us),

@@ -17,10 +17,11 @@ from services.errors import Rejected, ServiceError
 COMMANDS = {
     "up": ("up", "Run the whole service in the foreground."),
     "prepare": ("prepare", "Bring schema and trials up to date, for a deployment."),
-    "protocol": ("protocol", "Check or show a protocol file."),
+    "protocol": ("protocol", "Check, show or compare protocol files."),
     "evaluate": ("evaluate", "Judge a file of events without a server."),
     "import": ("publish", "Publish a file of events to a running service."),
     "replay": ("replay", "Rebuild every subject from the event log alone."),
+    "backtest": ("backtest", "What another protocol version would have decided and alerted."),
     "keys": ("keys", "Make, list and revoke API keys."),
     "accounts": ("accounts", "Who may sign in to the page."),
     "audit": ("audit", "Verify the audit's chains."),

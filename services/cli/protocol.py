@@ -21,7 +21,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group(name="protocol")
 def command() -> None:
-    """Check or show a protocol file; the schema that editors use."""
+    """Check, show or compare protocol files; the schema that editors use."""
 
 
 @command.command()
@@ -91,6 +91,23 @@ def show(file: Path, form: str, *, as_json: bool) -> int:
 def schema() -> int:
     """The JSON Schema (draft 2020-12) of protocol files, for editors."""
     click.echo(orjson.dumps(rules.json_schema(), option=orjson.OPT_INDENT_2))
+    return 0
+
+
+@command.command()
+@click.argument("old", type=FILE)
+@click.argument("new", type=FILE)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def diff(old: Path, new: Path, form: str, *, as_json: bool) -> int:
+    """What NEW changes of OLD, what each change is about, and what the amendment leaves unsaid."""
+    try:
+        found = rules.diff(rules.load(old), rules.load(new))
+    except rules.ProtocolError as error:
+        click.echo(str(error), err=True)
+        return 1
+    text = as_json or form == "json"
+    click.echo(orjson.dumps(found) if text else rules.diff_text(found))
     return 0
 
 

@@ -21,6 +21,7 @@ from services.errors import ServiceError
 from services.groupcommit import GroupCommit
 from services.http import (
     alerts,
+    amendments,
     audit,
     auth,
     docs,
@@ -43,7 +44,7 @@ from services.recording import record
 from services.validation import MAX_BYTES
 
 RESOURCES = (
-    *(events, trials, protocols, subjects, alerts, stream),
+    *(events, trials, protocols, amendments, subjects, alerts, stream),
     *(subscriptions, ops, audit, metrics, health, docs),
 )
 # Of a body that is too large: so much is read and thrown away before the answer.

@@ -73,6 +73,7 @@ def activate(body: dict[str, Any], trial: str, version: str) -> Response:
         version,
         effective_from_us=body["effective_from"],
         approved_by=body["approved_by"],
+        backtest=body["backtest"],
         by=actor(caller()),
         now_us=now_us(),
     )

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, insert, select, update
+from sqlalchemy import Connection, Row, case, insert, or_, select, update
 
-from services.models import protocol_versions, trials
+from services.models import protocol_versions, streams, trials
 from services.repositories.among import by_dialect, wanted
 
 DRAFT = "draft"
@@ -68,6 +68,34 @@ def once_in_force(conn: Connection, trial: str, but: Collection[str] = ()) -> li
         protocol_versions.c.trial == trial,
         protocol_versions.c.status.in_((ACTIVE, RETIRED)),
         protocol_versions.c.version.not_in(but),
+    )
+    return list(conn.execute(query.order_by(protocol_versions.c.effective_from_us)))
+
+
+def retired(conn: Connection, trial: str) -> bool:
+    """Whether an earlier version was ever in force."""
+    mine = (protocol_versions.c.trial == trial) & (protocol_versions.c.status == RETIRED)
+    return (
+        conn.execute(select(protocol_versions.c.version).where(mine).limit(1)).first() is not None
+    )
+
+
+def still_needed(conn: Connection, trial: str) -> list[VersionRow]:
+    """Earlier versions that some subject is judged by or consented to; also one not known yet."""
+    version = protocol_versions.c.version
+    pinned = select(streams.c.id).where(
+        streams.c.trial == trial,
+        streams.c.subject != "*",
+        or_(
+            streams.c.pinned_version == version,
+            streams.c.criteria_version == version,
+            streams.c.pinned_version.is_(None),  # not evaluated yet
+        ),
+    )
+    query = select(protocol_versions).where(
+        protocol_versions.c.trial == trial,
+        protocol_versions.c.status == RETIRED,
+        pinned.exists(),
     )
     return list(conn.execute(query.order_by(protocol_versions.c.effective_from_us)))
 

@@ -53,6 +53,12 @@ def find(conn: Connection, trial: str, subject: str) -> StreamRow | None:
     return conn.execute(select(streams).where(wanted)).one_or_none()
 
 
+def has_subjects(conn: Connection, trial: str) -> bool:
+    """Whether anything of any subject was ever stored."""
+    mine = (streams.c.trial == trial) & (streams.c.subject != TRIAL_SUBJECT)
+    return conn.execute(select(streams.c.id).where(mine).limit(1)).first() is not None
+
+
 def of_trial(conn: Connection, trial: str) -> list[StreamRow]:
     """Every stream of a trial without its state, by subject; the trial's own comes first."""
     query = select(*_HEAD).where(streams.c.trial == trial).order_by(streams.c.subject)

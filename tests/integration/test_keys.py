@@ -14,7 +14,14 @@ from services.errors import Conflict, NotFound, Rejected, Unauthenticated
 from services.repositories import audit as audit_rows
 from services.repositories import events, streams, trials
 from services.repositories import protocols as versions
-from tests.support.trials import NOW_US, SMALL_PROTOCOL, event, make_trial, replace_version
+from tests.support.trials import (
+    NOW_US,
+    SMALL_PROTOCOL,
+    backtested,
+    event,
+    make_trial,
+    replace_version,
+)
 
 HOUR_US = 3_600_000_000
 
@@ -219,7 +226,9 @@ def test_an_activation_reaches_every_stream_with_a_number_and_once(database: Dat
     with database.writing() as conn:
         streams.ensure(conn, "small", ["S-001", "S-002"])
     protocols.add_version(database, "small", replace_version("2.0"), "t", NOW_US)
-    first, again = activate(database, "2.0"), activate(database, "2.0")
+    backtest = backtested(database, "small", "2.0")
+    first = activate(database, "2.0", backtest=backtest)
+    again = activate(database, "2.0")
     assert (len(first.dirty), first.changed, again.changed) == (3, True, False)
     with database.reading() as conn:
         rows = versions.of_trial(conn, "small")

@@ -11,6 +11,7 @@ from services.repositories import heartbeats
 from services.sweep import Steps, Sweep
 from tests.support import flagship as f
 from tests.support.flagship import ELIGIBLE, INFUSED, SAE, told
+from tests.support.trials import backtested
 
 AWAY = "redis://127.0.0.1:1/0"  # nobody listens there
 
@@ -76,6 +77,7 @@ def test_a_protocol_version_reaches_every_stream_when_its_time_has_come(db):
         f.TRIAL,
         "1.1",
         approved_by="the first person",
+        backtest=backtested(db, f.TRIAL, "1.1"),
         by="the second person",
         now_us=f.NOW_US,
         effective_from_us=at_us,
@@ -96,7 +98,13 @@ def test_an_instant_that_passed_before_an_activation_is_judged_by_the_version_be
     protocols.add_version(db, f.TRIAL, newer, "the second person", f.NOW_US)
     at_us = due_us + 60_000_000  # nobody looked in between
     protocols.activate(
-        db, f.TRIAL, "1.1", approved_by="the first person", by="the second person", now_us=at_us
+        db,
+        f.TRIAL,
+        "1.1",
+        approved_by="the first person",
+        backtest=backtested(db, f.TRIAL, "1.1"),
+        by="the second person",
+        now_us=at_us,
     )
     sweep(db).once(at_us + 1)
     found = {row.due_us: row.protocol_version for row in f.rows(db, models.decisions) if row.due_us}

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services import protocols
+from services import backtests, protocols
+from services.broker import Broker
 from services.database import Database
 
 SMALL_PROTOCOL = """\
@@ -48,6 +49,14 @@ def make_trial(
     """A trial with its protocol in force."""
     protocols.create_trial(db, trial, mode, text, "test", 1)
     return trial
+
+
+def backtested(db: Database, trial: str, version: str, now_us: int = NOW_US) -> str:
+    """The id of a finished backtest of this version, without a broker."""
+    made = backtests.make(db, trial, version, "test", now_us)
+    while backtests.work_off(db, Broker(None), now_us, made.id).more:
+        pass
+    return str(made.id)
 
 
 def replace_version(version: str) -> str:

@@ -31,10 +31,14 @@ class Advance(Schema):
 
 
 class Activation(Schema):
-    """Who approved a version, and from when it counts: not earlier than now."""
+    """Who approved a version, and from when it counts: not earlier than now.
+
+    Once a version is in force and subjects are in the trial, `backtest` is the id of a finished
+    backtest of exactly this version.
+    """
 
     effective_from = Instant(allow_none=True, load_default=None, metadata={"format": "date-time"})
-    approved_by = short(required=True)
+    approved_by = short(allow_none=True, load_default=None)
     backtest = short(2000, allow_none=True, load_default=None)
 
 

@@ -5,6 +5,7 @@ import pytest
 from services import trials as step
 from services.clock import SECOND_US, iso, now_us
 from tests.integration.http.conftest import YAML
+from tests.support.trials import backtested
 
 TRIAL = "/v1/trials/msc-cgvhd"
 DAY_US = 24 * 3600 * SECOND_US
@@ -119,7 +120,12 @@ def test_a_version_is_drafted_shown_and_put_in_force(admin, house, make_event):
     assert drafted.json["status"] == "draft"
     assert draft(admin, NEXT).status_code == 200
     assert draft(admin, NEXT + "\n# other text\n").status_code == 409
-    active = admin.post(f"{TRIAL}/protocols/2.0/activate", json={"approved_by": "board"})
+    alone = admin.post(f"{TRIAL}/protocols/2.0/activate", json={"approved_by": "board"})
+    assert alone.status_code == 422
+    assert [item["pointer"] for item in alone.json["errors"]] == ["/backtest"]
+    backtest = backtested(house.services.database, "msc-cgvhd", "2.0", now_us())
+    approved = {"approved_by": "board", "backtest": backtest}
+    active = admin.post(f"{TRIAL}/protocols/2.0/activate", json=approved)
     assert (active.status_code, active.json["status"]) == (200, "active")
     assert admin.get(TRIAL).json["active_version"] == "2.0"
     assert {
