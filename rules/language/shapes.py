@@ -26,7 +26,7 @@ ABSENT = ("not_done", "unknown", "refused")
 ENROLMENT = ("screened", "enrolled", "treatment_stopped", "withdrawn", "completed", "lost")
 CONDITION = ("active", "resolved", "absent", "suspected")
 PROCEDURE = ("done", "not_done")
-MEDICATION = ("started", "stopped", "tapering", "dose_changed")
+MEDICATION = ("started", "stopped", "tapering", "dose_changed", "not_taken")
 NEVER_PUBLISHED = (EventType.CONTRIBUTION, EventType.DISCARD, EventType.ACTIVATION)
 PUBLISHED = tuple(kind for kind in EventType if kind not in NEVER_PUBLISHED)
 

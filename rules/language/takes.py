@@ -12,7 +12,7 @@ from rules.language.vocabulary import NUMERIC
 from rules.model import Window
 from rules.terms import Absence, ChangeKind, Conflict, EventType, Measure, Take, ValueType
 
-CONDITION_LIKE = (EventType.CONDITION, EventType.PROCEDURE)
+LASTING = (EventType.CONDITION, EventType.PROCEDURE, EventType.MEDICATION)
 ENTITIES = (EventType.ADMINISTRATION, EventType.ADVERSE_EVENT)
 ONE_RECORD = (Take.LATEST, Take.EARLIEST, Take.RATIO_TO_REFERENCE)
 AGES = (*ONE_RECORD, Take.ABSENCE, Take.CHANGE_FROM_BASELINE)  # what `valid` may stand beside
@@ -70,7 +70,7 @@ def possible(read: Read) -> tuple[Take, ...]:
         found = _RECORDED | {Take.CONSECUTIVE}
         if read.value is ValueType.BOOLEAN:
             found |= _OF_BOOLEANS
-    if read.origin in CONDITION_LIKE:
+    if read.origin in LASTING:
         found |= _TOUCHES
     if read.origin in ENTITIES:
         found -= {Take.ABSENCE}
@@ -106,11 +106,11 @@ def check(section: Section, read: Read, take: Take, window: Window | None, where
 
 def _needs(take: Take) -> str:
     if take in _TOUCHES:
-        return "needs a condition or a procedure"
+        return "needs a condition, a procedure or a medication"
     if take is Take.RATIO_TO_REFERENCE:
         return "needs an observation that is a number"
     if take is Take.ANY:
-        return "needs a condition, a procedure or a boolean"
+        return "needs a condition, a procedure, a medication or a boolean"
     if take is Take.ALL:
         return "needs a boolean"
     if take is Take.COMPLETED_YEARS:

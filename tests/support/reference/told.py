@@ -26,6 +26,7 @@ TRUTH: Mapping[str, bool | None] = {
     "tapering": True,
     "dose_changed": True,
     "stopped": False,
+    "not_taken": False,
 }
 # What is told in one unit and asked in another: factor and offset, from any textbook.
 CONVERSIONS: Mapping[tuple[str, str], tuple[float, float]] = {

@@ -20,6 +20,7 @@ GOOD: list[tuple[str, dict]] = [
     ("condition", {"code": "infarction", "status": "active", "onset": "2025", "abatement": "2025-06"}),
     ("procedure", {"code": "angioplasty", "status": "done", "start": "2025-06-01", "end": "2025-06-01"}),
     ("medication", {"code": "steroid", "status": "tapering", "dose": 10, "unit": "mg"}),
+    ("medication", {"code": "steroid", "status": "not_taken"}),
     ("administration", {"product": "MSC", "number": 1, "dose": 1e6, "unit": "{cells}", "status": "completed", "start": "2026-01-05T09:00:00+09:00"}),
     ("adverse_event", {"ae": "7", "grade": 3, "serious": True, "seriousness": ["hospitalisation"], "causality": "possible", "onset": "2026-01-01", "resolved": None}),
     ("assessment", {"code": "ecog", "value": 1, "by": "Dr", "expires": "2026-03-01"}),

@@ -160,7 +160,7 @@ FAULTS = [
     ("x: {from: observation, code: creatinine, take: consecutive}", "needs a `where`", "where: value > 3"),
     ("x: {from: assessment, code: ecog, take: ratio_to_reference}", "needs an observation that is a number", ""),
     ("x: {from: observation, code: hiv, measure: ratio_to_high}", "`measure: ratio_to_high` needs", ""),
-    ("x: {from: observation, code: creatinine, take: touches_point, window: {days: 2}}", "needs a condition or a procedure", ""),
+    ("x: {from: observation, code: creatinine, take: touches_point, window: {days: 2}}", "needs a condition, a procedure or a medication", ""),
     ("x: {from: administration, take: absence}", "is nothing of these records", "any, count"),
     ("x: {from: administration, field: colour}", "`field` must be one of dose, number", ""),
     ("x: {from: adverse_event, field: grade, take: all}", "`take: all` needs a boolean", ""),
