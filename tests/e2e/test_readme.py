@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import manual
 from tests.support.processes import ROOT, Child, free_port, wait_until
 from tests.support.service import Up
 
@@ -97,6 +98,22 @@ def test_a_newcomer_publishes_and_is_told(checkout: Path) -> None:
             wait_until(lambda: told in reader.shown, 60, "the webhook")
             wait_until(lambda: "event: alert.opened" in reader.shown, 60, "the stream's event")
             assert open_alerts(up) == [("EL-INELIGIBLE", "S-001")]
+        finally:
+            reader.end()
+
+
+def test_a_newcomer_makes_the_trial_of_the_protocols_tutorial(checkout: Path) -> None:
+    for _ in manual.Reader(checkout).follow():
+        pass  # writes first.yaml as the tutorial does
+    address, trial, event, ask = (block.body for block in manual.blocks("sh"))
+    reader = Reader(checkout)
+    with Up(checkout / ".vigil") as up:
+        reader.start(checkout)
+        try:
+            reader.type(address.replace("http://127.0.0.1:8080", up.run["url"]))
+            assert '"active_version":"1.0"' in reader.type(trial)
+            assert '"accepted":1' in reader.type(event)
+            wait_until(lambda: '"decision":"ineligible"' in reader.type(ask), 60, "the decision")
         finally:
             reader.end()
 
