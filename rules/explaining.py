@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rules.absence import reason
 from rules.anchors import Judged
 from rules.explanation.clauses import ASIDE
+from rules.facts.absence import absence_of
+from rules.facts.projections import UNKNOWN
 from rules.plan import Plan
 from rules.state import SubjectState
 from rules.terms import said
@@ -42,8 +43,8 @@ def _absences(judged: Judged) -> Callable[[dict[str, Any]], dict[str, Any]]:
         for part in tree.get("parts", ()):
             tell(part)
         if "fact" in tree and tree["value"] is None:
-            reading = readings.get(tree["fact"])
-            tree["reason"] = reason(reading, applies=tree["holds"] != ASIDE).value
+            reading = readings.get(tree["fact"], UNKNOWN)
+            tree["reason"] = absence_of(reading, applies=tree["holds"] != ASIDE).value
         return tree
 
     return tell

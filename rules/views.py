@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rules import anchors
-from rules.absence import reason
 from rules.anchors import Judged, judge
 from rules.assessment import names_in
 from rules.facts import entities
+from rules.facts.absence import absence_of
 from rules.facts.calendar import iso
 from rules.facts.entities import Override
-from rules.facts.projections import Reading
+from rules.facts.projections import UNKNOWN, Reading
 from rules.model import Criterion, Scalar
 from rules.plan import Plan
 from rules.state import SubjectState
@@ -123,7 +123,7 @@ def _missing(
             "fact": said(name),
             "label": plan.label(name),
             "criteria": criteria,
-            "reason": reason(judged.readings.get(name)).value,
+            "reason": absence_of(judged.readings.get(name, UNKNOWN)).value,
         }
         for name, criteria in waiting.items()
     ]

@@ -7,15 +7,15 @@ the corrections that wait for the event that they correct.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from rules import absence
 from rules.anchors import Judged
+from rules.explanation.judging import Facts
 from rules.explanation.worklist import Wanted
-from rules.facts import entities
-from rules.facts.calendar import Span
+from rules.facts.absence import absence_of
 from rules.facts.log import WAITING_SEPARATOR
+from rules.facts.projections import UNKNOWN
 from rules.model import Visit
 from rules.plan import Plan
 from rules.state import SubjectState
@@ -65,14 +65,13 @@ def _data(plan: Plan, state: SubjectState, judged: Judged, one: Wanted) -> Itera
     for name in plan.protocol.program.wanted((one.fact,), facts):
         if name in aside:
             continue
-        reading = judged.readings.get(name)
-        visit = _visit(plan, state, name)
+        visit = _visit(plan, state, {**facts, **state.live}, name)
         yield {
             "kind": DATUM,
             "fact": said(name),
             "label": plan.label(name),
             "unit": plan.unit(name),
-            "reason": absence.reason(reading).value,
+            "reason": absence_of(judged.readings.get(name, UNKNOWN)).value,
             "derived_fact": None if name == one.fact else said(one.fact),
             "criteria": list(one.criteria),
             "decides": list(one.decides),
@@ -93,51 +92,33 @@ def _first(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _visit(plan: Plan, state: SubjectState, name: str) -> Visit | None:
-    """The next visit at which it is collected, else the last one."""
+def _visit(plan: Plan, state: SubjectState, facts: Facts, name: str) -> Visit | None:
+    """The next visit at which it is collected, else the last one that applies."""
     spec = plan.specs.get(name)
     codes = set() if spec is None else {spec.code, *spec.also}
-    visits = [one for one in plan.definition.schedule if not codes.isdisjoint(one.collects)]
+    applies = plan.protocol.explainer.visits
+    visits = [
+        one
+        for one in plan.definition.schedule
+        if not codes.isdisjoint(one.collects) and applies[one.id](facts) is not False
+    ]
+    today = plan.calendar.day(max(state.at_us, state.reached_us))
     for one in visits:
         day = _last_day(plan, state, one)
-        if day is None or day >= plan.calendar.day(max(state.at_us, state.reached_us)).toordinal():
+        if day is None or day >= today:
             return one
     return visits[-1] if visits else None
 
 
 def _due(plan: Plan, state: SubjectState, visit: Visit) -> str | None:
     day = _last_day(plan, state, visit)
-    return None if day is None else date.fromordinal(day).isoformat()
+    return None if day is None else day.isoformat()
 
 
-def _last_day(plan: Plan, state: SubjectState, visit: Visit) -> int | None:
-    """The last local day of the visit, as an ordinal; None where its anchor is not known."""
-    anchor = _anchor(plan, state, visit.anchor)
-    if anchor is None:
+def _last_day(plan: Plan, state: SubjectState, visit: Visit) -> date | None:
+    """The last local day of the visit; None where its anchor is not known."""
+    now_us = max(state.at_us, state.reached_us)
+    latest_us = plan.moment(visit.anchor)(state.timeline(), None, now_us).hi_us
+    if latest_us is None:
         return None
-    return plan.calendar.day(anchor.end).toordinal() + visit.day + visit.late_days
-
-
-def _anchor(plan: Plan, state: SubjectState, name: str) -> Span | None:
-    """When the anchor happened, as now known; None: it has not."""
-    if name in ("screening", "enrolment"):
-        words = {"screening": ("screened", "enrolled")}.get(name, ("enrolled",))
-        parts = [one for one in state.enrolment if one[entities.FIELDS].get("status") in words]
-    elif name == "death":
-        parts = state.deaths
-    else:
-        return _infusion(plan, state, name)
-    return Span(parts[0][entities.START], parts[0][entities.END]) if parts else None
-
-
-def _infusion(plan: Plan, state: SubjectState, name: str) -> Span | None:
-    given = {
-        number: entities.infusion_span(merged, plan.calendar)
-        for number, parts in state.infusions.items()
-        if entities.given(merged := entities.merge(parts))
-    }
-    if name == "first_infusion":
-        return min(given.values(), default=None)
-    if name == "last_infusion":
-        return max(given.values(), default=None)
-    return given.get(name.removeprefix("infusion_"))
+    return plan.calendar.day(latest_us) + timedelta(days=visit.day + visit.late_days)

@@ -16,6 +16,7 @@ from rules.explanation.counterfactual import counterfactual
 from rules.explanation.judging import Facts, Judge, judge
 from rules.explanation.words import Names
 from rules.explanation.worklist import Wanted, worklist
+from rules.language.functions import compile_condition
 from rules.language.vocabulary import scopes_of
 from rules.model import AlertRule, Const, Definition
 from rules.terms import Scope
@@ -45,6 +46,15 @@ class Explainer:
     def judge(self) -> Judge:
         """The criteria one by one."""
         return judge(self.definition)
+
+    @cached_property
+    def visits(self) -> dict[str, Callable[[Facts], bool | None]]:
+        """By visit of the schedule whether it applies to who has these facts."""
+        always = Const(value=True)
+        return {
+            one.id: compile_condition(one.applicable_if or always)
+            for one in self.definition.schedule
+        }
 
     @cached_property
     def clauses(self) -> Callable[[Get], dict[str, Tree]]:

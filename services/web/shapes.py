@@ -34,6 +34,8 @@ UNITS = {
     "10*12/L": "×10¹²/L",
     "/min": "per min",
 }
+_SIGNS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least", "==": ""}
+Json = dict[str, Any]
 _CODE = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)+")
 STATUSES = ("open", "acknowledged", "resolved")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -51,6 +53,7 @@ def install(app: Flask) -> None:
         coded=coded,
         unit=unit,
         digest=digest,
+        needed=needed,
     )
     app.jinja_env.globals.update(
         asset=asset, severities=SEVERITIES, categories=CATEGORIES, statuses=STATUSES
@@ -124,6 +127,23 @@ def coded(item: object) -> str:
 def unit(code: str | None) -> str:
     """A UCUM unit as people write it; what is not known is shown as it is."""
     return "" if code is None else UNITS.get(code, code)
+
+
+def needed(change: Json) -> str:
+    """What a fact would have to be, as a person writes it."""
+    wanted = change["needed"]
+    if "in" in wanted:
+        return " or ".join(coded(one) for one in wanted["in"])
+    if "not_in" in wanted:
+        return f"anything but {', '.join(coded(one) for one in wanted['not_in'])}"
+    if wanted["op"] == "known":
+        return "recorded, whatever its value"
+    sides = [wanted, *([wanted["and"]] if "and" in wanted else [])]
+    return " and ".join(_side(one, unit(change["unit"])) for one in sides)
+
+
+def _side(wanted: Json, of: str) -> str:
+    return f"{_SIGNS[wanted['op']]} {value(wanted['value'])} {of}".rstrip()
 
 
 def digest(body: Any) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 from flask import Response, request
 from sqlalchemy import Connection
 
+import rules
 from services.clock import now_us
 from services.errors import NotFound
 from services.http.context import parts
-from services.reading import alerts, eligibility, events, inbox, subjects
+from services.reading import alerts, eligibility, events, inbox, subjects, worklists
 from services.reading.pages import Json
 from services.web.blueprint import page, pages
 
@@ -33,7 +34,10 @@ def subject(trial: str, subject: str) -> Response:
             "subject.html",
             subject=found,
             places=inbox.places(conn, (trial,)),
-            checklist=eligibility.of_subject(conn, trial, subject, None, now_us()),
+            checklist=eligibility.of_subject(
+                conn, trial, subject, None, now_us(), rules.Engine.explanation
+            ),
+            worklist=worklists.of_subject(conn, trial, subject, now_us()),
             alerts=_alerts(conn, trial, subject),
             timeline=_timeline(conn, trial, subject),
             here=here,

@@ -17,12 +17,13 @@ from services.clock import now_us
 from services.errors import NotFound
 from services.http import auth
 from services.http.context import caller, parts
-from services.reading import alerts, engines, inbox, stopping, subjects, trials
+from services.reading import alerts, engines, inbox, stopping, subjects, trials, worklists
 from services.reading.pages import Json
 from services.web.blueprint import page, pages
 
 MOST_TRIALS = 200
 SUBJECTS_A_PAGE = 50
+WORKLIST_A_PAGE = 30
 OPEN = "open"
 
 
@@ -52,6 +53,7 @@ def trial(trial: str) -> Response:
             stopping=rules_found["items"] if rules_found else [],
             subjects=_subjects(conn, trial) if clinical else None,
             q=request.args.get("q", ""),
+            worklist=_worklist(conn, trial) if clinical else None,
         )
 
 
@@ -87,6 +89,11 @@ def _existing(conn: Connection, trial: str) -> Json:
 def _open(conn: Connection, trial: str) -> dict[str, int]:
     """Open alerts by severity."""
     return inbox.counts(conn, alerts.Wanted(trials=(trial,), status=OPEN))
+
+
+def _worklist(conn: Connection, trial: str) -> Json:
+    """What is still to be found out, from where the address says."""
+    return worklists.of_trial(conn, trial, request.args.get("after"), WORKLIST_A_PAGE)
 
 
 def _subjects(conn: Connection, trial: str) -> dict[str, Any]:
