@@ -16,7 +16,7 @@ from typing import Any
 
 from rules.errors import RuleError
 from rules.facts.derived import Value, compile_derivation
-from rules.language.dependencies import inputs, needs, ordered
+from rules.language.dependencies import behind, inputs, ordered
 from rules.language.functions import (
     Facts,
     build,
@@ -217,12 +217,7 @@ def compile_criteria(definition: Definition) -> Program:
 
 def _derived(facts: Mapping[str, FactSpec], used: Iterable[str]) -> list[str]:
     """The derived facts that these need, each after those it needs itself."""
-    wanted, todo = set[str](), [name for name in used if name in facts]
-    while todo:
-        name = todo.pop()
-        if name not in wanted:
-            wanted.add(name)
-            todo += [one for one in needs(facts[name], facts) if one in facts]
+    wanted = frozenset(behind(used, facts))
     return [name for name in ordered(facts) if name in wanted and facts[name].derived is not None]
 
 

@@ -35,7 +35,19 @@ from rules.model import (
 )
 
 Conditions = Mapping[str, Condition]  # `applicable_if` by fact
+MAX_NODES = 100  # of one `applicable_if` with all that it leans on written out
 NEVER, ALWAYS = Const(value=False), Const(value=True)
+
+
+class TooLargeError(ValueError):
+    """What a fact's applicability leans on is too much to be written out; `args[0]` names it."""
+
+
+def size(condition: Condition) -> int:
+    """How many nodes a condition has."""
+    if isinstance(condition, And | Or):
+        return 1 + sum(map(size, condition.parts))
+    return 1 + size(condition.part) if isinstance(condition, Not) else 1
 
 
 def _out(condition: Condition, applies: Conditions) -> Condition:
@@ -97,6 +109,8 @@ def of_facts(facts: Mapping[str, FactSpec]) -> tuple[dict[str, FactSpec], dict[s
         if spec.derived is not None:
             own = simplify(And((own, _with(spec.derived, applies))))
             spec = replace(spec, derived=_derivation(spec.derived, applies))
+        if size(own) > MAX_NODES:
+            raise TooLargeError(name)
         if own != ALWAYS:
             applies[name] = own
         done[name] = replace(spec, applicable_if=None if own == ALWAYS else own)

@@ -11,17 +11,17 @@ from dataclasses import replace
 
 from rules.language import sense
 from rules.language.constants import Fact, typed
+from rules.language.dependencies import behind
 from rules.language.functions import names_in
 from rules.language.normal import MAX_CLAUSES, TooLarge, clauses
 from rules.language.reading import Book
 from rules.language.syntax import ConditionError, did_you_mean
-from rules.language.vocabulary import TOLD, FactType, declared, related_fact, scopes_of
+from rules.language.vocabulary import MAX_FACTS, TOLD, FactType, declared, related_fact, scopes_of
 from rules.model import AlertRule, Condition, Const, Definition, Expected, StoppingRule
 from rules.terms import Scope
 
 RESERVED = ("facts", "params", "has", "k", "id", "sid")  # of the language and of the engine
 MAX_ALTERNATIVES = 2000  # of all conditions; the engine holds each as a rule of its own
-MAX_FACTS = 200  # the engine refuses more than 252 fields in one snapshot
 PLACE = re.compile(r"\{([^{}]*)\}")
 # What a title may name: which adverse event, infusion, visit or test; never what was measured.
 IDENTIFIERS = ("ae", "infusion_number", "visit", "visit_label", "lab", "lab_label")
@@ -136,9 +136,10 @@ def _sizes(definition: Definition, book: Book) -> None:
 
 def _dates(definition: Definition, book: Book) -> None:
     """A criterion is judged by what is sure; what may lie outside of its window is for rules."""
+    facts = definition.facts
     for item in definition.criteria:
-        for name in names_in(item.when, item.applicable_if):
-            if name in definition.facts and definition.facts[name].dates_count:
+        for name in behind(names_in(item.when, item.applicable_if), facts):
+            if facts[name].dates_count:
                 message = f"the criterion `{item.id}` uses `{name}`, which has `date_only: counts`"
                 book.complain(item.line, message, "that is for rules; declare another fact")
 

@@ -5,7 +5,7 @@ Who comes in: schema.py; the engine for the order of derived facts. Who goes out
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 
 from rules.language.functions import names_in
 from rules.language.windows import anchors_of
@@ -42,11 +42,23 @@ def numbers_in(expression: Expression) -> tuple[str, ...]:
     return ()
 
 
-def needs(spec: FactSpec, facts: Iterable[str]) -> tuple[str, ...]:
+def needs(spec: FactSpec, facts: Container[str]) -> tuple[str, ...]:
     """Every fact that must be known before this one."""
     derived = inputs(spec.derived) if spec.derived is not None else ()
     applies = names_in(spec.applicable_if) if spec.applicable_if is not None else ()
     return tuple(dict.fromkeys((*derived, *applies, *anchors_of(spec, facts))))
+
+
+def behind(names: Iterable[str], facts: Mapping[str, FactSpec]) -> tuple[str, ...]:
+    """The facts among these names, and all that they need in turn."""
+    found: dict[str, None] = {}
+    todo = [name for name in names if name in facts]
+    while todo:
+        name = todo.pop(0)
+        if name not in found:
+            found[name] = None
+            todo += [one for one in needs(facts[name], facts) if one in facts]
+    return tuple(found)
 
 
 def ordered(facts: Mapping[str, FactSpec]) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from rules.model import (
     Derivation,
     FactSpec,
     Num,
+    Parameter,
     Test,
 )
 from rules.terms import ValueType
@@ -258,14 +259,17 @@ class Derivations:
         return self._literal(item, "value", item.raw("value", required=True))
 
     def _literal(self, item: Section, key: str, value: object) -> _Value | None:
+        unit: str | None = ANY
         if isinstance(value, str) and value.startswith("params."):
-            value = constant(item, key, value, self.clauses.params)
+            named = self.clauses.params.get(value.removeprefix("params."))
+            unit = (named.unit if isinstance(named, Parameter) else None) or ANY
+            value = constant(item, key, value, self.clauses.params, unit or "1")
         if value is None:
             return None
         if isinstance(value, bool):
             return _Value(Const(value), ValueType.BOOLEAN)
         if isinstance(value, int | float):
-            return _Value(Num(float(value)), ValueType.NUMBER)
+            return _Value(Num(float(value)), ValueType.NUMBER, unit)
         if isinstance(value, str) and _is_word(value) and value not in self.every:
             return _Value(value, ValueType.CODE)
         hint = f"derive: {value}" if isinstance(value, str) else "an expression stands in `derive`"

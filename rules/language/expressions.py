@@ -26,7 +26,7 @@ from rules.language.syntax import (
 from rules.language.vocabulary import NUMERIC, FactType
 from rules.model import Arith, Call, Expression, Name, Num, Parameter
 
-MAX_DEPTH = 60
+MAX_DEPTH = 60  # of what is compiled: Python itself reads 200 brackets within one another
 _SIGNS = {
     "addition_add": "+",
     "addition_sub": "-",
@@ -53,6 +53,7 @@ class Told(NamedTuple):
     unit: str | None
     constant: bool = False
     molar_mass: float | None = None
+    depth: int = 1
 
 
 ANY = ""
@@ -103,7 +104,7 @@ class Arithmetic:
     def _negative(self, told: Told) -> Told:
         if isinstance(told.expression, Num):
             return told._replace(expression=Num(-told.expression.value))
-        return told._replace(expression=Arith("-", Num(0.0), told.expression))
+        return _made(Arith("-", Num(0.0), told.expression), told.unit, (told,), 0)
 
     def _fact(self, node: Any) -> Told:
         fact = Fact(str(node.children[0]), line_of(node))
@@ -139,8 +140,6 @@ class Arithmetic:
                 raise outside("the remainder %", node)
             parts.append((_SIGNS[head.data], right))
             node = bare(head.children[0])
-        if len(parts) > MAX_DEPTH:
-            raise ConditionError(f"more than {MAX_DEPTH} terms", "divide it", line_of(node))
         told = self.number(node, depth + 1)
         for sign, right in reversed(parts):
             told = self._combine(told, sign, self.number(right, depth + 1), line_of(right))
@@ -151,8 +150,8 @@ class Arithmetic:
             (left, right), unit = joint((left, right), f"`{sign}`", line)
         else:
             unit = _product(left, sign, right)
-        constant = left.constant and right.constant
-        return Told(Arith(sign, left.expression, right.expression), unit, constant)
+        made = Arith(sign, left.expression, right.expression)
+        return _made(made, unit, (left, right), line)
 
     def _call(self, node: Any, depth: int) -> Told:
         name = str(node.children[0])
@@ -174,8 +173,15 @@ class Arithmetic:
         if name == "round" and len(told) == 2 and not _digits(told[1].expression):
             message = "round() takes the number of decimals, 0 to 10"
             raise ConditionError(message, "round(x, 1)", line_of(node))
-        constant = all(one.constant for one in told)
-        return Told(Call(name, tuple(one.expression for one in told)), unit, constant)
+        made = Call(name, tuple(one.expression for one in told))
+        return _made(made, unit, told, line_of(node))
+
+
+def _made(expression: Expression, unit: str | None, parts: Sequence[Told], line: int) -> Told:
+    depth = 1 + max(part.depth for part in parts)
+    if depth > MAX_DEPTH:
+        raise ConditionError(f"more than {MAX_DEPTH} steps, one upon another", "divide it", line)
+    return Told(expression, unit, all(part.constant for part in parts), None, depth)
 
 
 def _digits(expression: Expression) -> bool:

@@ -13,7 +13,7 @@ from rules.language.dependencies import circles, walk
 from rules.language.derivations import Derivations, is_derived, mentions
 from rules.language.facts import SourceFacts, default_facts, sections
 from rules.language.reading import Book, Section
-from rules.language.vocabulary import declared
+from rules.language.vocabulary import MAX_FACTS, declared
 from rules.language.windows import check_anchor
 from rules.model import FactSpec
 
@@ -25,6 +25,10 @@ def facts(top: Section, known: Declared, clauses: Clauses) -> Facts:
     book = top.book
     result = default_facts(known.codes, book)
     parts = sections(top.mapping("facts"), book)
+    if len(parts) > MAX_FACTS:
+        book.complain(top.line("facts"), f"more than {MAX_FACTS} facts")
+        clauses.failed.update(parts)
+        return result
     reader = SourceFacts(known.codes, clauses.params, clauses)
     for name, part in parts.items():
         if not is_derived(part):
@@ -67,9 +71,12 @@ def _complain(book: Book, line: int, circle: tuple[str, ...]) -> None:
 def _in_order(found: Facts, parts: dict[str, Section]) -> Facts:
     """The order of the file; hidden facts before the one that they belong to."""
     result = {name: spec for name, spec in found.items() if not _owner(name, parts)}
-    for name in parts:
-        hidden = [other for other in found if _owner(other, parts) == name and other != name]
-        result.update({one: found[one] for one in (*hidden, name) if one in found})
+    owned: dict[str, list[str]] = {}
+    for name in found:
+        owned.setdefault(_owner(name, parts), []).append(name)
+    for owner in parts:
+        hidden = [name for name in owned.get(owner, ()) if name != owner]
+        result.update({one: found[one] for one in (*hidden, owner) if one in found})
     return result
 
 

@@ -59,13 +59,13 @@ def known_unit(section: Section, key: str, unit: str) -> bool:
     return known
 
 
-def resolve(section: Section, key: str, params: Constants) -> object:
-    """A value, or that of the parameter it names as `params.<name>`."""
+def resolve(section: Section, key: str, params: Constants, unit: str) -> object:
+    """A value in `unit`, or that of the parameter it names as `params.<name>`."""
     section.note(key, "constant")
-    return constant(section, key, section.raw(key), params)
+    return constant(section, key, section.raw(key), params, unit)
 
 
-def constant(section: Section, key: str, value: object, params: Constants) -> object:
+def constant(section: Section, key: str, value: object, params: Constants, unit: str) -> object:
     """The same for a value already read: one of a list."""
     if isinstance(value, str) and value.startswith("params."):
         name = value.removeprefix("params.")
@@ -73,5 +73,10 @@ def constant(section: Section, key: str, value: object, params: Constants) -> ob
             section.complain(key, f"unknown parameter `{name}`", did_you_mean(name, params))
             return None
         found = params[name]
-        return found.value if isinstance(found, Parameter) else found
+        if not isinstance(found, Parameter):
+            return found
+        if found.unit is not None and not units.same(found.unit, unit):
+            section.complain(key, f"`{value}` is in {found.unit}, not in {unit}")
+            return None
+        return found.value
     return value

@@ -87,7 +87,7 @@ def _visit(item: Section, known: Known) -> Visit:
 
 
 def _days(item: Section, key: str, params: Constants, low: int) -> int | None:
-    return item.whole(key, resolve(item, key, params), low, FARTHEST)
+    return item.whole(key, resolve(item, key, params, "d"), low, FARTHEST)
 
 
 def _collects(item: Section, codes: Codes) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ class _Reader:
         )
         header.close()
         self.top.close()
-        return _plain(definition)
+        return _plain(definition, self.book)
 
     def _version(self) -> None:
         version = self.top.raw("vigil", required=True)
@@ -187,7 +187,7 @@ class _Reader:
     def _stopping(
         self, item: Section, names: Mapping[Scope, Mapping[str, FactType]]
     ) -> StoppingRule:
-        days = resolve(item, "window_days", self.clauses.params)
+        days = resolve(item, "window_days", self.clauses.params, "d")
         if days is None:
             item.raw("window_days", required=True)
         rule = StoppingRule(
@@ -210,11 +210,17 @@ class _Reader:
         return rule
 
 
-def _plain(stated: Definition) -> Definition:
+def _plain(stated: Definition, book: Book) -> Definition:
     """The definition with facts that do not apply written into its conditions."""
     if circles(stated.facts):
         return stated
-    facts, applies = applicability.of_facts(stated.facts)
+    try:
+        facts, applies = applicability.of_facts(stated.facts)
+    except applicability.TooLargeError as error:
+        name = str(error)
+        message = f"the fact `{name}`: when it applies hangs on too much to be written out"
+        book.complain(stated.facts[name].line, message, "let `applicable_if` name fewer facts")
+        return stated
     return replace(
         stated,
         as_written=stated if applies else None,

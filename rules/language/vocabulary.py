@@ -20,6 +20,7 @@ CODED = (
 )
 VALUED = (EventType.OBSERVATION, EventType.ASSESSMENT)
 DOCUMENTS = ("informed_consent", "assent", "guardian_consent")
+MAX_FACTS = 200  # the engine refuses more than 252 fields in one snapshot
 GIVERS = ("subject", "guardian")
 NUMERIC = (ValueType.INTEGER, ValueType.NUMBER)
 SEXES = ("female", "male", "other")  # 'unknown' is unknown, not a value

@@ -6,7 +6,7 @@ Who comes in: the rooms of facts and of the schedule, with a `window`. Who goes 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from rules.language.loader import Seq
 from rules.language.parameters import Constants, constant
@@ -24,6 +24,14 @@ _LONGEST = {
     WindowUnit.CALENDAR_DAYS: 36_500,
     WindowUnit.MONTHS: 1_200,
     WindowUnit.YEARS: 100,
+}
+_UCUM = {
+    WindowUnit.HOURS: "h",
+    WindowUnit.DAYS: "d",
+    WindowUnit.WEEKS: "wk",
+    WindowUnit.CALENDAR_DAYS: "d",
+    WindowUnit.MONTHS: "mo",
+    WindowUnit.YEARS: "a",
 }
 _PLACES = ("before", "after", "since", "until")
 # What is made of many records, or of none, has no record whose time could be an anchor.
@@ -99,7 +107,7 @@ def _least(unit: WindowUnit) -> float:
 def _number(
     part: Section, unit: WindowUnit, value: object, params: Constants, least: float | None
 ) -> float | None:
-    value = constant(part, unit.value, value, params)
+    value = constant(part, unit.value, value, params, _UCUM[unit])
     if value is None:
         return None
     longest = _LONGEST[unit]
@@ -139,8 +147,7 @@ def _listed(words: Iterable[str]) -> str:
     return ", ".join((*words, "infusion_1, infusion_2.. or a fact"))
 
 
-def anchors_of(spec: FactSpec, facts: Iterable[str]) -> tuple[str, ...]:
+def anchors_of(spec: FactSpec, facts: Container[str]) -> tuple[str, ...]:
     """The facts whose time a fact's windows, baseline or days count from."""
     named = (spec.window.anchor if spec.window else None, spec.baseline, spec.anchor)
-    known = set(facts)
-    return tuple(name for name in named if name is not None and name in known)
+    return tuple(name for name in named if name is not None and name in facts)

@@ -6,7 +6,7 @@ import rules
 from rules import model
 from rules.facts.derived import compile_derivation
 from rules.language.dependencies import ordered
-from rules.model import And, Arith, Compare, Derivation, Name
+from rules.model import And, Arith, Compare, Derivation, Name, Scalar
 from rules.terms import ValueType
 from tests.unit.language.test_facts import complaints, with_facts
 
@@ -191,3 +191,70 @@ def test_a_condition_over_a_derived_fact_compares_it_in_its_unit():
     (criterion,) = (c for c in rules.loads(text).definition.criteria if c.id == "I3")
     assert isinstance(criterion.when, And)
     assert criterion.when.parts[0] == Compare("bmi", ">=", 18.5)
+
+
+# What a hostile hand could write: each is refused in its own words, at once.
+HOSTILE = [
+    (["x: {derive: " + " + ".join(["weight"] * 200) + "}"], "more than 60 steps"),
+    (["x: {derive: '" + "(" * 150 + "weight" + ")" * 150 + "'}"], ""),
+    (["x: {derive: '" + "-(" * 100 + "weight" + ")" * 100 + "'}"], "steps|nested deeper"),
+    (["x: {derive: '" + "abs(" * 100 + "weight" + ")" * 100 + "'}"], "nested deeper"),
+    (["x: {derive: '" + "!(" * 100 + "unfit" + ")" * 100 + "'}"], "nested deeper"),
+    (["x: {derive: '" + "weight + " * 1000 + "weight'}"], "longer than 4000"),
+    ([f"f{n}: {{derive: weight}}" for n in range(300)], "more than 200 facts"),
+    ([f"f{n}: {{derive: f{n + 1} + 1}}" for n in range(150)] + ["f150: {derive: f0}"], "in a circle"),
+    (
+        ["f0: {from: observation, code: weight}"]
+        + [
+            f"f{n}: {{from: observation, code: weight, applicable_if: f{n - 1} > 1 && f{n - 1} < 9}}"
+            for n in range(1, 40)
+        ],
+        "hangs on too much",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "message"), HOSTILE, ids=[str(h[0])[:40] for h in HOSTILE])
+def test_what_is_too_deep_or_too_much_is_refused_without_a_traceback(lines, message):
+    if not message:
+        assert rules.loads(with_facts(*lines)).definition.facts["x"].unit == "kg"
+        return
+    found = [one[1] for one in complaints(*lines)]
+    assert any(part in one for one in found for part in message.split("|")), found
+    assert len(found) <= 3
+
+
+def test_the_longest_chain_that_is_allowed_compiles():
+    chain = [f"f{n}: {{derive: f{n - 1} + 1}}" for n in range(1, 100)]
+    deep = "y: {derive: " + " * ".join(["weight"] * 60) + "}"
+    protocol = rules.loads(with_facts("f0: {derive: weight}", *chain, deep))
+    given: dict[str, Scalar | None] = {"weight": 1.0}
+    for name in ordered(protocol.definition.facts):
+        spec = protocol.definition.facts[name]
+        if spec.derived is not None:
+            given[name] = compile_derivation(spec)(given.get)
+    assert (given["f99"], given["y"]) == (100.0, 1.0)
+
+
+def test_a_parameter_in_another_unit_is_no_length_of_time_and_no_value_of_a_case():
+    limit = "  weeks: {value: 2, unit: wk, source: record}\n"
+    for line, message in (
+        ("x: {from: observation, code: weight, take: max, window: {days: params.weeks}}", "`params.weeks` is in wk, not in d"),
+        ("x: {cases: [{when: unfit, value: params.weeks}, {when: consent, derive: weight}]}", "cases of numbers in wk and in kg"),
+    ):  # fmt: skip
+        text = with_facts(line).replace("parameters:\n", "parameters:\n" + limit, 1)
+        with pytest.raises(rules.ProtocolError, match=message):
+            rules.loads(text)
+    whole = "x: {from: observation, code: weight, take: max, window: {weeks: params.weeks}}"
+    text = with_facts(whole).replace("parameters:\n", "parameters:\n" + limit, 1)
+    window = rules.loads(text).definition.facts["x"].window
+    assert window is not None
+    assert window.low == -2
+
+
+def test_what_may_lie_outside_of_its_window_is_not_for_criteria_by_way_of_another_fact():
+    line = "hot: {derive: warmest > 38}"
+    warmest = "warmest: {from: observation, code: temperature, take: max, window: {hours: 24}, date_only: counts}"
+    text = with_facts(warmest, line).replace("when: ecog in [0, 1, 2]", "when: hot")
+    with pytest.raises(rules.ProtocolError, match="uses `warmest`, which has `date_only: counts`"):
+        rules.loads(text)
