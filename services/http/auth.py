@@ -106,6 +106,10 @@ ACCESS: Mapping[str, frozenset[str]] = {
     "web.trial": WATCHING,
     "web.subject": CLINICAL,
     "web.protocol": WATCHING,
+    "web.backtest": ADMINS,
+    "web.activate": ADMINS,
+    "web.found": CLINICAL,
+    "web.reconsent": CLINICAL,
     "web.operations": OPERATING,
     "web.requeue": OPERATING,
 }

@@ -1,4 +1,4 @@
-"""Trials and their protocols, to be read: how enrolment stands, what is open, when to stop.
+"""Trials, to be read: how enrolment stands, what is open, when to stop.
 
 Who comes in: whoever signed in; operators see no subjects and no stopping rules. Who goes out:
 services/reading.
@@ -9,15 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, request
-from markupsafe import Markup
 from sqlalchemy import Connection
 
-import rules
 from services.clock import now_us
 from services.errors import NotFound
 from services.http import auth
 from services.http.context import caller, parts
-from services.reading import alerts, engines, inbox, stopping, subjects, trials, worklists
+from services.reading import alerts, inbox, stopping, subjects, trials, worklists
 from services.reading.pages import Json
 from services.web.blueprint import page, pages
 
@@ -42,7 +40,7 @@ def trial(trial: str) -> Response:
     """One trial at a glance."""
     clinical = auth.sees_values(caller())
     with parts().database.reading() as conn:
-        found = _existing(conn, trial)
+        found = existing(conn, trial)
         rules_found = stopping.of_trial(conn, trial) if clinical else None
         return page(
             "trial.html",
@@ -57,29 +55,8 @@ def trial(trial: str) -> Response:
         )
 
 
-@pages.get("/trials/<name:trial>/protocol", defaults={"version": None})
-@pages.get("/trials/<name:trial>/protocol/<name:version>")
-def protocol(trial: str, version: str | None) -> Response:
-    """A version as a person reads it; without one named the one in force."""
-    with parts().database.reading() as conn:
-        found = _existing(conn, trial)
-        wanted = version or found["active_version"]
-        text = engines.version(conn, trial, wanted) if wanted else None
-        known = trials.versions(conn, trial)["items"]
-    if text is None:
-        raise NotFound("There is no such version.")
-    return page(
-        "protocol.html",
-        trial=found,
-        versions=known,
-        shown=next(item for item in known if item["version"] == wanted),
-        definition=text.definition,
-        # Escaped where it is made; what it holds are headings, lists and text.
-        sections=Markup(rules.as_sections(text)),  # noqa: S704
-    )
-
-
-def _existing(conn: Connection, trial: str) -> Json:
+def existing(conn: Connection, trial: str) -> Json:
+    """The trial at a glance. Raises NotFound."""
     found = trials.one(conn, trial, now_us())
     if found is None:
         raise NotFound("There is no such trial.")

@@ -87,6 +87,10 @@ MATRIX = {
     ("GET", "/trials/msc-cgvhd"): WATCHES,
     ("GET", "/trials/msc-cgvhd/subjects/S-001"): CLINICAL,
     ("GET", "/trials/msc-cgvhd/protocol"): WATCHES,
+    ("POST", "/trials/msc-cgvhd/protocol/1.0/backtest"): ADMIN,
+    ("POST", "/trials/msc-cgvhd/protocol/1.0/activate"): ADMIN,
+    ("GET", "/trials/msc-cgvhd/backtests/bt_x"): CLINICAL,
+    ("GET", "/trials/msc-cgvhd/reconsent"): CLINICAL,
     ("GET", "/operations"): OPERATES,
     ("POST", "/operations/dead-letters/dd_x/requeue"): OPERATES,
 }
