@@ -16,6 +16,7 @@ from rules.errors import Complaint
 from rules.knowledge import KnowledgeBase
 from rules.language import sense
 from rules.language.loader import MAX_COMPLAINTS
+from rules.model import Definition
 from rules.protocol import Protocol
 from rules.scenarios import check_scenario
 from rules.watching import Seen, watched
@@ -29,6 +30,7 @@ class Report:
     notes: tuple[Complaint, ...] = ()
     coverage: tuple[Clause, ...] = ()
     cases: tuple[Row, ...] = field(default=())
+    size: str = ""  # what was looked at, in words; "" where the file does not load
 
 
 def check(protocol: Protocol) -> Report:
@@ -49,5 +51,20 @@ def check(protocol: Protocol) -> Report:
         notes += [*coverage.verdicts(definition), *coverage.notes(definition, rows)]
     knowledge.close()
     return Report(
-        tuple(sorted({*complaints, *made.complaints})), tuple(sorted(notes)), tuple(rows), made.rows
+        tuple(sorted({*complaints, *made.complaints})),
+        tuple(sorted(notes)),
+        tuple(rows),
+        made.rows,
+        _size(definition, len(made.rows)),
     )
+
+
+def _size(definition: Definition, cases_made: int) -> str:
+    """`1 criterion, 2 rules, 0 scenarios, 8 comparisons`."""
+    counts = {
+        ("criterion", "criteria"): len(definition.criteria),
+        ("rule", "rules"): len(definition.rules),
+        ("scenario", "scenarios"): len(definition.scenarios),
+        ("comparison", "comparisons"): cases_made,
+    }
+    return ", ".join(f"{n} {one if n == 1 else many}" for (one, many), n in counts.items())

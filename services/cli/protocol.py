@@ -33,7 +33,7 @@ def check(files: tuple[Path, ...], *, coverage: bool, cases: bool, as_json: bool
     """Schema, types, sense, the scenarios inside and generated cases.
 
     Exit 1 with FILE:LINE per complaint. Notes say what a person should look at; they refuse
-    nothing.
+    nothing. What holds is told on stderr.
     """
     found = {file: report_of(file) for file in files}
     reports = list(found.values())
@@ -41,9 +41,11 @@ def check(files: tuple[Path, ...], *, coverage: bool, cases: bool, as_json: bool
     if as_json:
         click.echo(orjson.dumps({"ok": ok, **_joined(reports)}))
     else:
-        for report in reports:
+        for file, report in found.items():
             for line in _lines(report, coverage=coverage, cases=cases):
                 click.echo(line)
+            if not report.complaints:
+                click.echo(f"{file} holds: {report.size}", err=True)
     return 0 if ok else 1
 
 
