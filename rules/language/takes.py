@@ -95,7 +95,8 @@ def answer(read: Read, take: Take, measure: Measure, change: ChangeKind) -> Answ
 def check(section: Section, read: Read, take: Take, window: Window | None, where: bool) -> None:
     """Complain of a take that cannot be asked of these records."""
     may = possible(read)
-    if take not in may:
+    by_where = take in (Take.ANY, Take.ALL) and where and read.value is not None
+    if take not in may and not by_where:
         section.complain("take", f"`take: {take}` {_needs(take)}", f"one of {', '.join(may)}")
     elif take.startswith("touches") and window is None:
         section.complain("take", f"`take: {take}` needs a `window`", "window: {months: 6}")

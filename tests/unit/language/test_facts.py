@@ -61,6 +61,8 @@ TYPES = [
     (f"{CREATININE}, take: change_from_baseline, baseline: consent", ValueType.NUMBER, "umol/L"),
     (f"{CREATININE}, take: change_from_baseline, baseline: death, change: percent", ValueType.NUMBER, "%"),
     (f"{CREATININE}, take: change_from_baseline, baseline: infusion_2, change: ratio", ValueType.NUMBER, "1"),
+    (f"{CREATININE}, take: any, where: value > 100", ValueType.BOOLEAN, None),
+    (f"{CREATININE}, take: all, where: value > 1, measure: ratio_to_high", ValueType.BOOLEAN, None),
     ("from: assessment, code: ecog, take: max", ValueType.INTEGER, "{score}"),
     ("from: assessment, code: ecog, take: mean", ValueType.NUMBER, "{score}"),
     ("from: assessment, code: unfit, take: all", ValueType.BOOLEAN, None),
