@@ -208,7 +208,46 @@ def _touch(pick: Pick) -> Fact:
     return Fact({"from": origin, "code": code, "take": take, **_window(pick)}, "boolean")
 
 
-FAMILIES: list[Callable[[Pick], Fact]] = [_extreme, _ever, _touch]
+# Expressions over the codes' facts, each with its unit; what is not defined is met often.
+EXPRESSIONS = (
+    ("temp * 2 - 40", "Cel"),
+    ("hb / pow(ecog, 2)", "g/dL"),
+    ("ln(ecog) + 1", None),
+    ("round(hb / 3)", "g/dL"),
+    ("max(hb, 8) - min(hb, 10)", "g/dL"),
+    ("abs(temp - 38) / (ecog - 2)", "Cel"),
+    ("-hb + params.limit / 4", "g/dL"),
+)
+
+
+def _arithmetic(pick: Pick) -> Fact:
+    text, unit = pick(*EXPRESSIONS)
+    spec = {"derive": text} | ({"unit": unit} if unit else {})
+    return Fact(spec, "number", (0, 2, 8))
+
+
+def _together(pick: Pick) -> Fact:
+    texts = ("infection || unfit", "ecog > ln(hb) && !stent", 'temp >= 38 || colour == "red"')
+    return Fact({"derive": pick(*texts, "unfit && has(facts.hb)")}, "boolean")
+
+
+def _cases(pick: Pick) -> Fact:
+    first = {"when": pick('sex == "female"', "ecog > 1 || unfit"), "value": pick(0.5, 2)}
+    second = {"when": pick('sex == "male"', "hb < 8"), "value": pick(0.5, 1)}
+    cases = [first, second][: pick(1, 2)]
+    return Fact({"cases": cases, "otherwise": pick(1, 2, {"derive": "hb * 2"})}, "number", (1, 2))
+
+
+def _words(pick: Pick) -> Fact:
+    first = {"when": pick("temp >= 38", "infection"), "value": "red"}
+    second = {"when": pick("unfit", "ecog in [0, 2]"), "value": pick("red", "green")}
+    return Fact({"cases": [first, second], "otherwise": "green"}, "code", ("red", "green"))
+
+
+FAMILIES: list[Callable[[Pick], Fact]] = [
+    *(_extreme, _ever, _touch),
+    *(_arithmetic, _together, _cases, _words),
+]
 
 
 def _own() -> dict[str, Fact]:
@@ -270,6 +309,7 @@ def trials(draw: Draw) -> Trial:
         facts[f"f{number}"] = pick(*FAMILIES)(pick)
     sharp = {name: fact for name, fact in facts.items() if not fact.vague}
     asked = [f"f{n}" for n in range(1, 5) if f"f{n}" in facts]
+    codes = [_perhaps(pick, {**code}) for code in CODE_LIST]
     raw = {
         "protocol": {
             "id": "drawn",
@@ -282,7 +322,7 @@ def trials(draw: Draw) -> Trial:
             "sources": {"doc": "A document"},
         },
         "parameters": {"limit": {"value": 38, "source": "doc"}},
-        "codes": CODE_LIST,
+        "codes": codes,
         "facts": {name: fact.spec for name, fact in facts.items() if fact.spec is not None},
         "criteria": [_criterion(pick, n, sharp) for n in range(1, pick(1, 2, 3) + 1)],
         "rules": _rules(pick, facts, asked),
@@ -290,6 +330,13 @@ def trials(draw: Draw) -> Trial:
     trial = Trial(raw, zone, date.fromisoformat(day), list(_LENGTHS))
     assume(_loads(trial))
     return trial
+
+
+def _perhaps(pick: Pick, spec: dict[str, Any]) -> dict[str, Any]:
+    """Now and then a code applies to some subjects only."""
+    if spec["code"] in {"ecog", "colour", "stent"} and pick.chance(4):
+        spec["applicable_if"] = pick('sex != "male"', "!infection", "temp < 38", "age_years >= 18")
+    return spec
 
 
 def _loads(trial: Trial) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from tests.support.reference.logic import NOT_APPLICABLE, Logic, comparisons
+from tests.support.reference.logic import NOT_APPLICABLE, Logic, comparisons, is_condition, names
 from tests.support.reference.moments import (
     DAY,
     EXACT,
@@ -89,10 +89,19 @@ class Facts:
 
     def aside(self, name: str) -> bool:
         """Not applicable, and nothing recorded that says otherwise."""
-        condition = self.specs.get(name, {}).get("applicable_if")
-        if condition is None or self.look(name) is not None:
+        spec = self.specs.get(name, {})
+        if self._excluded(spec):
+            return self.look(name) is None
+        if "derive" not in spec:
             return False
-        return self.logic.ask(condition) is False
+        if is_condition(spec["derive"]):
+            return self.logic.ask(spec["derive"]) is NOT_APPLICABLE
+        return any(self.aside(one) for one in names(spec["derive"]))
+
+    def _excluded(self, spec: Spec) -> bool:
+        """Whether it is asked only of others; what does not apply itself asks nobody."""
+        condition = spec.get("applicable_if")
+        return condition is not None and self.logic.ask(condition) in (False, NOT_APPLICABLE)
 
     def unit(self, name: str) -> str:
         """What a number of this fact is told in; nothing for an age, or for what is no fact."""
@@ -152,6 +161,10 @@ class Facts:
         """Whether no condition of the protocol tells these ages apart."""
         texts = [one[key] for one in self.protocol["criteria"] for key in _CONDITIONS if key in one]
         texts += [one["when"] for one in self.protocol.get("rules", ())]
+        texts += [one["endpoint"] for one in self.protocol.get("stopping", ())]
+        for spec in self.specs.values():
+            texts += [spec[key] for key in ("applicable_if", "derive") if key in spec]
+            texts += [case["when"] for case in spec.get("cases", ())]
         return youngest == oldest or all(
             len({Logic({name: years}.get).ask(text) for years in range(youngest, oldest + 1)}) == 1
             for name in ("age_years", "age_years_at_enrolment")
@@ -305,31 +318,30 @@ class Facts:
 
     # --- derived facts ------------------------------------------------------------------------
     def _derived(self, spec: Spec) -> Any:
-        cases: list[tuple[Any, Any]] = [
-            (one["when"], one["value"]) for one in spec.get("cases", ())
-        ]
-        rest = spec.get("derive", spec.get("otherwise"))
+        if self._excluded(spec):
+            return UNKNOWN
         possible = []
-        for when, value in cases:
-            holds = self.logic.ask(when)
-            if holds is False:
+        for case in spec.get("cases", ()):
+            holds = self.logic.ask(case["when"])
+            if holds in (False, NOT_APPLICABLE):
                 continue
-            possible.append(self._worked_out(spec, value))
+            possible.append(self._worked_out(case if "derive" in case else case["value"]))
             if holds is True:
                 break
         else:
-            possible.append(self._worked_out(spec, rest))
+            rest = spec if "derive" in spec else spec.get("otherwise")
+            possible.append(self._worked_out(rest))
         return possible[0] if all(one == possible[0] for one in possible) else UNKNOWN
 
-    def _worked_out(self, spec: Spec, value: Any) -> Any:
-        if not isinstance(value, str):
+    def _worked_out(self, value: Any) -> Any:
+        """A constant as it is; `{derive: ..}` as it comes out, at 12 significant digits."""
+        if not isinstance(value, Mapping):
             return value
-        if spec.get("_boolean"):
-            answer = self.logic.ask(value)
+        text = value["derive"]
+        if is_condition(text):
+            answer = self.logic.ask(text)
             return None if answer is NOT_APPLICABLE else answer
-        if spec.get("_code"):
-            return value
-        result = self.logic.number(value)
+        result = self.logic.number(text)
         return None if result is None else float(f"{result:.12g}")
 
 

@@ -46,6 +46,23 @@ def comparisons(texts: Iterable[str], name: str) -> list[str]:
     ]
 
 
+def is_condition(text: str) -> bool:
+    """Whether it says yes or no; a bare name is taken for a number."""
+    node = _parse(text)
+    has = isinstance(node, ast.Call) and ast.unparse(node.func) == "has"
+    return (
+        has
+        or isinstance(node, ast.BoolOp | ast.Compare | ast.UnaryOp)
+        and not isinstance(getattr(node, "op", None), ast.USub)
+    )
+
+
+def names(text: str) -> set[str]:
+    """The facts that an expression names."""
+    found = {node.id for node in ast.walk(_parse(text)) if isinstance(node, ast.Name)}
+    return found - {"params", *_CONSTANTS, *_FUNCTIONS}
+
+
 class Logic:
     """One moment's answers. `look` reads facts and params, `aside` says which do not apply."""
 
