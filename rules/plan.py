@@ -201,21 +201,16 @@ class Plan:
 
 
 def _alike(definition: Definition, name: str) -> Alike:
-    """Whether no condition of the protocol tells these ages apart.
+    """Whether no condition of the protocol tells these ages apart, nor a fact derived of them.
 
     Born in 1980, somebody is 45 or 46; where every limit lies elsewhere, that is known enough.
     """
     asked = [
-        (leaf.fact, compile_condition(leaf))
-        for condition in conditions_of(definition)
-        for leaf in comparisons(condition)
-        if leaf.fact in (name, "age_years_at_enrolment")
+        day_thresholds(definition, fact, shown=False) for fact in (name, "age_years_at_enrolment")
     ]
 
-    @lru_cache(maxsize=512)
     def alike(low: int, high: int) -> bool:
-        ages = range(low, high + 1)
-        return all(len({answer({fact: age}) for age in ages}) == 1 for fact, answer in asked)
+        return all(one.alike(low, high) for one in asked)
 
     return alike
 

@@ -166,7 +166,39 @@ WINDOWS: tuple[dict[str, Any], ...] = (
     {"hours": 24},
     {"hours": 48},
     {"days": 3},
+    {"weeks": 1},
+    {"calendar_days": 3},
     {"months": 1},
+    {"years": 1},
+    {"days": 3, "ends": "first"},
+    {"hours": 24, "ends": "neither"},
+    {"calendar_days": 3, "ends": "last"},
+    {"calendar_days": 2, "ends": "neither"},
+    {"calendar_days": [1, 3]},
+    {"days": [1, 7]},
+)
+ANCHORS = (
+    "screening",
+    "consent",
+    "enrolment",
+    "first_infusion",
+    "last_infusion",
+    "infusion_2",
+    "death",
+)
+ROUND = (
+    {"days": 3, "before": "@"},
+    {"days": 3, "after": "@"},
+    {"days": [1, 7], "after": "@"},
+    {"days": 7, "before": "@", "ends": "last"},
+    {"calendar_days": [1, 3], "after": "@"},
+    {"calendar_days": [-1, 2], "after": "@", "ends": "first"},
+    {"calendar_days": 7, "before": "@"},
+    {"months": 1, "before": "@"},
+    {"since": "@"},
+    {"until": "@"},
+    {"since": "@", "ends": "neither"},
+    {"until": "@", "ends": "neither"},
 )
 _LENGTHS = (24 * HOUR, 48 * HOUR, 72 * HOUR, 7 * DAY, 14 * DAY, 28 * DAY)
 
@@ -186,7 +218,143 @@ class Pick:
 
 
 def _window(pick: Pick) -> dict[str, Any]:
-    return {"window": pick(*WINDOWS)}
+    """Up to now, or round an anchor."""
+    if pick.chance(2):
+        return {"window": pick(*WINDOWS)}
+    anchor, window = pick(*ANCHORS), pick(*ROUND)
+    return {"window": {key: anchor if value == "@" else value for key, value in window.items()}}
+
+
+def _perhaps_window(pick: Pick) -> dict[str, Any]:
+    return _window(pick) if pick.chance(2) else {}
+
+
+NUMERIC = (("observation", "temp"), ("observation", "hb"), ("assessment", "ecog"))
+
+
+def _numeric(pick: Pick) -> tuple[dict[str, Any], Sequence[Any]]:
+    origin, code = pick(*NUMERIC)
+    return {"from": origin, "code": code}, NUMBERS[code]
+
+
+def _where(pick: Pick, limits: Sequence[Any]) -> dict[str, Any]:
+    return {"where": f"value {pick('>=', '<', '!=')} {pick(*limits)}"}
+
+
+def _total(pick: Pick) -> Fact:
+    spec, limits = _numeric(pick)
+    if spec["code"] == "temp":
+        spec, limits = {"from": "observation", "code": "hb"}, NUMBERS["hb"]
+    spec |= {"take": pick("sum", "mean"), **_perhaps_window(pick)}
+    return Fact(spec | (_where(pick, limits) if pick.chance(3) else {}), "number", (7, 8, 16))
+
+
+def _counted(pick: Pick) -> Fact:
+    spec, limits = _numeric(pick)
+    take = pick("count", "count", "consecutive")
+    where = _where(pick, limits) if take == "consecutive" or pick.chance(2) else {}
+    return Fact(spec | {"take": take, **_perhaps_window(pick), **where}, "number", (0, 1, 2))
+
+
+def _counted_truths(pick: Pick) -> Fact:
+    take = pick("count", "consecutive", "all", "any")
+    spec = {"from": "assessment", "code": "unfit", "take": take, **_perhaps_window(pick)}
+    return Fact(spec, "boolean" if take in {"all", "any"} else "number", (0, 1, 2))
+
+
+def _single(pick: Pick) -> Fact:
+    spec, limits = _numeric(pick)
+    spec["take"] = pick("latest", "earliest")
+    if pick.chance(3):
+        spec["where"] = f"value {pick('>=', '<')} {pick(*limits)}"
+    if pick.chance(2):
+        spec["valid"] = pick({"days": 3}, {"hours": 24}, {"calendar_days": 2}, {"months": 1})
+    if pick.chance(2):
+        spec |= pick(
+            {"conflict": "mean"},
+            {"conflict": "worst", "worse": "high"},
+            {"conflict": "worst", "worse": "low"},
+            {},
+        )
+        spec |= pick({"within": "day"}, {"within": "instant"}, {})
+        if spec.get("conflict") == "mean" and spec["code"] == "ecog":
+            spec["conflict"] = "last"
+    return Fact(spec | _perhaps_window(pick), "number", limits)
+
+
+def _worst(pick: Pick) -> Fact:
+    policy = {"conflict": "worst", "worse": ["blue", "green", "red"]}
+    spec = {"from": "observation", "code": "colour", "take": pick("latest", "earliest"), **policy}
+    return Fact(spec | {"within": pick("day", "instant")}, "code", ("red", "green"))
+
+
+def _either(pick: Pick) -> Fact:
+    spec = {"from": "assessment", "code": "unfit", "conflict": pick("any", "last"), "within": "day"}
+    return Fact(spec | _perhaps_window(pick), "boolean")
+
+
+def _since(pick: Pick) -> Fact:
+    if pick.chance(2):
+        return Fact({"take": "days_since", "anchor": pick(*ANCHORS)}, "number", (0, 3, 7))
+    spec, limits = _numeric(pick)
+    where = _where(pick, limits) if pick.chance(2) else {}
+    return Fact(
+        spec | {"take": "days_since", **_perhaps_window(pick), **where}, "number", (0, 3, 7)
+    )
+
+
+def _ratio(pick: Pick) -> Fact:
+    spec = {"from": "observation", "code": "hb"}
+    if pick.chance(2):
+        spec |= {"take": "ratio_to_reference"} | pick({}, {"measure": "ratio_to_low"})
+    else:
+        spec |= {
+            "take": pick("latest", "max", "min"),
+            "measure": pick("ratio_to_high", "ratio_to_low"),
+        }
+        spec |= _perhaps_window(pick)
+    return Fact(spec, "number", (0.5, 1))
+
+
+def _change(pick: Pick) -> Fact:
+    spec = {"from": "observation", "code": pick("temp", "hb"), "take": "change_from_baseline"}
+    spec |= {"baseline": pick(*ANCHORS), "change": pick("absolute", "percent", "ratio")}
+    return Fact(spec | pick({}, {"valid": {"days": 3}}), "number", (0, 1, 20))
+
+
+def _absence(pick: Pick) -> Fact:
+    origin, code = pick(
+        ("observation", "temp"),
+        ("observation", "colour"),
+        ("assessment", "ecog"),
+        ("condition", "infection"),
+    )
+    spec = {"from": origin, "code": code, "take": "absence"}
+    spec |= pick({}, {"applicable_if": 'sex != "male"'})
+    return Fact(spec, "code", ("recorded", "not_recorded", "refused"))
+
+
+def _given(pick: Pick) -> Fact:
+    where = pick({}, {"where": 'infusion_status == "completed"'}, {"where": "dose >= 2"})
+    spec: dict[str, Any] = {"from": "administration", **where, **_perhaps_window(pick)}
+    if pick.chance(2):
+        return Fact(spec | {"take": pick("count", "days_since")}, "number", (0, 1, 2))
+    return Fact(
+        spec | {"field": "dose", "take": pick("sum", "max", "latest", "mean")}, "number", (1.5, 3)
+    )
+
+
+def _suffered(pick: Pick) -> Fact:
+    where = pick(
+        {},
+        {"where": "grade >= 2"},
+        {"where": "serious || grade == 3"},
+        {"where": 'causality == "related"'},
+    )
+    spec: dict[str, Any] = {"from": "adverse_event", **where, **_perhaps_window(pick)}
+    if pick.chance(2):
+        return Fact(spec | {"take": pick("count", "days_since")}, "number", (0, 1, 2))
+    return Fact(spec | {"field": "grade", "take": pick("max", "min", "latest")}, "number", (2, 3))
 
 
 def _extreme(pick: Pick) -> Fact:
@@ -217,6 +385,7 @@ EXPRESSIONS = (
     ("max(hb, 8) - min(hb, 10)", "g/dL"),
     ("abs(temp - 38) / (ecog - 2)", "Cel"),
     ("-hb + params.limit / 4", "g/dL"),
+    ("(140 - age_years) * 0.85", "a"),
 )
 
 
@@ -233,9 +402,10 @@ def _together(pick: Pick) -> Fact:
 
 def _cases(pick: Pick) -> Fact:
     first = {"when": pick('sex == "female"', "ecog > 1 || unfit"), "value": pick(0.5, 2)}
-    second = {"when": pick('sex == "male"', "hb < 8"), "value": pick(0.5, 1)}
+    second = {"when": pick('sex == "male"', "hb < 8", "age_years >= 46"), "value": pick(0.5, 1)}
     cases = [first, second][: pick(1, 2)]
-    return Fact({"cases": cases, "otherwise": pick(1, 2, {"derive": "hb * 2"})}, "number", (1, 2))
+    rest = pick({"otherwise": 1}, {"otherwise": {"derive": "hb * 2"}, "unit": "g/dL"})
+    return Fact({"cases": cases, **rest}, "number", (1, 2))
 
 
 def _words(pick: Pick) -> Fact:
@@ -247,6 +417,8 @@ def _words(pick: Pick) -> Fact:
 FAMILIES: list[Callable[[Pick], Fact]] = [
     *(_extreme, _ever, _touch),
     *(_arithmetic, _together, _cases, _words),
+    *(_total, _counted, _counted_truths, _single, _worst, _either, _since),
+    *(_ratio, _change, _absence, _given, _suffered),
 ]
 
 
@@ -458,7 +630,12 @@ class Teller:
             ("hb", 7, "g/dL"), ("hb", 8.5, "g/dL"), ("hb", 85, "g/L"), ("hb", 12, "g/dL"),
             ("colour", "red", None), ("colour", "blue", None),
         )  # fmt: skip
-        made = {"code": told[0], "value": told[1]}
+        made: dict[str, Any] = {"code": told[0], "value": told[1]}
+        if told[2] and pick.chance(4):
+            made["baseline"] = True
+        if told[2] and told[0] == "hb" and pick.chance(2):
+            factor = 10 if told[2] == "g/L" else 1
+            made |= {"reference_low": 8 * factor, "reference_high": 16 * factor}
         return made | ({"unit": told[2]} if told[2] else {})
 
     def assessment(self) -> dict[str, Any]:

@@ -7,12 +7,14 @@ anchor's instant, with all that is known now.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from tests.support.reference.logic import NOT_APPLICABLE, Logic, comparisons, is_condition, names
 from tests.support.reference.moments import (
+    CALENDAR,
     DAY,
     EXACT,
     FIRST,
@@ -26,11 +28,12 @@ from tests.support.reference.moments import (
     extremes,
     shift,
 )
-from tests.support.reference.takes import TAKES, Seen, settle
+from tests.support.reference.takes import TAKES, Seen, change
 from tests.support.reference.told import Record, Told, expired
 from tests.support.reference.touching import touching
 
 UNKNOWN = None
+_SIDES = {"ratio_to_high": "reference_high", "ratio_to_low": "reference_low"}
 _CONDITIONS = ("when", "applicable_if")
 MANY = 4096  # worlds: beyond that a log is too vague to be decided by trying
 Spec = Mapping[str, Any]
@@ -84,7 +87,7 @@ class Facts:
         if name.startswith("params."):
             return self.protocol["parameters"][name.removeprefix("params.")]["value"]
         if name not in self._found:
-            self._found[name] = self._read(self.specs[name])
+            self._found[name] = self._read(name, self.specs[name])
         return self._found[name]
 
     def aside(self, name: str) -> bool:
@@ -121,14 +124,14 @@ class Facts:
         return "1" if ratio else str(own)
 
     # --- one fact -----------------------------------------------------------------------------
-    def _read(self, spec: Spec) -> Any:
+    def _read(self, name: str, spec: Spec) -> Any:
         if "derive" in spec or "cases" in spec:
             return self._derived(spec)
         take = spec.get("take", "latest")
         if take == "completed_years":
             return self._age()
         if "from" not in spec:
-            return self._days_since(spec["anchor"])
+            return self._days_since(name, spec["anchor"])
         if spec["from"] == "demographics":
             told = self._records(spec)
             return told[-1].value if told else UNKNOWN
@@ -136,9 +139,15 @@ class Facts:
             take == "any" and spec["from"] in {"condition", "procedure"}
         ):
             return touching(self, spec, point=take == "touches_point")
-        return self._taken(spec)
+        if take == "change_from_baseline":
+            return self._change(spec)
+        if take == "absence":
+            return self._absence(spec)
+        return self._taken(name, spec)
 
     def _records(self, spec: Spec) -> list[Record]:
+        if spec["from"] in {"administration", "adverse_event"}:
+            return self.told.entities(spec["from"], spec.get("field"))
         field = {"demographics": "field", "consent": "document"}.get(spec["from"], "code")
         codes = spec[field] if isinstance(spec[field], list) else [spec[field]]
         giver = spec.get("given_by")
@@ -155,52 +164,81 @@ class Facts:
         on = day_of(self.zone, self.at)
         oldest, youngest = age(first, on), age(last, on)
         youngest = max(youngest, min(0, oldest))  # who is told of is born
-        return youngest if youngest >= 0 and self._alike(youngest, oldest) else UNKNOWN
+        if youngest < 0:
+            return UNKNOWN
+        alike = self._alike("age_years_at_enrolment", youngest, oldest)
+        return self.least("age_years", {youngest, oldest}) if alike else UNKNOWN
 
-    def _alike(self, youngest: int, oldest: int) -> bool:
-        """Whether no condition of the protocol tells these ages apart."""
+    def _alike(self, name: str, low: int, high: int) -> bool:
+        """Whether no condition of the protocol tells these whole numbers apart."""
         texts = [one[key] for one in self.protocol["criteria"] for key in _CONDITIONS if key in one]
         texts += [one["when"] for one in self.protocol.get("rules", ())]
         texts += [one["endpoint"] for one in self.protocol.get("stopping", ())]
         for spec in self.specs.values():
             texts += [spec[key] for key in ("applicable_if", "derive") if key in spec]
             texts += [case["when"] for case in spec.get("cases", ())]
-        return youngest == oldest or all(
-            len({Logic({name: years}.get).ask(text) for years in range(youngest, oldest + 1)}) == 1
-            for name in ("age_years", "age_years_at_enrolment")
+        return low == high or not (self._computed(name) or self._shown(name)) and all(
+            len({Logic({name: number}.get).ask(text) for number in range(low, high + 1)}) == 1
             for text in comparisons(texts, name)
         )
 
-    def _days_since(self, anchor: str) -> Any:
+    def _computed(self, name: str) -> bool:
+        """Whether another fact is made of the number."""
+        several = [
+            part["derive"]
+            for spec in self.specs.values()
+            for part in (spec, spec.get("otherwise"), *spec.get("cases", ()))
+            if isinstance(part, Mapping) and "derive" in part
+        ]
+        return any(name in names(text) for text in several if not is_condition(text))
+
+    def _shown(self, name: str) -> bool:
+        """Whether a text tells the number itself; ages are told by the lower one."""
+        texts = [one.get("detail", "") for one in self.protocol.get("rules", ())]
+        return not name.startswith("age_years") and any(f"{{{name}}}" in text for text in texts)
+
+    def _days_since(self, name: str, anchor: str) -> Any:
         found = self.anchor(anchor)
         if found is None:
             return UNKNOWN
         today = day_of(self.zone, self.at)
-        days = {(today - day_of(self.zone, at)).days for at in found}
-        return days.pop() if len(days) == 1 else UNKNOWN
+        return self.least(name, {(today - day_of(self.zone, at)).days for at in found})
+
+    def least(self, name: str, numbers: set[int]) -> Any:
+        """The least, where no condition tells any between it and the greatest apart."""
+        low, high = min(numbers), max(numbers)
+        return low if self._alike(name, low, high) else UNKNOWN
 
     # --- anchors ------------------------------------------------------------------------------
     def anchor(self, name: str) -> Span | None:
-        """When it was, as far as it is known; None: not, or not yet at the moment asked about."""
-        found = self._anchor(name)
-        if found is None or found[0] > self.at:
+        """When it was; None: not known to have happened, at the latest by the moment asked about."""
+        found = [span for span in self._anchors(name) if self.present or span[0] <= self.at]
+        if not found:
             return None
-        return (found[0], max(found[0], min(found[1], self.at))) if self.present else found
+        span = found[-1] if name == "last_infusion" else found[0]
+        return span if self.present or span[1] <= self.at else None
 
-    def _anchor(self, name: str) -> Span | None:
+    def _anchors(self, name: str) -> list[Span]:
+        """Every candidate, the first of them first."""
         told = self.told
+        given = [
+            told.span(one)
+            for one in told.of("consent")
+            if one.data["status"] == "given" and one.data["document"] != "assent"
+        ]
+        begun = [span for span, status in told.enrolment() if status in {"screened", "enrolled"}]
+        enrolled, died = told.enrolled(), told.died()
         infusions = [one.when for one in told.infusions()]
-        given = [told.span(e) for e in told.of("consent") if e.data["status"] == "given"]
-        found: dict[str, list[Span | None]] = {
-            "screening": [span for span, status in told.enrolment() if status == "screened"],
-            "enrolment": [told.enrolled()],
-            "death": [told.died()],
-            "consent": [*given],
-            "first_infusion": [*infusions],
-            "last_infusion": [*infusions[-1:]],
+        found = {
+            "screening": begun[:1],
+            "consent": given[:1],
+            "enrolment": [] if enrolled is None else [enrolled],
+            "death": [] if died is None else [died],
+            "first_infusion": infusions[:1],
+            "last_infusion": infusions,
         }
         found |= {f"infusion_{one.name}": [one.when] for one in told.infusions()}
-        return next(iter(found.get(name, ())), None)
+        return found.get(name, [])
 
     # --- windows ------------------------------------------------------------------------------
     def windows(self, window: Spec | None, *, vague: bool = False) -> list[Bounds] | None:
@@ -223,8 +261,14 @@ class Facts:
     def _bounds(self, window: Spec, side: str, anchor: int) -> Bounds:
         low, high = self._ends(window, side, anchor)
         ends = window.get("ends", "both")
-        low += 1 if ends in {"last", "neither"} and low != FIRST else 0
-        high -= 1 if ends in {"first", "neither"} and high != LAST else 0
+        to_now = side == "up" and high == anchor_end(self.zone, window, anchor)
+        if to_now and ends in {"both", "last"}:
+            high = LAST  # what is told of has happened
+        calendar = any(unit in window for unit in CALENDAR)
+        if ends in {"last", "neither"} and low != FIRST:
+            low = day_ends(self.zone, day_of(self.zone, low)) + 1 if calendar else low + 1
+        if ends in {"first", "neither"} and high != LAST:
+            high = day_begins(self.zone, day_of(self.zone, high)) - 1 if calendar else high - 1
         return Bounds(low, high)
 
     def _ends(self, window: Spec, side: str, anchor: int) -> tuple[int, int]:
@@ -248,7 +292,7 @@ class Facts:
         return first, day_ends(self.zone, shift(day, unit, high))
 
     # --- takes of records ---------------------------------------------------------------------
-    def _taken(self, spec: Spec) -> Any:
+    def _taken(self, name: str, spec: Spec) -> Any:
         counts = spec.get("date_only") == "counts"
         windows = self.windows(spec.get("window"), vague=counts)
         if windows is None:
@@ -257,15 +301,50 @@ class Facts:
         answers = {}
         for bounds in windows:
             for seen in self._worlds(spec, records, bounds):
-                value = self._take(spec, seen)
+                value = TAKES[spec.get("take", "latest")](self, spec, seen)
                 answers[type(value), value] = value
-                if len(answers) > 1:
-                    return UNKNOWN
-        return next(iter(answers.values()))
+        if spec.get("take") == "days_since" and None not in answers.values():
+            return self.least(name, set(answers.values()))
+        return next(iter(answers.values())) if len(answers) == 1 else UNKNOWN
 
-    def _take(self, spec: Spec, seen: list[Seen]) -> Any:
-        take = TAKES[spec.get("take", "latest")]
-        return take(self, spec, settle(self, spec, seen))
+    def _change(self, spec: Spec) -> Any:
+        """From the baseline to the latest, in every world of the anchor and the records."""
+        records = [one for one in self._records(spec) if self.present or one.span[0] <= self.at]
+        found = self.anchor(spec["baseline"])
+        holds = self._valid_from(spec)
+        answers = set()
+        for anchor in extremes(found, self.at) if found else [None]:
+            edges = [edge for edge in (anchor, self.at, holds) if edge is not None]
+            each = [extremes(one.span, *edges) for one in records]
+            if math.prod(len(one) for one in each) > MANY:
+                raise TooVague
+            for world in itertools.product(*each):
+                seen = [
+                    Seen(one, at, one.value)
+                    for one, at in zip(records, world, strict=True)
+                    if self.present or at <= self.at
+                ]
+                answers.add(change(self, spec, seen, anchor, holds))
+        return answers.pop() if len(answers) == 1 else UNKNOWN
+
+    def _absence(self, spec: Spec) -> str:
+        """Why the latest has no value, in one word."""
+        records = [one for one in self._records(spec) if self.present or one.span[0] <= self.at]
+        if spec["from"] == "demographics":
+            records = records[-1:]
+        words = {self._word(seen) for seen in self._worlds(spec, records, Bounds(FIRST, LAST))}
+        word = words.pop() if len(words) == 1 else "uncertain"
+        return "not_applicable" if word != "recorded" and self._excluded(spec) else word
+
+    def _word(self, seen: Sequence[Seen]) -> str:
+        if not seen:
+            return "not_recorded"
+        last = seen[-1]
+        if last.value is not None:
+            return "recorded"
+        if last.record.value is not None:
+            return "expired"
+        return str(last.record.data.get("absent", "uncertain"))
 
     def _worlds(self, spec: Spec, records: Sequence[Record], bounds: Bounds) -> Any:
         """Every way the records may lie: in the window or not, and on which day."""
@@ -301,9 +380,19 @@ class Facts:
     def _worth(self, spec: Spec, record: Record, outdated: bool) -> Any:
         """The value as it counts: what has expired is not known any longer."""
         gone = record.data.get("expires") and expired(self.zone, record.data, self.at)
-        if outdated or (gone and spec.get("take", "latest") == "latest"):
+        if outdated or (gone and spec.get("take", "latest") in {"latest", "absence"}):
             return None
-        return _measured(spec, record)
+        return self.measured(spec, record)
+
+    def measured(self, spec: Spec, record: Record) -> Any:
+        """Its value, or its ratio to the reference range that was told with it."""
+        side = _SIDES.get(spec.get("measure", "value"))
+        if spec.get("take") == "ratio_to_reference":
+            side = side or "reference_high"
+        if side is None or record.value is None:
+            return record.value
+        limit = record.data.get(side)
+        return float(f"{record.data['value'] / limit:.12g}") if limit else None
 
     def _days(self, low: int, high: int) -> list[int]:
         """Where the local days of a span begin, the first and the last few."""
@@ -345,6 +434,13 @@ class Facts:
         return None if result is None else float(f"{result:.12g}")
 
 
+def anchor_end(zone: str, window: Spec, anchor: int) -> int:
+    """Where a window ends that reaches up to the moment asked about."""
+    if any(unit in window for unit in CALENDAR):
+        return day_ends(zone, day_of(zone, anchor))
+    return anchor
+
+
 def _only(mapping: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: mapping[key] for key in keys if key in mapping}
 
@@ -354,16 +450,3 @@ def _anchored(window: Spec) -> tuple[str, str | None]:
         if side in window:
             return side, window[side]
     return "up", None
-
-
-def _measured(spec: Spec, record: Record) -> Any:
-    """Its value, or its ratio to the reference range that was told with it."""
-    side = {"ratio_to_high": "reference_high", "ratio_to_low": "reference_low"}.get(
-        spec.get("measure", "value")
-    )
-    if side is None or record.value is None:
-        return record.value
-    limit = record.data.get(side)
-    if not limit:
-        return None
-    return float(f"{record.data['value'] / limit:.12g}")

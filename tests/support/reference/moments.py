@@ -17,6 +17,7 @@ DAY = 24 * HOUR
 FIRST, LAST = -(10**18), 10**18  # before and after everything
 EXACT = {"hours": HOUR, "days": DAY, "weeks": 7 * DAY}
 CALENDAR = ("calendar_days", "months", "years")
+ANCHORED = ("before", "after", "since", "until")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Span = tuple[int, int]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from tests.support.reference.moments import day_of
 from tests.support.reference.told import Record
 
 Spec = Mapping[str, Any]
+ENTITIES = ("administration", "adverse_event")
 
 
 class Seen(NamedTuple):
@@ -20,106 +22,159 @@ class Seen(NamedTuple):
     value: Any
 
 
-def settle(facts: Any, spec: Spec, seen: Sequence[Seen]) -> list[Seen]:
-    """Records that tell of one time made one, by the fact's policy; the last where none is told."""
-    policy = spec.get("conflict", "last")
+# --- which records count ----------------------------------------------------------------------
+def counts(spec: Spec, seen: Seen) -> bool | None:
+    """By `where`; without one a boolean counts where true, anything else where there is any."""
+    where = spec.get("where")
+    if where is None:
+        return seen.value if isinstance(seen.value, bool) else None if seen.value is None else True
+    if spec["from"] in ENTITIES:
+        answer: Any = Logic(seen.record.data.get).ask(where)
+    else:
+        answer = Logic({"value": seen.value}.get).ask(where)
+    return answer  # type: ignore[no-any-return]
+
+
+def chosen(spec: Spec, seen: Sequence[Seen]) -> list[Seen]:
+    """Those for which `where` is definitely true; without one, all."""
+    return list(seen) if "where" not in spec else [one for one in seen if counts(spec, one) is True]
+
+
+# --- several records of one time --------------------------------------------------------------
+def grouped(facts: Any, spec: Spec, seen: Sequence[Seen]) -> list[list[Seen]]:
+    """Records of one clinical time, or of one local day, oldest first."""
     groups: dict[Any, list[Seen]] = {}
-    for one in sorted(seen, key=lambda item: item.record.order):
-        day = spec.get("within") == "day"
-        groups.setdefault(day_of(facts.zone, one.at) if day else one.record.span, []).append(one)
-    if policy == "last":
-        return [one for group in groups.values() for one in group]
-    return [_one(spec, policy, group) for group in groups.values()]
+    for one in seen:
+        low, high = (day_of(facts.zone, at) for at in one.record.span)
+        day = spec.get("within") == "day" and low == high
+        groups.setdefault(low if day else one.record.span, []).append(one)
+    return sorted(groups.values(), key=lambda group: max(one.record.order for one in group))
 
 
-def _one(spec: Spec, policy: str, group: list[Seen]) -> Seen:
-    values = [one.value for one in group if one.value is not None]
-    if not values:
-        return group[-1]
+def settled(spec: Spec, group: Sequence[Seen]) -> Any:
+    """One value of a group, by the fact's policy."""
+    last = max(group, key=lambda one: one.record.order).value
+    values = known(group)
+    policy = spec.get("conflict", "last")
+    if policy == "last" or not values:
+        return last
     if policy == "any":
-        return group[-1]._replace(value=True if True in values else group[-1].value)
+        return True if True in values else None if len(values) < len(group) else False
     if policy == "mean":
-        return group[-1]._replace(value=float(f"{sum(values) / len(values):.12g}"))
+        return rounded(math.fsum(values) / len(values))
     worse = spec["worse"]
-    if worse == "high":
-        return group[-1]._replace(value=max(values))
-    if worse == "low":
-        return group[-1]._replace(value=min(values))
-    return group[-1]._replace(value=max(values, key=worse.index))
+    if worse in ("high", "low"):
+        return max(values) if worse == "high" else min(values)
+    return max(values, key=worse.index)
 
 
 def known(seen: Sequence[Seen]) -> list[Any]:
     return [one.value for one in seen if one.value is not None]
 
 
-def _latest(_facts: Any, _spec: Spec, seen: list[Seen]) -> Any:
-    return seen[-1].value if seen else None
+def rounded(value: float) -> float:
+    return float(f"{value:.12g}")
 
 
-def _earliest(_facts: Any, _spec: Spec, seen: list[Seen]) -> Any:
-    return seen[0].value if seen else None
+# --- the takes --------------------------------------------------------------------------------
+def _latest(facts: Any, spec: Spec, seen: list[Seen]) -> Any:
+    groups = grouped(facts, spec, chosen(spec, seen))
+    return settled(spec, groups[-1]) if groups else None
 
 
-def _least(_facts: Any, _spec: Spec, seen: list[Seen]) -> Any:
-    return min(known(seen), default=None)
+def _earliest(facts: Any, spec: Spec, seen: list[Seen]) -> Any:
+    groups = grouped(facts, spec, [one for one in chosen(spec, seen) if one.value is not None])
+    return settled(spec, groups[0]) if groups else None
 
 
-def _greatest(_facts: Any, _spec: Spec, seen: list[Seen]) -> Any:
-    return max(known(seen), default=None)
+def _numbers(spec: Spec, seen: list[Seen]) -> list[Any] | None:
+    """Values of those that count; None where an entity does not tell its own."""
+    some = chosen(spec, seen)
+    if spec["from"] in ENTITIES and any(one.value is None for one in some):
+        return None
+    return known(some)
 
 
-def _any(_facts: Any, _spec: Spec, seen: list[Seen]) -> Any:
-    values = [one.value for one in seen]
-    return True if True in values else None if None in values or not values else False
+def _least(_facts: Any, spec: Spec, seen: list[Seen]) -> Any:
+    return min(_numbers(spec, seen) or (), default=None)
 
 
-def _all(_facts: Any, _spec: Spec, seen: list[Seen]) -> Any:
-    values = [one.value for one in seen]
+def _greatest(_facts: Any, spec: Spec, seen: list[Seen]) -> Any:
+    return max(_numbers(spec, seen) or (), default=None)
+
+
+def _truths(spec: Spec, seen: list[Seen]) -> list[bool | None]:
+    return [counts(spec, one) if "where" in spec else one.value for one in seen]
+
+
+def _any(_facts: Any, spec: Spec, seen: list[Seen]) -> Any:
+    values = _truths(spec, seen)
+    empty = spec["from"] not in ENTITIES and not values
+    return True if True in values else None if None in values or empty else False
+
+
+def _all(_facts: Any, spec: Spec, seen: list[Seen]) -> Any:
+    values = _truths(spec, seen)
     return False if False in values else None if None in values or not values else True
 
 
-def _matching(spec: Spec, seen: list[Seen]) -> list[Seen]:
-    where = spec.get("where")
-    if where is None:
-        return [one for one in seen if one.value is not None]
-    return [one for one in seen if Logic({"value": one.value}.get).holds(where)]
-
-
 def _count(_facts: Any, spec: Spec, seen: list[Seen]) -> Any:
-    return len(_matching(spec, seen)) if seen else None
+    number = len([one for one in seen if counts(spec, one) is True])
+    return number if number or known(seen) or spec["from"] in ENTITIES else None
 
 
 def _sum(_facts: Any, spec: Spec, seen: list[Seen]) -> Any:
-    values = known(_matching(spec, seen))
-    return float(f"{sum(values):.12g}") if values else None
+    values = _numbers(spec, seen)
+    if values is None or (not values and spec["from"] not in ENTITIES):
+        return None
+    return rounded(math.fsum(values)) if values else 0
 
 
 def _mean(_facts: Any, spec: Spec, seen: list[Seen]) -> Any:
-    values = known(_matching(spec, seen))
-    return float(f"{sum(values) / len(values):.12g}") if values else None
+    values = _numbers(spec, seen)
+    return rounded(math.fsum(values) / len(values)) if values else None
 
 
 def _consecutive(_facts: Any, spec: Spec, seen: list[Seen]) -> Any:
-    if not seen:
-        return None
-    matching = _matching(spec, seen)
-    count = 0
-    for one in reversed([one for one in seen if one.value is not None]):
-        if one not in matching:
+    answers = [answer for one in seen if (answer := counts(spec, one)) is not None]
+    number = 0
+    for answer in reversed(answers):
+        if not answer:
             break
-        count += 1
-    return count
+        number += 1
+    return number if number or known(seen) or spec["from"] in ENTITIES else None
 
 
 def _days_since(facts: Any, spec: Spec, seen: list[Seen]) -> Any:
-    matching = _matching(spec, seen)
-    if not matching:
+    some = [one for one in seen if counts(spec, one) is True]
+    if not some:
         return None
-    return (day_of(facts.zone, facts.at) - day_of(facts.zone, matching[-1].at)).days
+    return (day_of(facts.zone, facts.at) - day_of(facts.zone, some[-1].at)).days
+
+
+def change(facts: Any, spec: Spec, seen: list[Seen], anchor: int | None, holds: int) -> Any:
+    """The latest against the baseline; a record that says it is the baseline is it."""
+    said = [one for one in seen if one.record.data.get("baseline") and one.value is not None]
+    before = [one for one in seen if anchor is not None and one.at <= anchor]
+    known_before = [one for one in before if one.value is not None]
+    at_base = grouped(facts, spec, said or known_before)
+    lately = grouped(facts, spec, seen)
+    if not at_base or not lately or lately[-1][-1].at < holds:
+        return None
+    base, last = settled(spec, at_base[-1]), settled(spec, lately[-1])
+    if base is None or last is None:
+        return None
+    kind = spec.get("change", "absolute")
+    if kind == "absolute":
+        return rounded(last - base)
+    if base == 0:
+        return None
+    return rounded(last / base if kind == "ratio" else (last - base) / abs(base) * 100)
 
 
 TAKES: Mapping[str, Callable[[Any, Spec, list[Seen]], Any]] = {
     "latest": _latest,
+    "ratio_to_reference": _latest,
     "earliest": _earliest,
     "min": _least,
     "max": _greatest,

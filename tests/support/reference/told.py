@@ -136,6 +136,15 @@ class Told:
         given = [one for one in found if one.values.get("status") != "not_done"]
         return sorted(given, key=lambda one: one.when)
 
+    def entities(self, kind: str, field: str | None) -> list[Record]:
+        """Infusions that were given, or adverse events, as records of their own time."""
+        several = self.infusions() if kind == "administration" else self.adverse_events()
+        found = [
+            Record(one.when, place, one.values.get(field) if field else True, facts_of(one))
+            for place, one in enumerate(several)
+        ]
+        return sorted(found, key=lambda one: one.order)
+
     def adverse_events(self) -> list[Entity]:
         found = self._merged("adverse_event", "ae", "onset")
         return [one for one in found if one.values.get("status") != "withdrawn"]
@@ -162,6 +171,12 @@ class Told:
                 last[str(event.data["criterion"])] = event.data
         moment = now if at is None else at
         return {name for name, data in last.items() if not expired(self.zone, data, moment)}
+
+
+def facts_of(one: Entity) -> dict[str, Any]:
+    """What a `where` may ask of an infusion or an adverse event."""
+    own = {"infusion_number": one.values.get("number"), "infusion_status": one.values.get("status")}
+    return {**one.values, **own}
 
 
 def expired(zone: str, data: Mapping[str, Any], at: int) -> bool:

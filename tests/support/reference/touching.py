@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tests.support.reference.moments import (
+    ANCHORED,
+    CALENDAR,
     FIRST,
     LAST,
     Span,
@@ -66,7 +68,8 @@ def _touches(facts: Any, spec: Spec, bounds: Any, began: int, ended: int) -> boo
     """Windows of whole days reach to the end of the day asked about."""
     window = spec.get("window")
     top = facts.at
-    calendar = window is not None and any(u in window for u in ("calendar_days", "months", "years"))
+    plain = window is not None and not any(one in window for one in ANCHORED)
+    calendar = plain and any(unit in window for unit in CALENDAR)
     if calendar:
         top = day_ends(facts.zone, day_of(facts.zone, facts.at))
     high = min(bounds.high, top)
