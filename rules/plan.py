@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 
 from rules.assessment import compile_condition, names_in
 from rules.facts.calendar import Calendar
@@ -20,7 +19,7 @@ from rules.facts.records import Reader
 from rules.facts.thresholds import Thresholds
 from rules.facts.timeline import Timeline
 from rules.facts.windows import Moment
-from rules.likeness import comparisons, conditions_of, day_thresholds
+from rules.likeness import day_thresholds
 from rules.model import AlertRule, Definition, FactSpec
 from rules.protocol import Protocol
 from rules.ranges import Ranges
@@ -184,9 +183,9 @@ class Plan:
         return spec.unit if spec is not None else None
 
     def told_unit(self, name: str) -> str:
-        """The unit after a number in a text; ages and scores are read without one."""
+        """The unit after a number in a text; ages, scores and ratios are read without one."""
         spec = self.specs.get(name)
-        if spec is None or spec.unit is None or spec.unit.startswith("{"):
+        if spec is None or spec.unit is None or spec.unit == "1" or spec.unit.startswith("{"):
             return ""
         return "" if spec.take is Take.COMPLETED_YEARS else spec.unit
 

@@ -21,9 +21,10 @@ class Thresholds:
         limits: set[int] = set()
         for leaf in leaves:
             values = leaf.values if isinstance(leaf, In) else (leaf.value,)
+            op = "==" if isinstance(leaf, In) else leaf.op
             for value in values:
                 if isinstance(value, int | float) and not isinstance(value, bool):
-                    limits |= {math.ceil(value), math.floor(value) + 1}
+                    limits |= _turns(op, value)
         self.limits = sorted(limits)
 
     def alike(self, low: int, high: int) -> bool:
@@ -46,3 +47,11 @@ class Thresholds:
             return number
         place = bisect_right(self.limits, number)
         return self.limits[place - 1] if place else -1
+
+
+def _turns(op: str, value: float) -> set[int]:
+    """The whole numbers at which a comparison with the value answers otherwise than just below."""
+    at, above = math.ceil(value), math.floor(value) + 1
+    if op in {"<", ">="}:
+        return {at}
+    return {above} if op in {"<=", ">"} else {at, above}

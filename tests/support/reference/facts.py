@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -106,44 +106,30 @@ class Facts:
         condition = spec.get("applicable_if")
         return condition is not None and self.logic.ask(condition) in (False, NOT_APPLICABLE)
 
-    def unit(self, name: str) -> str:
-        """What a number of this fact is told in; nothing for an age, or for what is no fact."""
-        spec = self.specs.get(name)
-        if spec is None or spec.get("take") == "completed_years":
-            return ""
-        if spec.get("take") == "days_since":
-            return "d"
-        if "unit" in spec or "from" not in spec:
-            return str(spec.get("unit", ""))
-        if spec.get("take") in {"count", "consecutive"}:
-            return ""
-        ratio = "ratio" in str(spec.get("measure")) + str(spec.get("take"))
-        code = spec.get("code", "")
-        first = code[0] if isinstance(code, list) else code
-        own = self.told.codes.get((spec["from"], first), {}).get("unit", "")
-        return "1" if ratio else str(own)
-
     # --- one fact -----------------------------------------------------------------------------
     def _read(self, name: str, spec: Spec) -> Any:
+        take = spec.get("take", "latest")
+        span = take == "any" and spec.get("from") in {"condition", "procedure"}
+        readers = {
+            "completed_years": self._age,
+            "touches_point": lambda: touching(self, spec, point=True),
+            "touches_span": lambda: touching(self, spec, point=False),
+            "change_from_baseline": lambda: self._change(spec),
+            "absence": lambda: self._absence(spec),
+        }
         if "derive" in spec or "cases" in spec:
             return self._derived(spec)
-        take = spec.get("take", "latest")
-        if take == "completed_years":
-            return self._age()
         if "from" not in spec:
             return self._days_since(name, spec["anchor"])
+        found = readers.get("touches_span" if span else take)
+        return self._taken(name, spec) if found is None else found()
+
+    def _by_now(self, spec: Spec) -> list[Record]:
+        """Birth and sex are no matter of the moment: the latest told holds for every anchor."""
+        records = self._records(spec)
         if spec["from"] == "demographics":
-            told = self._records(spec)
-            return told[-1].value if told else UNKNOWN
-        if take in {"touches_point", "touches_span"} or (
-            take == "any" and spec["from"] in {"condition", "procedure"}
-        ):
-            return touching(self, spec, point=take == "touches_point")
-        if take == "change_from_baseline":
-            return self._change(spec)
-        if take == "absence":
-            return self._absence(spec)
-        return self._taken(name, spec)
+            return [one._replace(span=(0, 0)) for one in records[-1:]]
+        return [one for one in records if self.present or one.span[0] <= self.at]
 
     def _records(self, spec: Spec) -> list[Record]:
         if spec["from"] in {"administration", "adverse_event"}:
@@ -177,9 +163,12 @@ class Facts:
         for spec in self.specs.values():
             texts += [spec[key] for key in ("applicable_if", "derive") if key in spec]
             texts += [case["when"] for case in spec.get("cases", ())]
-        return low == high or not (self._computed(name) or self._shown(name)) and all(
-            len({Logic({name: number}.get).ask(text) for number in range(low, high + 1)}) == 1
-            for text in comparisons(texts, name)
+        return low == high or (
+            not (self._computed(name) or self._shown(name))
+            and all(
+                len({Logic({name: number}.get).ask(text) for number in range(low, high + 1)}) == 1
+                for text in comparisons(texts, name)
+            )
         )
 
     def _computed(self, name: str) -> bool:
@@ -215,7 +204,7 @@ class Facts:
         found = [span for span in self._anchors(name) if self.present or span[0] <= self.at]
         if not found:
             return None
-        span = found[-1] if name == "last_infusion" else found[0]
+        span = found[0]
         return span if self.present or span[1] <= self.at else None
 
     def _anchors(self, name: str) -> list[Span]:
@@ -229,13 +218,14 @@ class Facts:
         begun = [span for span, status in told.enrolment() if status in {"screened", "enrolled"}]
         enrolled, died = told.enrolled(), told.died()
         infusions = [one.when for one in told.infusions()]
+        by_now = [span for span in infusions if self.present or span[0] <= self.at]
         found = {
             "screening": begun[:1],
             "consent": given[:1],
             "enrolment": [] if enrolled is None else [enrolled],
             "death": [] if died is None else [died],
-            "first_infusion": infusions[:1],
-            "last_infusion": infusions,
+            "first_infusion": [_between(min, infusions)] if infusions else [],
+            "last_infusion": [_between(max, by_now)] if by_now else [],
         }
         found |= {f"infusion_{one.name}": [one.when] for one in told.infusions()}
         return found.get(name, [])
@@ -297,7 +287,7 @@ class Facts:
         windows = self.windows(spec.get("window"), vague=counts)
         if windows is None:
             return UNKNOWN
-        records = [one for one in self._records(spec) if self.present or one.span[0] <= self.at]
+        records = self._by_now(spec)
         answers = {}
         for bounds in windows:
             for seen in self._worlds(spec, records, bounds):
@@ -309,7 +299,7 @@ class Facts:
 
     def _change(self, spec: Spec) -> Any:
         """From the baseline to the latest, in every world of the anchor and the records."""
-        records = [one for one in self._records(spec) if self.present or one.span[0] <= self.at]
+        records = self._by_now(spec)
         found = self.anchor(spec["baseline"])
         holds = self._valid_from(spec)
         answers = set()
@@ -320,7 +310,7 @@ class Facts:
                 raise TooVague
             for world in itertools.product(*each):
                 seen = [
-                    Seen(one, at, one.value)
+                    Seen(one, at, one.value, holds=True)
                     for one, at in zip(records, world, strict=True)
                     if self.present or at <= self.at
                 ]
@@ -329,11 +319,10 @@ class Facts:
 
     def _absence(self, spec: Spec) -> str:
         """Why the latest has no value, in one word."""
-        records = [one for one in self._records(spec) if self.present or one.span[0] <= self.at]
-        if spec["from"] == "demographics":
-            records = records[-1:]
-        words = {self._word(seen) for seen in self._worlds(spec, records, Bounds(FIRST, LAST))}
-        word = words.pop() if len(words) == 1 else "uncertain"
+        records = self._by_now(spec)
+        worlds = list(self._worlds(spec, records, Bounds(FIRST, LAST)))
+        words = {(self._word(seen), seen[-1].value if seen else None) for seen in worlds}
+        word = words.pop()[0] if len(words) == 1 else "uncertain"
         return "not_applicable" if word != "recorded" and self._excluded(spec) else word
 
     def _word(self, seen: Sequence[Seen]) -> str:
@@ -341,9 +330,7 @@ class Facts:
             return "not_recorded"
         last = seen[-1]
         if last.value is not None:
-            return "recorded"
-        if last.record.value is not None:
-            return "expired"
+            return "recorded" if last.holds else "expired"
         return str(last.record.data.get("absent", "uncertain"))
 
     def _worlds(self, spec: Spec, records: Sequence[Record], bounds: Bounds) -> Any:
@@ -370,19 +357,17 @@ class Facts:
             (low, high), bounds.low, bounds.high, self.at, holds, *self._days(low, high)
         ):
             inside = bounds.low <= at <= bounds.high and (self.present or at <= self.at)
-            seen = Seen(record, at, self._worth(spec, record, at < holds)) if inside else None
-            found[None if seen is None else (seen.value, self._day_matters(spec, at))] = seen
+            seen = Seen(record, at, self.measured(spec, record), at >= holds) if inside else None
+            key = None if seen is None else (seen.holds, self._day_matters(spec, at))
+            found[key] = seen and seen._replace(holds=seen.holds and not self._over(record))
         return list(found.values())
 
     def _valid_from(self, spec: Spec) -> int:
         return self._bounds(spec["valid"], "up", self.at).low if "valid" in spec else FIRST
 
-    def _worth(self, spec: Spec, record: Record, outdated: bool) -> Any:
-        """The value as it counts: what has expired is not known any longer."""
-        gone = record.data.get("expires") and expired(self.zone, record.data, self.at)
-        if outdated or (gone and spec.get("take", "latest") in {"latest", "absence"}):
-            return None
-        return self.measured(spec, record)
+    def _over(self, record: Record) -> bool:
+        """Whether what somebody judged has expired."""
+        return bool(record.data.get("expires")) and expired(self.zone, record.data, self.at)
 
     def measured(self, spec: Spec, record: Record) -> Any:
         """Its value, or its ratio to the reference range that was told with it."""
@@ -432,6 +417,11 @@ class Facts:
             return None if answer is NOT_APPLICABLE else answer
         result = self.logic.number(text)
         return None if result is None else float(f"{result:.12g}")
+
+
+def _between(which: Callable[..., int], spans: Sequence[Span]) -> Span:
+    """When the first or the last of several was, each somewhere in its span."""
+    return which(low for low, _ in spans), which(high for _, high in spans)
 
 
 def anchor_end(zone: str, window: Spec, anchor: int) -> int:

@@ -50,9 +50,8 @@ def is_condition(text: str) -> bool:
     """Whether it says yes or no; a bare name is taken for a number."""
     node = _parse(text)
     has = isinstance(node, ast.Call) and ast.unparse(node.func) == "has"
-    return (
-        has
-        or isinstance(node, ast.BoolOp | ast.Compare | ast.UnaryOp)
+    return has or (
+        isinstance(node, ast.BoolOp | ast.Compare | ast.UnaryOp)
         and not isinstance(getattr(node, "op", None), ast.USub)
     )
 

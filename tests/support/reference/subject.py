@@ -15,6 +15,7 @@ from tests.support.reference.facts import Facts
 from tests.support.reference.history import Fits, effective
 from tests.support.reference.logic import NOT_APPLICABLE, Logic
 from tests.support.reference.moments import Span
+from tests.support.reference.spelling import spelt, unit
 from tests.support.reference.told import ENDED, Entity, Told
 
 Look = Callable[[str], Any]
@@ -66,9 +67,11 @@ class Subject:
         return Logic(look, getattr(look, "aside", lambda _name: False)).holds(rule["when"])
 
     def _detail(self, rule: Mapping[str, Any], look: Look) -> str:
-        units = Facts(self.protocol, self.told, self.now).unit
+        specs = Facts(self.protocol, self.told, self.now).specs
+        codes = self.told.codes
         return _BRACES.sub(
-            lambda found: spelt(look(found[1]), units(found[1])), rule.get("detail", "")
+            lambda found: spelt(look(found[1]), unit(specs.get(found[1]), codes)),
+            rule.get("detail", ""),
         )
 
     def _entities(self, scope: str) -> list[tuple[str, Look]]:
@@ -219,14 +222,3 @@ class Scope:
 
     def aside(self, name: str) -> bool:
         return name in self.facts.specs and self.facts.aside(name)
-
-
-def spelt(value: Any, unit: str = "") -> str:
-    """A value as a detail shows it: numbers with their unit, but for scores and ages."""
-    if value is None:
-        return "not recorded"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    number = isinstance(value, int | float)
-    tail = f" {unit}" if number and unit and not unit.startswith("{") else ""
-    return (f"{value:.12g}" if number else str(value)) + tail

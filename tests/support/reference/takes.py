@@ -15,11 +15,12 @@ ENTITIES = ("administration", "adverse_event")
 
 
 class Seen(NamedTuple):
-    """A record in one world: when it was, and what it is worth (None: not known)."""
+    """A record in one world: when it was, what it is worth (None: not known), if it still holds."""
 
     record: Record
     at: int
     value: Any
+    holds: bool
 
 
 # --- which records count ----------------------------------------------------------------------
@@ -32,7 +33,7 @@ def counts(spec: Spec, seen: Seen) -> bool | None:
         answer: Any = Logic(seen.record.data.get).ask(where)
     else:
         answer = Logic({"value": seen.value}.get).ask(where)
-    return answer  # type: ignore[no-any-return]
+    return answer
 
 
 def chosen(spec: Spec, seen: Sequence[Seen]) -> list[Seen]:
@@ -79,12 +80,12 @@ def rounded(value: float) -> float:
 # --- the takes --------------------------------------------------------------------------------
 def _latest(facts: Any, spec: Spec, seen: list[Seen]) -> Any:
     groups = grouped(facts, spec, chosen(spec, seen))
-    return settled(spec, groups[-1]) if groups else None
+    return settled(spec, groups[-1]) if groups and groups[-1][-1].holds else None
 
 
 def _earliest(facts: Any, spec: Spec, seen: list[Seen]) -> Any:
     groups = grouped(facts, spec, [one for one in chosen(spec, seen) if one.value is not None])
-    return settled(spec, groups[0]) if groups else None
+    return settled(spec, groups[0]) if groups and groups[0][-1].holds else None
 
 
 def _numbers(spec: Spec, seen: list[Seen]) -> list[Any] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import rules
 from tests.support.reference.moments import Span, span_at, span_of
@@ -38,8 +38,7 @@ CONVERSIONS: Mapping[tuple[str, str], tuple[float, float]] = {
 ENDED = ("treatment_stopped", "withdrawn", "completed", "lost")
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One event's say about one source; `value` None: recorded, and not known."""
 
     span: Span

@@ -64,15 +64,17 @@ def touching(facts: Any, spec: Spec, *, point: bool) -> Any:
     return False if told else None
 
 
-def _touches(facts: Any, spec: Spec, bounds: Any, began: int, ended: int) -> bool:
+def _touches(facts: Any, spec: Spec, bounds: Any, began: int, ended: int) -> bool | None:
     """Windows of whole days reach to the end of the day asked about."""
-    window = spec.get("window")
+    window: Spec = spec.get("window") or {}
     top = facts.at
-    plain = window is not None and not any(one in window for one in ANCHORED)
+    plain = not any(one in window for one in ANCHORED)
     calendar = plain and any(unit in window for unit in CALENDAR)
     if calendar:
         top = day_ends(facts.zone, day_of(facts.zone, facts.at))
     high = min(bounds.high, top)
+    if began <= high < bounds.low <= ended:
+        return None  # what lasts may touch a window that has not begun
     return began <= high and max(began, ended) >= bounds.low
 
 
