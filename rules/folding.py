@@ -192,3 +192,4 @@ def compact(plan: Plan, state: SubjectState, timeline: Timeline, dirty: Dirty) -
         parts = state.adverse_events[name]
         if isinstance(parts, list):
             entities.collapse(parts)
+            state.adverse_events[name] = entities.pack(parts)

@@ -88,8 +88,19 @@ def collapse(parts: list[Part]) -> None:
         merged = merge(parts[:2])
         origins = {name: list(origin) for name, origin in merged.origins.items()}
         first, second = parts[0], parts[1]
-        begin = first[ORIGINS]["@"] if len(first) > ORIGINS else [first[START], first[END]]
-        parts[:2] = [[*second[:FIELDS], dict(merged.values), {**origins, "@": begin}]]
+        begin, last_us = [first[START], first[END]], first[END]
+        if len(first) > ORIGINS:
+            begin, last_us = first[ORIGINS]["@"], first[ORIGINS]["@last"]
+        whole = {**origins, "@": begin, "@last": max(last_us, second[END])}
+        parts[:2] = [[*second[:FIELDS], dict(merged.values), whole]]
+
+
+def last_told(parts: list[Part]) -> int:
+    """The last instant at which anything may have been told of an entity."""
+    head = parts[0]
+    collapsed = head[ORIGINS]["@last"] if len(head) > ORIGINS else head[END]
+    last_us: int = max(collapsed, *(part[END] for part in parts))
+    return last_us
 
 
 def merge(parts: list[Part]) -> Merged:

@@ -8,7 +8,9 @@ Infusions that were not given and adverse events that were taken back never coun
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol
 
 from rules.errors import LogNeeded
 from rules.facts import entities
@@ -31,7 +33,25 @@ class Held(Protocol):
     first_infusion: list[int] | None
 
 
+class Known(NamedTuple):
+    """One adverse event as now known; a mapping of its known facts beside the readings."""
+
+    merged: Merged
+    span: Span
+    gone: bool
+    last_us: int  # nothing was told of it later
+    event: str | None  # that tells when it began
+
+
+class Seen(NamedTuple):
+    """What the facts over entities look at of one."""
+
+    readings: Mapping[str, Reading]
+    facts: Facts
+
+
 Records = Callable[[Held, int | None], list[tuple[Record, Facts]]]
+Found = tuple[int, str, Span, Seen, str | None]  # when it began and its name, for the order
 
 
 def entity_records(spec: FactSpec, calendar: Calendar) -> Records:
@@ -40,24 +60,24 @@ def entity_records(spec: FactSpec, calendar: Calendar) -> Records:
     The value is that of the fact's `field`, or true. Raises LogNeeded when called.
     """
     gather = _given if spec.origin is EventType.ADMINISTRATION else _valid
-    field = spec.field
+    field = None if spec.field is None else _READ_AS.get(spec.field, spec.field)
 
     def records(state: Held, as_of_us: int | None) -> list[tuple[Record, Facts]]:
-        found = sorted(gather(state, calendar, as_of_us), key=lambda one: (one[1].start, one[0]))
         made: list[tuple[Record, Facts]] = []
-        for place, (_, span, readings, began) in enumerate(found):
-            reading = Reading(True, None, began)
+        found = sorted(gather(state, calendar, as_of_us), key=_ORDER)
+        for place, (_, _, span, seen, began) in enumerate(found):
+            value: Scalar | None = True
+            event = began
             if field is not None:
-                reading = readings[_READ_AS.get(field, field)]
-            facts = {n: one.value for n, one in readings.items() if one.value is not None}
-            event = reading.event or began
-            made.append(([span.start, span.end, place, reading.value, event], facts))
+                value, _, told_by = seen.readings[field][:3]
+                event = told_by or began
+            made.append(([span.start, span.end, place, value, event], seen.facts))
         return made
 
     return records
 
 
-Found = tuple[str, Span, Mapping[str, Reading], str | None]
+_ORDER = itemgetter(0, 1)
 
 
 def _given(state: Held, calendar: Calendar, _as_of_us: int | None) -> list[Found]:
@@ -66,7 +86,8 @@ def _given(state: Held, calendar: Calendar, _as_of_us: int | None) -> list[Found
         merged = merge(parts)
         if entities.given(merged):
             span = entities.infusion_span(merged, calendar)
-            found.append((name, span, entities.infusion_readings(merged), told(merged, "start")))
+            seen = _seen(entities.infusion_readings(merged))
+            found.append((span.start, name, span, seen, told(merged, "start")))
     return found
 
 
@@ -74,15 +95,45 @@ def _valid(state: Held, calendar: Calendar, as_of_us: int | None) -> list[Found]
     first = None if state.first_infusion is None else Span(*state.first_infusion)
     found: list[Found] = []
     for name, held in state.adverse_events.items():
-        parts = unpack(held)
-        whole = merge(parts)
-        began = entities.onset(whole, calendar)
-        if entities.withdrawn(whole) or (as_of_us is not None and began.start > as_of_us):
+        known = adverse_event(held, calendar)
+        if known.gone or (as_of_us is not None and known.span.start > as_of_us):
             continue
-        merged = whole if as_of_us is None else as_told(parts, as_of_us)
-        readings = entities.adverse_event_readings(merged, began, first)
-        found.append((name, began, readings, told(whole, "onset")))
+        if as_of_us is not None and known.last_us > as_of_us:
+            merged = as_told(unpack(held), as_of_us)
+            seen = _seen(entities.adverse_event_readings(merged, known.span, first))
+        elif isinstance(held, str):
+            seen = _kept_facts(held, first, calendar)
+        else:
+            seen = _seen(entities.adverse_event_readings(known.merged, known.span, first))
+        found.append((known.span.start, name, known.span, seen, known.event))
     return found
+
+
+def adverse_event(held: str | list[Part], calendar: Calendar) -> Known:
+    """One adverse event as now known; the same text is read once."""
+    return _kept(held, calendar) if isinstance(held, str) else _known(held, calendar)
+
+
+def _known(parts: list[Part], calendar: Calendar) -> Known:
+    merged = merge(parts)
+    span = entities.onset(merged, calendar)
+    gone, last_us = entities.withdrawn(merged), entities.last_told(parts)
+    return Known(merged, span, gone, last_us, told(merged, "onset"))
+
+
+@lru_cache(maxsize=2048)
+def _kept(text: str, calendar: Calendar) -> Known:
+    return _known(unpack(text), calendar)
+
+
+@lru_cache(maxsize=2048)
+def _kept_facts(text: str, first: Span | None, calendar: Calendar) -> Seen:
+    known = _kept(text, calendar)
+    return _seen(entities.adverse_event_readings(known.merged, known.span, first))
+
+
+def _seen(readings: Mapping[str, Reading]) -> Seen:
+    return Seen(readings, {n: one.value for n, one in readings.items() if one.value is not None})
 
 
 def told(merged: Merged, name: str) -> str | None:
@@ -96,7 +147,7 @@ def as_told(parts: list[Part], as_of_us: int) -> Merged:
     What was told only later, is as first told; what a date alone leaves open, is unknown.
     Raises LogNeeded where what was told by then has been folded into what came later.
     """
-    if len(parts[0]) > ORIGINS and parts[0][END] > as_of_us:
+    if len(parts[0]) > ORIGINS and parts[0][ORIGINS]["@last"] > as_of_us:
         raise LogNeeded
     by_then = [part for part in parts if part[END] <= as_of_us]
     perhaps = [part for part in parts if part[START] <= as_of_us < part[END]]

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from rules.anchors import Judged, known, read_span
-from rules.facts import entities
+from rules.anchors import Judged, read_span
+from rules.anchors import known as known_values
+from rules.facts import entities, entity_records
 from rules.facts.calendar import DAY_US, Span
-from rules.facts.entities import Merged, merge, unpack
+from rules.facts.entities import merge
+from rules.facts.entity_records import Known
 from rules.facts.projections import UNKNOWN, Reading
 from rules.findings import Step
 from rules.folding import Dirty
@@ -43,21 +45,20 @@ def touched_events(subject: Subject, dirty: Dirty) -> list[TouchedEvent]:
     names = own if since_us > state.last_onset_us else set(state.adverse_events)
     result = []
     for name in sorted(names):
-        merged = merge(unpack(state.adverse_events[name]))
-        span = entities.onset(merged, subject.plan.calendar)
-        state.last_onset_us = max(state.last_onset_us, span.end)
-        if name in own or span.end >= since_us:
-            result.append(_read(subject, name, merged, span))
+        known = entity_records.adverse_event(state.adverse_events[name], subject.plan.calendar)
+        state.last_onset_us = max(state.last_onset_us, known.span.end)
+        if name in own or known.span.end >= since_us:
+            result.append(_read(subject, name, known))
     return result
 
 
-def _read(subject: Subject, name: str, merged: Merged, span: Span) -> TouchedEvent:
-    plan, state = subject.plan, subject.state
+def _read(subject: Subject, name: str, known: Known) -> TouchedEvent:
+    plan, state, merged, span = subject.plan, subject.state, known.merged, known.span
     first = None if state.first_infusion is None else Span(*state.first_infusion)
     own = entities.adverse_event_readings(merged, span, first)
     own["ae"] = Reading(name)
     own |= relate(subject, Scope.ADVERSE_EVENT, name, span)
-    if entities.withdrawn(merged):
+    if known.gone:
         return TouchedEvent(name, span, own, None, gone=True)
     judged: list[Judged] = []
 
@@ -96,7 +97,7 @@ def _endpoints(subject: Subject, event: TouchedEvent) -> None:
     """Note for which stopping rules this adverse event is an endpoint, and since when."""
     state, began = subject.state, event.span
     first = None if state.first_infusion is None else Span(*state.first_infusion)
-    facts = known(event.readings)
+    facts = known_values(event.readings)
     counts = first is not None and began.end >= first.start and not event.gone
     for rule_id, endpoint in subject.plan.endpoints.items():
         held = state.endpoints.setdefault(rule_id, {})

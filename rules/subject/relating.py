@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from rules.facts import entities
 from rules.facts.calendar import FOREVER, Span
-from rules.facts.entities import Merged, merge, unpack
-from rules.facts.entity_records import told
+from rules.facts.entities import Merged, merge
+from rules.facts.entity_records import adverse_event, told
 from rules.facts.projections import Reading
 from rules.facts.relations import FIELDS, Other, moved_from, related
 from rules.folding import Dirty
@@ -62,10 +62,9 @@ def _infusions(subject: Subject) -> list[Other]:
 def _adverse_events(subject: Subject) -> list[Other]:
     made = []
     for name, held in subject.state.adverse_events.items():
-        merged = merge(unpack(held))
-        if not entities.withdrawn(merged):
-            span = entities.onset(merged, subject.plan.calendar)
-            made.append(_other(name, span, merged, Scope.ADVERSE_EVENT))
+        known = adverse_event(held, subject.plan.calendar)
+        if not known.gone:
+            made.append(_other(name, known.span, known.merged, Scope.ADVERSE_EVENT))
     return made
 
 
