@@ -309,9 +309,12 @@ def _behind(definition: Definition, part: Any) -> Iterator[tuple[str, str]]:
     while waiting:
         name = waiting.pop()
         spec = definition.facts.get(name)
-        if spec is None or name in seen:
+        if name in seen:
             continue
         seen.add(name)
+        if spec is None:
+            yield from _judging(definition, name)
+            continue
         yield "facts", name
         if spec.origin is not None:
             yield from (
@@ -322,6 +325,14 @@ def _behind(definition: Definition, part: Any) -> Iterator[tuple[str, str]]:
         waiting += renaming.facts_behind(spec)
     for name in _PARAMETER.findall(" ".join(texts)):
         yield "parameters", name
+
+
+def _judging(definition: Definition, name: str) -> Iterator[tuple[str, str]]:
+    """The criteria behind a name that is no fact: the decision's, or one criterion's own."""
+    for item in definition.criteria:
+        if name in {"decision", item.id}:
+            yield "criteria", item.id
+            yield from _behind(definition, item)
 
 
 def _once(several: list[Json]) -> list[Json]:

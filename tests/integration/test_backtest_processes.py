@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import orjson
 import pytest
@@ -46,17 +47,16 @@ def test_d10_a_backtest_survives_the_death_of_its_workers_and_of_its_bell(
         with database.reading() as conn:
             return stored.get(conn, made.id)
 
+    def moved(seen):
+        return row().done > seen or row().status != stored.RUNNING
+
     try:
         for worker in workers:
             worker.start()
         Broker(valkey.url if with_broker else None).ring_maintenance([made.id])
         for worker in workers:  # each dies once, whatever it is at
-            before = row().done
-            wait_until(
-                lambda before=before: row().done > before or row().status != stored.RUNNING,
-                60,
-                "some subjects",
-            )
+            seen = row().done
+            wait_until(partial(moved, seen), 60, "some subjects")
             worker.kill_and_start()
             # Its claims have run out, as they do by themselves within a minute.
             with database.writing() as conn:
