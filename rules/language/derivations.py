@@ -217,7 +217,8 @@ class Derivations:
         if not items or len(cases) != len(items) or not whole:
             return None
         value = _alike(section, found)
-        text = "; ".join((*map(_told_case, section.node["cases"]), *_told_rest(section)))
+        told = [_told_case(item.node) for item in items]
+        text = "; ".join((*told, *_told_rest(section)))
         if value is None:
             return None
         rest = None if otherwise is None else otherwise.value

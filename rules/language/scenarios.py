@@ -87,9 +87,9 @@ def _given(item: Section, fixtures: Mapping[str, list[Map]]) -> list[str]:
 
 def _words(event: Map) -> set[str]:
     data = event.get("data")
-    words = {event.get("type")}
+    words = [event.get("type")]
     if isinstance(data, Map):
-        words |= {data.get(key) for key in _WITHOUT if isinstance(data.get(key), str)}
+        words += [data.get(key) for key in _WITHOUT]
     return {word for word in words if isinstance(word, str)}
 
 
