@@ -19,10 +19,12 @@ from rules.facts.reading import (
     UNKNOWN,
     Reading,
     end_of,
+    joined,
+    note_of,
     read,
     unsure,
 )
-from rules.facts.timeline import BASELINE, END, EVENT, EXPIRES, NOTE, ORDER, START, VALUE, Record
+from rules.facts.timeline import BASELINE, END, EVENT, EXPIRES, ORDER, START, VALUE, Record
 from rules.facts.windows import leaves, low_edge
 from rules.model import FactSpec, Scalar
 from rules.terms import Conflict, ValueType
@@ -46,11 +48,7 @@ def resolver(spec: FactSpec) -> Resolve:
     def resolve(group: list[Record]) -> tuple[Scalar | None, Record, str | None]:
         last = group[-1]
         if len(group) == 1:
-            return (
-                last[VALUE],
-                last,
-                last[NOTE] if len(last) > NOTE and last[VALUE] is None else None,
-            )
+            return last[VALUE], last, note_of(last)
         known = [record for record in group if record[VALUE] is not None]
         differing = len({record[VALUE] for record in known})
         note = f"conflict: {differing} values" if differing > 1 else None
@@ -64,9 +62,9 @@ def resolver(spec: FactSpec) -> Resolve:
             value, record = number(mean, spec.value), known[-1]
         else:
             value, record = _any(group)
-        if value is None and note is None and len(record) > NOTE:
-            note = record[NOTE]
-        return value, record, note
+        if value is None:
+            return value, record, note or note_of(record)
+        return value, record, joined(note, note_of(record))
 
     return resolve
 
@@ -195,4 +193,4 @@ def plain(record: Record, before: Record | None) -> Reading:
         or before[VALUE] == record[VALUE]
     ):
         return reading
-    return reading._replace(note="conflict: 2 values")
+    return reading._replace(note=joined("conflict: 2 values", reading.note))

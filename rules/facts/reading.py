@@ -36,6 +36,8 @@ PARTIAL = "birth date is partial"
 NO_ANCHOR = "the anchor has not happened"
 NO_REFERENCE = "no reference range"
 UNDEFINED = "undefined"
+# Noted beside a value that a person judged: whose it is, and how long it holds.
+OPINION = "opinion of "
 
 
 class Projection(Protocol):
@@ -51,8 +53,21 @@ Alike = Callable[[int, int], bool]  # whether no condition tells the whole numbe
 
 def read(record: Record, until_us: int = FOREVER) -> Reading:
     """The record as the fact."""
-    note = record[NOTE] if len(record) > NOTE and record[VALUE] is None else None
+    note = note_of(record) if len(record) > NOTE else None
     return Reading(record[VALUE], record[START], record[EVENT], note, until_us, end_of(record))
+
+
+def note_of(record: Record) -> str | None:
+    """What stands in place of the record's value, or that the value is somebody's opinion."""
+    note: str | None = record[NOTE] if len(record) > NOTE else None
+    if note is None or record[VALUE] is None or note.startswith(OPINION):
+        return note
+    return None
+
+
+def joined(*notes: str | None) -> str | None:
+    """Several notes as one."""
+    return "; ".join(note for note in notes if note is not None) or None
 
 
 def unsure(record: Record, note: str, until_us: int = FOREVER) -> Reading:

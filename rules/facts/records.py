@@ -11,7 +11,7 @@ from typing import Any
 from rules.events import Event
 from rules.facts import units
 from rules.facts.calendar import Calendar
-from rules.facts.reading import NO_REFERENCE
+from rules.facts.reading import NO_REFERENCE, OPINION
 from rules.facts.sources import SPANS, Source, sources
 from rules.facts.timeline import Record
 from rules.model import Definition, FactSpec, Scalar
@@ -75,6 +75,8 @@ class Reader:
         data = event.data
         start, end = self.calendar.span(event.time_us, event.timeprecision)
         value, note = _value(source, data)
+        if source.origin is EventType.ASSESSMENT and value is not None and data.get("by"):
+            note = _opinion(data)
         record: Record = [start, end, event.n, value, event.event]
         if source.touches:
             status = str(data.get("status"))
@@ -106,6 +108,12 @@ class Reader:
                 high = max(low, min(high, known_us))
             result += [low, high]
         return result
+
+
+def _opinion(data: Mapping[str, object]) -> str:
+    """Whose judgement it is, and until when it holds."""
+    expires = f", expires {data['expires']}" if data.get("expires") else ""
+    return f"{OPINION}{data['by']}{expires}"
 
 
 def _taken(status: str, start: int, end: int) -> list[int | None]:

@@ -185,3 +185,48 @@ def test_d6_of_an_eligible_subject_each_single_fact_that_would_exclude_is_named(
     assert "ineligible if body_temperature >= 38 Cel" in texts
     assert "ineligible if ecog >= 3" in texts
     assert {len(way["set"]) for way in told["changes"]} == {1}
+
+
+def test_d17_a_signed_judgement_is_shown_as_the_opinion_that_it_is_with_its_expiry():
+    judged = row(
+        "assessment",
+        "2026-03-19T08:00:00+09:00",
+        code="unfit",
+        value=True,
+        by="investigator",
+        expires="2026-04-01",
+    )
+    rows = [*fixture(*SCREENED), judged]
+    note = "opinion of investigator, expires 2026-04-01"
+    (proof,) = [e for e in found(rows, "EL-INELIGIBLE").evidence if e.get("criterion") == "E8"]
+    assert (proof["fact"], proof["value"], proof["note"]) == ("unfit", True, note)
+    view = engine().view(stepped(rows, MARCH).state)
+    (unfit,) = [item for item in view["criteria"] if item["id"] == "E8"]
+    assert [item["note"] for item in unfit["evidence"]] == [note]
+    (ecog,) = [item for item in view["criteria"] if item["id"] == "I3"]
+    assert all("note" not in item for item in ecog["evidence"])
+
+
+def test_d17_an_opinion_that_has_expired_decides_nothing_and_says_so():
+    judged = row(
+        "assessment",
+        "2026-03-19T08:00:00+09:00",
+        code="unfit",
+        value=False,
+        by="investigator",
+        expires="2026-03-31",
+    )
+    rows = [*fixture(*SCREENED, without=("unfit",)), judged]
+    assert worklist(rows)["decision"] == "eligible"
+    (item,) = worklist(rows, "2026-04-02T09:00:00+09:00")["items"]
+    assert (item["fact"], item["reason"]) == ("unfit", "expired")
+
+
+def test_d17_two_judgements_of_one_instant_that_differ_are_shown_as_a_conflict():
+    both = [
+        row("assessment", "2026-03-19T08:00:00+09:00", code="unfit", value=value, by=by)
+        for value, by in ((False, "investigator"), (True, "sub-investigator"))
+    ]
+    rows = [*fixture(*SCREENED), *both]
+    (proof,) = [e for e in found(rows, "EL-INELIGIBLE").evidence if e.get("criterion") == "E8"]
+    assert proof["note"] == "conflict: 2 values; opinion of sub-investigator"
