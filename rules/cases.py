@@ -250,14 +250,15 @@ def about(leaf: Compare | In, kind: FactType, limit: Bounds) -> tuple[Scalar, ..
         return (*[str(value) for value in constants][: MAX_VALUES - 1], "another text")
     low = -math.inf if limit.low is None else limit.low
     high = math.inf if limit.high is None else limit.high
-    near = sorted(set(_near(constants, whole=kind.value is ValueType.INTEGER)))
-    found = [value for value in near if low <= value <= high]
+    beside = sorted(set(near(constants, whole=kind.value is ValueType.INTEGER)))
+    found = [value for value in beside if low <= value <= high]
     if len(found) > MAX_VALUES:  # a long list: its ends tell most
         found = [*found[:5], *found[-4:]]
     return tuple(found)
 
 
-def _near(constants: Iterable[Scalar], *, whole: bool) -> Iterator[float]:
+def near(constants: Iterable[Scalar], *, whole: bool) -> Iterator[float]:
+    """The values at and beside each limit."""
     for constant in constants:
         limit = float(constant)
         if whole:

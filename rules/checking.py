@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rules import cases, coverage
+from rules import cases, coverage, mutants
 from rules.cases import Row
 from rules.coverage import Clause
 from rules.errors import Complaint
@@ -17,6 +17,7 @@ from rules.knowledge import KnowledgeBase
 from rules.language import sense
 from rules.language.loader import MAX_COMPLAINTS
 from rules.model import Definition
+from rules.mutants import Mutant
 from rules.protocol import Protocol
 from rules.scenarios import check_scenario
 from rules.watching import Seen, watched
@@ -31,10 +32,14 @@ class Report:
     coverage: tuple[Clause, ...] = ()
     cases: tuple[Row, ...] = field(default=())
     size: str = ""  # what was looked at, in words; "" where the file does not load
+    survivors: tuple[Mutant, ...] | None = None  # None: not looked for
 
 
-def check(protocol: Protocol) -> Report:
-    """Run its scenarios and its generated cases. Never raises for what a file says."""
+def check(protocol: Protocol, *, mutate: bool = False) -> Report:
+    """Run its scenarios and its generated cases. Never raises for what a file says.
+
+    `mutate`: look also for slips that no scenario would notice, which takes longer.
+    """
     definition = protocol.definition
     knowledge = KnowledgeBase(definition)
     seen = Seen()
@@ -49,13 +54,15 @@ def check(protocol: Protocol) -> Report:
     notes = [*sense.notes(definition), *made.notes]
     if definition.scenarios:
         notes += [*coverage.verdicts(definition), *coverage.notes(definition, rows)]
+    survivors = tuple(mutants.surviving(definition, seen)) if mutate else None
     knowledge.close()
     return Report(
-        tuple(sorted({*complaints, *made.complaints})),
-        tuple(sorted(notes)),
-        tuple(rows),
-        made.rows,
-        _size(definition, len(made.rows)),
+        complaints=tuple(sorted({*complaints, *made.complaints})),
+        notes=tuple(sorted(notes)),
+        coverage=tuple(rows),
+        cases=made.rows,
+        size=_size(definition, len(made.rows)),
+        survivors=survivors,
     )
 
 

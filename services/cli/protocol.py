@@ -26,7 +26,11 @@ def command() -> None:
 
 @command.command()
 @click.argument("files", nargs=-1, required=True, type=FILE)
-@click.option("--coverage", is_flag=True, help="Which clauses the scenarios show true and false.")
+@click.option(
+    "--coverage",
+    is_flag=True,
+    help="What the scenarios exercise, and would miss.",
+)
 @click.option("--cases", is_flag=True, help="The cases made for every comparison.")
 @click.option("--json", "as_json", is_flag=True)
 def check(files: tuple[Path, ...], *, coverage: bool, cases: bool, as_json: bool) -> int:
@@ -35,7 +39,7 @@ def check(files: tuple[Path, ...], *, coverage: bool, cases: bool, as_json: bool
     Exit 1 with FILE:LINE per complaint. Notes say what a person should look at; they refuse
     nothing. What holds is told on stderr.
     """
-    found = {file: report_of(file) for file in files}
+    found = {file: report_of(file, mutate=coverage) for file in files}
     reports = list(found.values())
     ok = not any(report.complaints for report in reports)
     if as_json:
@@ -56,6 +60,7 @@ def _joined(reports: list[Report]) -> dict[str, list[dict[str, Any]]]:
         "notes": [asdict(one) for report in reports for one in report.notes],
         "coverage": [asdict(one) for report in reports for one in report.coverage],
         "cases": [asdict(one) for report in reports for one in report.cases],
+        "survivors": [asdict(one) for report in reports for one in report.survivors or ()],
     }
 
 
@@ -71,6 +76,9 @@ def _lines(report: Report, *, coverage: bool, cases: bool) -> Iterator[str]:
             unknown = "-" if row.unknown is None else row.unknown
             counts = f"{row.line:>5} {row.true:>5} {row.false:>5} {unknown:>7}"
             yield f"{counts}  {row.what}: {row.clause}"
+        for one in report.survivors or ():
+            slip = f"`{one.clause}` -> `{one.instead}`"
+            yield f"{one.line:>5} no scenario would notice in {one.what}: {slip}"
 
 
 @command.command()
@@ -113,9 +121,9 @@ def diff(old: Path, new: Path, form: str, *, as_json: bool) -> int:
     return 0
 
 
-def report_of(file: Path) -> Report:
+def report_of(file: Path, *, mutate: bool = False) -> Report:
     """What is to be said of one file."""
     try:
-        return rules.check(rules.load(file))
+        return rules.check(rules.load(file), mutate=mutate)
     except rules.ProtocolError as error:
         return Report(tuple(error.complaints))

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rules
+from rules.language.editors import exemplar
 from rules.language.shapes import PUBLISHED, fields_of
 from tests.support.small import SMALL
 
@@ -20,7 +21,13 @@ SHARDS = (
 
 
 FLAGSHIP = Path(__file__).parents[2] / "rules" / "protocols" / "msc-cgvhd.yaml"
-TEXTS = {"small": SMALL, "flagship": FLAGSHIP.read_text(encoding="utf-8")}
+TEXTS = {
+    "small": SMALL,
+    "flagship": FLAGSHIP.read_text(encoding="utf-8"),
+    "one of every construct": exemplar(),
+}
+EACH = {"small": 120, "flagship": 40, "one of every construct": 60}
+_WORD = re.compile(r"[A-Za-z0-9_.]+")
 
 
 def bent(rng: random.Random, text: str = SMALL) -> str:
@@ -45,12 +52,21 @@ def bent(rng: random.Random, text: str = SMALL) -> str:
     return "\n".join(lines)
 
 
+def swapped(rng: random.Random, text: str) -> str:
+    """A protocol in which one to three words are other words of its own."""
+    words = sorted(set(_WORD.findall(text)))
+    for _ in range(rng.randint(1, 3)):
+        found = rng.choice(list(_WORD.finditer(text)))
+        text = text[: found.start()] + rng.choice(words) + text[found.end() :]
+    return text
+
+
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_bent_file_loads_or_complains_with_lines(seed, text):
     rng = random.Random(seed)
-    for _ in range(150 if text == "small" else 50):
-        broken = bent(rng, TEXTS[text])
+    for number in range(EACH[text]):
+        broken = (swapped if number % 3 == 0 else bent)(rng, TEXTS[text])
         for complaint in complaints(broken):
             assert 1 <= complaint.line <= broken.count("\n") + 2
             assert re.match(r"p\.yaml:\d+: .", str(complaint))
@@ -58,10 +74,10 @@ def test_a_bent_file_loads_or_complains_with_lines(seed, text):
 
 def complaints(text: str) -> list[rules.Complaint]:
     try:
-        rules.loads(text, "p.yaml")
+        protocol = rules.loads(text, "p.yaml")
     except rules.ProtocolError as error:
         return error.complaints or pytest.fail("an error without a complaint")
-    return []
+    return list(rules.check(protocol).complaints) if len(text) < 20_000 else []
 
 
 CHECKER = rules.loads(SMALL).checker
