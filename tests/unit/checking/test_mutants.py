@@ -17,7 +17,12 @@ PILOT = Path(__file__).parents[3] / "rules" / "protocols" / "examples" / "cdisc-
 
 
 def survivors(text):
-    found = rules.check(rules.loads(text, "p.yaml"), mutate=True).survivors
+    return told_of(rules.loads(text, "p.yaml"))
+
+
+def told_of(protocol):
+    found = rules.check(protocol, mutate=True).survivors
+    assert found is not None
     return {(one.what, one.clause, one.instead) for one in found}
 
 
@@ -46,7 +51,7 @@ def test_survivors_are_those_whose_protocol_stays_green():
     """Each slip is made in the pilot's protocol, and all its scenarios are run again."""
     protocol = rules.load(PILOT)
     definition = protocol.definition
-    told = {(s.what, s.clause, s.instead) for s in rules.check(protocol, mutate=True).survivors}
+    told = told_of(protocol)
     limits = bounds(definition, asked=False)
     by_scope = scopes_of(definition)
     green = set()
@@ -58,9 +63,10 @@ def test_survivors_are_those_whose_protocol_stays_green():
                 green.add((f"the rule `{rule.id}`, `when`", change.clause, change.instead))
     for index, item in enumerate(definition.criteria):
         for change in changes(item.when, declared(definition.facts), limits):
-            bent = replace(item, when=change.whole)
-            every = (*definition.criteria[:index], bent, *definition.criteria[index + 1 :])
-            if not check_scenarios(Protocol(replace(definition, criteria=every))):
+            other = replace(item, when=change.whole)
+            rest = definition.criteria
+            criteria = (*rest[:index], other, *rest[index + 1 :])
+            if not check_scenarios(Protocol(replace(definition, criteria=criteria))):
                 green.add((f"the criterion `{item.id}`, `when`", change.clause, change.instead))
     assert told == spelt(green)
 
