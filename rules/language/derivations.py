@@ -22,6 +22,7 @@ from rules.language.reading import Section
 from rules.language.syntax import ConditionError, UnknownFact, did_you_mean, line_of, parse
 from rules.language.vocabulary import FactType, declared
 from rules.model import (
+    Arith,
     Case,
     Compare,
     Condition,
@@ -29,6 +30,7 @@ from rules.model import (
     Derivable,
     Derivation,
     FactSpec,
+    Name,
     Num,
     Parameter,
     Test,
@@ -174,8 +176,25 @@ class Derivations:
         value = self._expression(section, "derive", reader)
         if value is None:
             return None
+        value = self._in_unit(section, value)
         text = " ".join(str(section.node["derive"]).split())
         return Derivation((), value.value, text), value
+
+    def _in_unit(self, section: Section, value: _Value) -> _Value:
+        """A fact alone, told in another unit: `{derive: creatinine, unit: mg/dL}`.
+
+        Of a fact alone only: a formula that divides by 88.4 has converted already.
+        """
+        fact, given, wanted = value.value, value.unit, section.node.get("unit")
+        if not isinstance(fact, Name) or not isinstance(wanted, str) or given in (None, ANY):
+            return value
+        molar_mass = self.names[fact.fact].molar_mass
+        if not units.known(wanted) or not units.convertible(given, wanted, molar_mass):
+            return value
+        if units.same(given, wanted) or units.convert(0, given, wanted, molar_mass) != 0:
+            return value
+        factor = Num(units.convert(1, given, wanted, molar_mass))
+        return _Value(Arith("*", fact, factor), value.kind, wanted)
 
     def _expression(self, section: Section, key: str, reader: Deriving) -> _Value | None:
         """A number or a boolean computed from other facts."""
