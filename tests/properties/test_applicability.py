@@ -34,7 +34,7 @@ trees = st.recursive(
     ),
     max_leaves=5,
 )
-many = settings(max_examples=500)
+many = settings(max_examples=500, deadline=None)
 facts = st.dictionaries(st.sampled_from(NAMES), st.sampled_from([0, 1, 2]))
 # b applies where a says so, c where a and b do; a itself and d always.
 APART = "apart"
@@ -106,6 +106,7 @@ def test_a_condition_of_applicability_does_not_hold_where_it_does_not_apply(tree
     assert compile_condition(applying(asked, applies))(known) is (wanted is not APART and wanted)
 
 
+@settings(deadline=None)
 @given(tree=trees)
 def test_without_facts_that_may_not_apply_nothing_is_rewritten(tree):
     assert rewritten(tree, {}) is tree

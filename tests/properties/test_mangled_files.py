@@ -64,7 +64,7 @@ def complaints(text):
     return []
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(path=st.sampled_from(list(places(TREE))), odd=st.sampled_from(ODD))
 def test_whatever_stands_anywhere_is_read_or_told_of(path, odd):
     assert all(told.line >= 1 and told.message for told in complaints(mangled(path, odd)))
