@@ -262,6 +262,8 @@ class FactSpec:
     anchor: str | None = None
     derived: Derivation | None = None
     molar_mass: float | None = None  # g/mol, of the code: lets mass and amount convert
+    # Of a code that stands for several things: each coding it is told by; filled by the engine.
+    identities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from rules.facts.moments import Moments, moment
 from rules.facts.projections import Alike, Projection, project
 from rules.facts.pruning import Pruner
 from rules.facts.records import Reader
+from rules.facts.sources import identified
 from rules.facts.thresholds import Thresholds
 from rules.facts.timeline import Timeline
 from rules.facts.windows import Moment
@@ -59,7 +60,8 @@ class Plan:
         self.specs = definition.facts
         anchors = [visit.anchor for visit in definition.schedule]
         self.hidden = hidden_facts(self.specs, anchors)
-        self.reader = Reader(definition, self.calendar, self.hidden.values())
+        self._facts = {**identified(definition), **self.hidden}
+        self.reader = Reader(definition, self.calendar, self._facts.values())
         self.pruner = Pruner(self.reader.sources, self.calendar, self._now)
         self.age = next((n for n, s in self.specs.items() if s.take == "completed_years"), None)
         self.criteria = tuple(item.id for item in definition.criteria)
@@ -109,7 +111,7 @@ class Plan:
         """The functions that read facts and anchors."""
         self.read: dict[str, Projection] = {}
         self._moments: dict[str, Moments] = {}
-        for name, spec in {**self.specs, **self.hidden}.items():
+        for name, spec in self._facts.items():
             if spec.derived is not None:
                 self.read[name] = derive(name, self.specs, self.read)
                 continue
@@ -151,9 +153,8 @@ class Plan:
         live = dict.fromkeys((*self.criteria_facts, *self.subject_facts))
         self.live = tuple(live)
         self.readers_of: dict[str, tuple[str, ...]] = {}
-        facts = {**self.specs, **self.hidden}
         for name in live:
-            for key in keys_of(name, facts):
+            for key in keys_of(name, self._facts):
                 self.readers_of[key] = (*self.readers_of.get(key, ()), name)
         self.only_criteria = frozenset(self.criteria_facts) - frozenset(self.subject_facts)
 

@@ -47,7 +47,7 @@ def fetcher(spec: FactSpec, calendar: Calendar) -> Fetch:
         return _of_entities(spec, calendar)
     keys = source_keys(spec)
     if asks_what_happened(spec):
-        return lambda timeline, at: happenings(_held(timeline, keys[0], at), at)
+        return _of_happenings(keys)
     if len(keys) == 1:
         (key,) = keys
 
@@ -75,6 +75,19 @@ def _of_entities(spec: FactSpec, calendar: Calendar) -> Fetch:
         return [with_facts(record, facts) for record, facts in found], True
 
     return records
+
+
+def _of_happenings(keys: tuple[str, ...]) -> Fetch:
+    """What happened of each thing that the code stands for."""
+
+    def happened(timeline: Timeline, at_us: int | None) -> tuple[list[Record], bool]:
+        if len(keys) == 1:
+            return happenings(_held(timeline, keys[0], at_us), at_us)
+        each = [happenings(_held(timeline, key, at_us), at_us) for key in keys]
+        records = [record for some, _ in each for record in some]
+        return sorted(records, key=ORDER), any(told for _, told in each)
+
+    return happened
 
 
 def _held(timeline: Timeline, key: str, at_us: int | None) -> list[Record]:

@@ -30,6 +30,7 @@ from rules.facts.reading import (
     unsure,
 )
 from rules.facts.sources import (
+    TOUCHES,
     asks_for_spans,
     asks_what_happened,
     source_key,
@@ -47,6 +48,7 @@ __all__ = [
     "INEXACT", "UNKNOWN", "Alike", "Projection", "Reading", "absence_of", "project",
 ]  # fmt: skip
 
+_OF_EACH = (Take.LATEST, Take.ANY)
 _ONE = (Take.LATEST, Take.EARLIEST, Take.RATIO_TO_REFERENCE)
 
 
@@ -82,6 +84,11 @@ def _of_records(
     thresholds: Thresholds | None,
     others: Mapping[str, Projection],
 ) -> Projection:
+    if spec.identities and (spec.take in _OF_EACH or spec.take in TOUCHES):
+        each = [_identity(spec, one) for one in spec.identities]
+        return _either(
+            [(source_key(one), _of_records(one, calendar, thresholds, others)) for one in each]
+        )
     moments = None
     if spec.window is not None and spec.window.anchor is not None:
         moments = moment(spec.window.anchor, calendar, others)
@@ -95,6 +102,34 @@ def _of_records(
     if spec.take in _ONE:
         choose = chooser(spec, calendar, newest=spec.take is not Take.EARLIEST)
     return _chosen(spec, calendar, gatherer(spec, calendar, moments), choose)
+
+
+def _identity(spec: FactSpec, identity: str) -> FactSpec:
+    """The same fact of what is told by one coding alone."""
+    return replace(spec, code=f"{spec.code}|{identity}", identities=())
+
+
+def _either(parts: list[tuple[str, Projection]]) -> Projection:
+    """Kleene's or over the things that a code stands for; those never told of say nothing."""
+
+    def either(
+        timeline: Timeline, as_of_us: int | None, now_us: int, since_us: int | None = None, /
+    ) -> Reading:
+        readings = [
+            part(timeline, as_of_us, now_us, since_us)
+            for key, part in parts
+            if key in timeline.records
+        ]
+        true = [one for one in readings if one.value is True]
+        if true:
+            return max(true, key=lambda one: (one.until_us, one.time_us or 0))
+        until = min((one.until_us for one in readings), default=FOREVER)
+        told = [one for one in readings if one.event is not None]
+        unknown = [one for one in told if one.value is None]
+        found = max(unknown or told, key=lambda one: one.time_us or 0, default=UNKNOWN)
+        return found._replace(until_us=until)
+
+    return either
 
 
 def _is_plain(spec: FactSpec) -> bool:

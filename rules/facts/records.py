@@ -46,15 +46,19 @@ class Reader:
     """Turns events into records: which sources an event feeds, and with what."""
 
     def __init__(
-        self, definition: Definition, calendar: Calendar, hidden: Iterable[FactSpec] = ()
+        self, definition: Definition, calendar: Calendar, facts: Iterable[FactSpec]
     ) -> None:
-        """Compile the routes from (type, code) to sources; `hidden`: facts of the engine's own."""
+        """Compile the routes from (type, code) to the sources of these facts."""
         self.calendar = calendar
-        self.sources = sources(definition, hidden)
+        self.sources = sources(definition, facts)
         self._routes: dict[tuple[str, str], tuple[Source, ...]] = {}
         for source in self.sources.values():
             route = (source.origin.value, source.code)
             self._routes[route] = (*self._routes.get(route, ()), source)
+        self._identities = {
+            route: frozenset(one.identity for one in several)
+            for route, several in self._routes.items()
+        }
         self._fields = tuple(
             code for origin, code in self._routes if origin == EventType.DEMOGRAPHICS.value
         )
@@ -68,8 +72,17 @@ class Reader:
             codes = _documents(data) if event.type == "consent" else (data.get("code"),)
         for code in codes:
             for source in self._routes.get((event.type, code), ()):
-                if source.given_by is None or source.given_by == data.get("given_by"):
+                if source.given_by is not None and source.given_by != data.get("given_by"):
+                    continue
+                if source.identity is None or source.identity == self._identity(event, code):
                     yield source, self._record(source, event)
+
+    def _identity(self, event: Event, code: str) -> str:
+        """The coding by which an event tells of a code; none: the code itself."""
+        listed: Any = event.data.get("coding") or ()
+        told_by = sorted(f"{item['system']}|{item['code']}" for item in listed)
+        known = self._identities[event.type, code]
+        return next((one for one in told_by if one in known), "")
 
     def _record(self, source: Source, event: Event) -> Record:
         data = event.data

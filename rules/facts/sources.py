@@ -6,7 +6,7 @@ Who comes in: a protocol's declarations. Who goes out: Source by key.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from rules.facts.windows import closed, reach_us
@@ -51,6 +51,7 @@ class Source:
     measure: Measure = Measure.VALUE
     molar_mass: float | None = None
     flagged: bool = False  # some fact asks which record is the baseline
+    identity: str | None = None  # only what is told by this coding; None: whatever it is told by
     by_day: bool = False  # some fact takes the records of one local day for one
     specs: tuple[FactSpec, ...] = field(default=(), repr=False)
 
@@ -68,7 +69,28 @@ def source_keys(spec: FactSpec) -> tuple[str, ...]:
     """All sources that a fact reads; none for derived ones and those of entities."""
     if spec.origin is None or spec.origin in ENTITIES:
         return ()
-    return tuple(source_key(spec, code) for code in (spec.code, *spec.also))
+    codes = (spec.code, *spec.also)
+    if spec.identities:
+        codes = tuple(f"{spec.code}|{identity}" for identity in spec.identities)
+    return tuple(source_key(spec, code) for code in codes)
+
+
+def identified(definition: Definition) -> dict[str, FactSpec]:
+    """The facts, those of a code that stands for several things with the codings of each.
+
+    Several codings of one system are different things (the drugs of a class): the end of one is
+    not the end of another. One coding in each of several systems is one thing.
+    """
+    result = dict(definition.facts)
+    for name, spec in definition.facts.items():
+        declared = definition.codes.get((spec.origin, spec.code)) if spec.origin else None
+        if declared is None or spec.origin not in SPANS:
+            continue
+        systems = [item.system for item in declared.codings]
+        if len(set(systems)) < len(systems):
+            told_by = sorted({f"{item.system}|{item.code}" for item in declared.codings})
+            result[name] = replace(spec, identities=("", *told_by))
+    return result
 
 
 def given_by(spec: FactSpec) -> str | None:
@@ -78,14 +100,18 @@ def given_by(spec: FactSpec) -> str | None:
     return spec.given_by or ("guardian" if spec.code == "guardian_consent" else None)
 
 
-def sources(definition: Definition, hidden: Iterable[FactSpec] = ()) -> dict[str, Source]:
-    """Every source that the protocol's facts read, and those of its hidden facts."""
-    grouped: dict[tuple[str, str], list[FactSpec]] = {}
-    for spec in (*definition.facts.values(), *hidden):
-        codes = (spec.code, *spec.also) if source_keys(spec) else ()
-        for code in codes:
-            grouped.setdefault((source_key(spec, code), code), []).append(spec)
-    return {key: _source(definition, key, code, specs) for (key, code), specs in grouped.items()}
+def sources(definition: Definition, facts: Iterable[FactSpec]) -> dict[str, Source]:
+    """Every source that these facts read."""
+    grouped: dict[str, list[FactSpec]] = {}
+    told: dict[str, tuple[str, str | None]] = {}  # code and identity
+    for spec in facts:
+        named: list[tuple[str, str | None]] = [(code, None) for code in (spec.code, *spec.also)]
+        if spec.identities:
+            named = [(spec.code, identity) for identity in spec.identities]
+        for key, one in zip(source_keys(spec), named, strict=False):
+            grouped.setdefault(key, []).append(spec)
+            told[key] = one
+    return {key: _source(definition, key, *told[key], specs) for key, specs in grouped.items()}
 
 
 def asks_for_spans(spec: FactSpec) -> bool:
@@ -100,7 +126,9 @@ def asks_what_happened(spec: FactSpec) -> bool:
     return spec.origin in SPANS and spec.take in _HAPPENED
 
 
-def _source(definition: Definition, key: str, code: str, specs: list[FactSpec]) -> Source:
+def _source(
+    definition: Definition, key: str, code: str, identity: str | None, specs: list[FactSpec]
+) -> Source:
     first = specs[0]
     assert first.origin is not None
     declared = definition.codes.get((first.origin, code))
@@ -122,6 +150,7 @@ def _source(definition: Definition, key: str, code: str, specs: list[FactSpec]) 
         measure=first.measure,
         molar_mass=mass,
         flagged=any(spec.take is Take.CHANGE_FROM_BASELINE for spec in specs),
+        identity=identity,
         by_day=any(spec.within_day for spec in specs),
         specs=tuple(specs),
     )

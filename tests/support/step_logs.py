@@ -130,7 +130,7 @@ def run(log, until=None, state=None, skip=0) -> rules.Outcome:
 HOUR = 3_600_000_000
 START = at("2026-01-10T08:00:00")
 DATES = ["2025", "2025-07", "2025-08-31", "2025-12-20", "2026-01-05", "2026-01-12", "2026-02"]
-_OFTEN = {
+OFTEN = {
     "observation": 6,
     "condition": 4,
     "adverse_event": 4,
@@ -143,10 +143,10 @@ _OFTEN = {
     "override": 1,
     "death": 1,
 }
-_KINDS = [kind for kind, times in _OFTEN.items() for _ in range(times)]
+KINDS = [kind for kind, times in OFTEN.items() for _ in range(times)]
 
 
-class _Pick:
+class Pick:
     """Draws one of some values."""
 
     def __init__(self, draw) -> None:
@@ -221,15 +221,19 @@ class _Pick:
 @st.composite
 def logs(draw, most=30):
     """A stream's log in order of receipt: late, date-only, corrected and waited-for events."""
-    pick = _Pick(draw)
+    return made(Pick(draw), draw(st.integers(2, most)), KINDS)
+
+
+def made(pick, length, kinds):
+    """A log of that length, of events of these kinds."""
     log: list[rules.Event] = []
     received = START
-    for n in range(1, draw(st.integers(2, most)) + 1):
+    for n in range(1, length + 1):
         received += pick(0, HOUR // 2, 5 * HOUR, 30 * HOUR, 400 * HOUR)
         if n > 2 and pick(*[0] * 7, 1):
             log.append(_repair(pick, n, received, log))
             continue
-        kind = pick(*_KINDS)
+        kind = pick(*kinds)
         time_us, precision = received - pick(0, 0, 0, 0, HOUR, 26 * HOUR, 200 * HOUR), "second"
         if pick(0, 0, 0, 0, 1):
             precision = "day"
@@ -248,9 +252,9 @@ def _repair(pick, n, received, log):
     if way == "ahead":
         named = {"source": "lab", "id": f"e{n + pick(1, 2, 3)}"}
         if pick(0, 1):  # it may fit what comes, or not
-            data = getattr(pick, pick(*_KINDS))()
+            data = getattr(pick, pick(*KINDS))()
             return event(n, "correction", received, corrects=named, data=data)
-    if way in {"ahead", "error"} or target.type not in _OFTEN:
+    if way in {"ahead", "error"} or target.type not in OFTEN:
         return event(n, "correction", received, corrects=named, entered_in_error=True)
     said: dict[str, Any] = {"corrects": named}
     if way in {"data", "both"}:
