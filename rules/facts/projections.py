@@ -126,7 +126,7 @@ def _either(parts: list[tuple[str, Projection]]) -> Projection:
         until = min((one.until_us for one in readings), default=FOREVER)
         told = [one for one in readings if one.event is not None]
         unknown = [one for one in told if one.value is None]
-        found = max(unknown or told, key=lambda one: one.time_us or 0, default=UNKNOWN)
+        found = max(unknown or told or readings, key=lambda one: one.time_us or 0, default=UNKNOWN)
         return found._replace(until_us=until)
 
     return either

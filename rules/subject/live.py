@@ -15,14 +15,9 @@ def refresh(subject: Subject, step: Step, dirty: Dirty, *, enrolled: bool) -> se
     """Read the touched live facts again; the names whose values changed."""
     state, plan = subject.state, subject.plan
     live, until = state.live, state.until
-<<<<<<< HEAD
     # Some facts are known before anything is told of them: how often what has never happened.
     begins = not state.digest
     names = plan.live if dirty.everything or begins else list(dirty.facts)
-=======
-    # Some facts are known without any event; they are read when the first one comes.
-    names = plan.live if dirty.everything or not state.digest else list(dirty.facts)
->>>>>>> d9589a2 (wip takes)
     if enrolled and (dirty.enrolment or dirty.everything):
         for name in plan.only_criteria:
             live.pop(name, None)

@@ -61,7 +61,14 @@ OBSERVED = {
     "hot_or_unfit": "{derive: 'fresh >= 38 || all_unfit'}",
     "load": "{cases: [{when: in_a_row >= 2, value: 2}, {when: unfit, value: 1}], otherwise: 0}",
 }
-TRUTHS = ("all_unfit", "infected_then", "stents_before", "on_steroid", "steroid_start", "hot_or_unfit")
+TRUTHS = (
+    "all_unfit",
+    "infected_then",
+    "stents_before",
+    "on_steroid",
+    "steroid_start",
+    "hot_or_unfit",
+)
 WHEN = {
     "ecog_first": "ecog_first != 4",
     "ecog_before": "ecog_before != 4",
@@ -80,7 +87,7 @@ def _rule(name: str, scope: str) -> str:
     when = WHEN.get(name, name if name in TRUTHS else f"{name} != 30")
     detail = name if name in DAYS and scope == "subject" else f"{{{name}}}"
     return (
-        f'  - {{id: {scope[:3].upper()}-{name.upper().replace("_", "-")}, on: {scope}, category: safety,'
+        f"  - {{id: {scope[:3].upper()}-{name.upper().replace('_', '-')}, on: {scope}, category: safety,"
         f" severity: info, when: '{when}', title: {name}, detail: \"{detail}\", action: Look.,"
         " source: {document: doc}}"
     )

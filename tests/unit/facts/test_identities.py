@@ -1,0 +1,114 @@
+"""One code that stands for several things: the end of one is not the end of another."""
+
+from __future__ import annotations
+
+import pytest
+
+import rules
+from rules import state as states
+from rules.facts import timeline
+from tests.support.step_logs import at, event
+
+ATC = "http://www.whocc.no/atc"
+TEXT = """
+vigil: 1
+protocol: {id: p, version: "1", title: P, time_zone: Asia/Seoul, target: 2, sex: all, outcomes: {primary: [x], secondary: [y]}, sources: {doc: A document}}
+parameters: {}
+codes:
+  - {code: inhibitor, type: medication, label: A strong inhibitor, codings: [{system: "http://www.whocc.no/atc", code: J02AC02}, {system: "http://www.whocc.no/atc", code: J05AE03}]}
+  - {code: clot, type: condition, label: A clot, codings: [{system: "http://snomed.info/sct", code: "1"}, {system: "http://hl7.org/fhir/sid/icd-10", code: I26}]}
+facts:
+  sex: {from: demographics, field: sex}
+  taken_lately: {from: medication, code: inhibitor, take: touches_span, window: {days: 7}}
+  began_lately: {from: medication, code: inhibitor, take: touches_point, window: {days: 7}}
+  courses: {from: medication, code: inhibitor, take: count}
+  inhibitor_why: {from: medication, code: inhibitor, take: absence}
+criteria:
+  - {id: E1, kind: exclusion, text: Inhibitor, when: inhibitor, source: {document: doc}}
+  - {id: E2, kind: exclusion, text: Lately, when: taken_lately || began_lately, source: {document: doc}}
+  - {id: E3, kind: exclusion, text: Courses, when: courses >= 3, source: {document: doc}}
+  - {id: E4, kind: exclusion, text: Clot, when: clot, source: {document: doc}}
+  - {id: E5, kind: exclusion, text: Why, when: 'inhibitor_why == "refused"', source: {document: doc}}
+rules: []
+"""
+ENGINE = rules.Engine(rules.loads(TEXT, "p.yaml"))
+ITRACONAZOLE, RITONAVIR = "J02AC02", "J05AE03"
+
+
+def drug(n, day, status, coded=None):
+    data = {"code": "inhibitor", "status": status}
+    if coded:
+        data["coding"] = [{"system": ATC, "code": coded}]
+    return event(n, "medication", f"2026-03-{day:02}T09:00:00", **data)
+
+
+def facts(*log, on="2026-03-20T09:00:00"):
+    log = list(log)
+    outcome = ENGINE.subject_steps("t", "S", None, log, lambda n: log[:n], at(on))
+    held = states.loads(outcome.state)
+    read = ENGINE.plan.read
+    return lambda name: read[name](held.timeline(), None, at(on)).value
+
+
+def test_stopping_one_drug_of_a_class_does_not_stop_another():
+    read = facts(
+        drug(1, 2, "started", ITRACONAZOLE),
+        drug(2, 3, "started", RITONAVIR),
+        drug(3, 4, "stopped", ITRACONAZOLE),
+    )
+    assert read("inhibitor") is True
+    assert read("taken_lately") is True
+    assert read("began_lately") is False
+    assert read("courses") == 2
+    assert read("inhibitor_why") == "recorded"
+
+
+def test_it_is_taken_no_more_once_every_drug_of_the_class_is_stopped():
+    read = facts(
+        drug(1, 2, "started", ITRACONAZOLE),
+        drug(2, 3, "started", RITONAVIR),
+        drug(3, 4, "stopped", ITRACONAZOLE),
+        drug(4, 5, "stopped", RITONAVIR),
+    )
+    assert read("inhibitor") is False
+    assert read("taken_lately") is False
+
+
+def test_nothing_told_of_any_drug_is_unknown():
+    read = facts(event(1, "enrolment", "2026-03-02T09:00:00", status="screened"))
+    assert read("inhibitor") is None
+    assert read("taken_lately") is None
+    assert read("courses") is None
+    assert read("inhibitor_why") == "not_recorded"
+
+
+def test_what_is_told_by_the_bare_code_stands_by_itself():
+    read = facts(drug(1, 2, "started", RITONAVIR), drug(2, 3, "stopped"))
+    assert read("inhibitor") is True
+
+
+def test_one_coding_in_each_system_is_one_thing():
+    by_snomed = [{"system": "http://snomed.info/sct", "code": "1"}]
+    by_icd = [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "I26"}]
+    told = event(
+        1, "condition", "2026-03-02T09:00:00", code="clot", status="active", coding=by_snomed
+    )
+    ended = event(
+        2, "condition", "2026-03-03T09:00:00", code="clot", status="resolved", coding=by_icd
+    )
+    assert facts(told)("clot") is True
+    assert facts(told, ended)("clot") is False
+
+
+@pytest.mark.parametrize("keep", [1, 6])
+def test_many_tellings_of_one_drug_never_drop_what_was_told_of_another(monkeypatch, keep):
+    monkeypatch.setattr(timeline, "KEEP", keep)
+    monkeypatch.setattr(timeline, "PRUNE_EVERY", 2)
+    log = [drug(1, 1, "started", RITONAVIR)]
+    for n in range(2, 40):
+        status = "started" if n % 2 else "stopped"
+        log.append(drug(n, 2 + n % 3, status, ITRACONAZOLE))
+    log.append(drug(40, 5, "stopped", ITRACONAZOLE))
+    read = facts(*log)
+    assert read("inhibitor") is True
+    assert read("taken_lately") is True
