@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import rules
 from rules import state as states
 from rules.facts import entities, timeline
 from rules.findings import Step
@@ -58,7 +59,8 @@ def test_folding_step_by_step_equals_folding_the_whole_log(log, hours):
 def test_how_often_the_sweep_nudges_changes_no_decision(log, hours):
     end = log[-1].received_us + 9000 * HOUR
     plain = run(log, until=end)
-    results, state, done = [], None, 0
+    results: list[rules.StepResult] = []
+    state, done = None, 0
     for nudge in sorted({log[0].received_us + hour * HOUR for hour in hours} | {end}):
         upto = sum(one.received_us <= nudge for one in log)
         outcome = run(log[:upto], until=nudge, state=state, skip=done)

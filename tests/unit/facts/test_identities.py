@@ -43,8 +43,8 @@ def drug(n, day, status, coded=None):
 
 
 def facts(*log, on="2026-03-20T09:00:00"):
-    log = list(log)
-    outcome = ENGINE.subject_steps("t", "S", None, log, lambda n: log[:n], at(on))
+    told = list(log)
+    outcome = ENGINE.subject_steps("t", "S", None, told, lambda n: told[:n], at(on))
     held = states.loads(outcome.state)
     read = ENGINE.plan.read
     return lambda name: read[name](held.timeline(), None, at(on)).value
