@@ -6,7 +6,6 @@ FactSpec with a Derivation; hidden facts `<fact>__1` for comparisons of expressi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,17 +13,17 @@ from lark import Token, Tree
 
 from rules.facts import units
 from rules.language.clauses import Clauses
-from rules.language.conditions import RELATIONS, Reader, simplify
-from rules.language.expressions import ANY, Arithmetic, Told, bare, joint
-from rules.language.loader import Map, Seq
-from rules.language.parameters import Constants, constant, known_unit
+from rules.language.comparing import Deriving
+from rules.language.conditions import simplify
+from rules.language.expressions import ANY, Told, bare, joint
+from rules.language.loader import Map
+from rules.language.parameters import constant, known_unit
 from rules.language.reading import Section
-from rules.language.syntax import ConditionError, UnknownFact, did_you_mean, line_of, parse
+from rules.language.syntax import ConditionError, UnknownFact, did_you_mean, parse
 from rules.language.vocabulary import FactType, declared
 from rules.model import (
     Arith,
     Case,
-    Compare,
     Condition,
     Const,
     Derivable,
@@ -33,83 +32,10 @@ from rules.model import (
     Name,
     Num,
     Parameter,
-    Test,
 )
 from rules.terms import ValueType
 
-DERIVED = ("derive", "cases")
-_FACTS = Tree("ident", [Token("IDENT", "facts")])
 WORD = "a word of letters, digits and _.+-"
-
-
-def is_derived(section: Section) -> bool:
-    """Whether a fact is computed from others."""
-    return any(key in section.node for key in DERIVED)
-
-
-# --- conditions that may compare facts with expressions ---------------------------------------
-class Deriving(Reader):
-    """Reads conditions of derived facts; each comparison of expressions becomes a hidden fact."""
-
-    def __init__(
-        self, owner: str, names: Mapping[str, FactType], params: Constants, hidden: list[FactSpec]
-    ) -> None:
-        """`owner`: the fact they belong to; `hidden`: where its own facts are put."""
-        super().__init__(names, params)
-        self.owner, self.hidden = owner, hidden
-        self.numbers = Arithmetic(names, params)
-        self.text = ""
-
-    def _relation(self, node: Any) -> Condition:
-        test = self.test(node)
-        return super()._relation(node) if test is None else self._hide(test, node)
-
-    def test(self, node: Any) -> Test | None:
-        """A comparison of expressions; None where it is one of a fact with a constant."""
-        head, right = node.children
-        if head.data == "relation_in":
-            return None
-        sides = (bare(head.children[0]), bare(right))
-        facts = [side for side in sides if side.data == "ident"]
-        if all(map(_plain, sides)) and len(facts) < 2:
-            return None
-        told = [self.numbers.number(side) for side in sides]
-        (one, other), _ = joint(told, "a comparison", line_of(node))
-        return Test(one.expression, RELATIONS[head.data], other.expression)
-
-    def _hide(self, test: Test, node: Any) -> Condition:
-        known = next((spec.name for spec in self.hidden if _is(spec, test)), None)
-        if known is None:
-            known = f"{self.owner}__{len(self.hidden) + 1}"
-            text = written(self.text, node)
-            made = Derivation((), test, text)
-            self.hidden.append(
-                FactSpec(known, None, "", ValueType.BOOLEAN, label=text, derived=made)
-            )
-        return Compare(known, "==", value=True)
-
-
-def _is(spec: FactSpec, test: Test) -> bool:
-    return spec.derived is not None and spec.derived.otherwise == test
-
-
-def _plain(node: Any) -> bool:
-    """A name or a literal, also a negative one: what an ordinary condition compares."""
-    if node.data == "unary" and node.children[0].data == "unary_neg":
-        return bool(bare(node.children[1]).data == "literal")
-    return node.data in ("literal", "ident", "member_dot", "ident_arg") and not _is_call(node)
-
-
-def _is_call(node: Any) -> bool:
-    return bool(node.data == "ident_arg" and str(node.children[0]) != "has")
-
-
-def written(text: str, node: Any) -> str:
-    """The part of a text that a node stands for, on one line."""
-    meta = getattr(node, "meta", None)
-    start, end = getattr(meta, "start_pos", None), getattr(meta, "end_pos", None)
-    part = text if start is None or end is None else text[start:end]
-    return " ".join(part.split())
 
 
 # --- one derived fact -------------------------------------------------------------------------
@@ -138,7 +64,7 @@ class Derivations:
         hidden: list[FactSpec] = []
         reader = Deriving(name, self.names, self.clauses.params, hidden)
         label, unit = section.text("label"), section.text("unit") or None
-        section.asked |= {"applicable_if", *DERIVED, "otherwise"}
+        section.asked |= {"applicable_if", "derive", "cases", "otherwise"}
         if "derive" in section.node:
             made = self._plain(section, reader)
         else:
@@ -367,28 +293,3 @@ def _placed(spec: FactSpec, section: Section) -> FactSpec:
     return FactSpec(
         spec.name, None, "", spec.value, label=spec.label, line=section.line(), derived=spec.derived
     )
-
-
-# --- the order of reading ---------------------------------------------------------------------
-def mentions(section: Section) -> set[str]:
-    """Every identifier in the expressions of a derived fact, as far as they can be read."""
-    node = section.node
-    texts = [node.get("derive")]
-    cases = node.get("cases")
-    for case in cases if isinstance(cases, Seq) else []:
-        if isinstance(case, Map):
-            texts += [case.get("when"), case.get("derive")]
-    otherwise = node.get("otherwise")
-    if isinstance(otherwise, Map):
-        texts.append(otherwise.get("derive"))
-    return {name for text in texts if isinstance(text, str) for name in _idents(text)}
-
-
-def _idents(text: str) -> set[str]:
-    try:
-        tree = parse(text)
-    except ConditionError:
-        return set()
-    found = {str(node.children[0]) for node in tree.find_data("ident")}
-    dotted = tree.find_data("member_dot")
-    return found | {str(it.children[1]) for it in dotted if bare(it.children[0]) == _FACTS}

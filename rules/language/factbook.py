@@ -10,8 +10,9 @@ from dataclasses import replace
 from rules.language.clauses import TRUE, Clauses
 from rules.language.codes import Declared
 from rules.language.dependencies import circles, walk
-from rules.language.derivations import Derivations, is_derived, mentions
+from rules.language.derivations import Derivations
 from rules.language.facts import SourceFacts, default_facts, sections
+from rules.language.mentions import is_derived, mentions
 from rules.language.reading import Book, Section
 from rules.language.vocabulary import MAX_FACTS, declared
 from rules.language.windows import check_anchor
