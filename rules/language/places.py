@@ -64,6 +64,9 @@ def places(definition: Definition) -> Iterator[Place]:
     for one in definition.stopping:
         what, line = f"the stopping rule `{one.id}`", one.lines.get("endpoint", one.line)
         yield Place(what, line, one.endpoint, Scope.ADVERSE_EVENT, by_scope[Scope.ADVERSE_EVENT])
+        if one.among is not None:
+            line = one.lines.get("among", one.line)
+            yield Place(f"{what}, `among`", line, one.among, None, by_scope[Scope.SUBJECT])
     for spec in definition.facts.values():
         yield from _of_fact(definition, spec, names)
     for visit in definition.schedule:
