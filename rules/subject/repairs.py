@@ -28,7 +28,7 @@ def corrections(subject: Subject, step: Step, unfit: Sequence[Event]) -> None:
 
 
 def forget_vanished(subject: Subject, step: Step) -> None:
-    """End the findings of entities that the corrected log no longer holds."""
+    """End the findings of entities that the corrected log, or the schedule, no longer holds."""
     state = subject.state
     for entity in sorted(state.findings):
         kind, _, name = entity.partition(":")
@@ -39,4 +39,5 @@ def forget_vanished(subject: Subject, step: Step) -> None:
             "visit": subject.plan.ranges.visit_codes,
         }.get(kind)
         if held is not None and name not in held:
-            subject.findings.differ(step, entity, (), lambda _name: UNKNOWN, wrong=True)
+            wrong = kind != "visit"  # of another version's schedule: nothing told was wrong
+            subject.findings.differ(step, entity, (), lambda _name: UNKNOWN, wrong=wrong)

@@ -13,7 +13,7 @@ from rules.subject import SubjectFold
 from tests.support.step_logs import HOUR
 from tests.support.versions import amended_logs, engine, fold
 
-FEW = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(params=["roomy", "tight"], autouse=True)

@@ -111,6 +111,23 @@ def test_d9_safety_rules_of_the_active_version_protect_a_subject_pinned_to_an_ea
     assert not [c for r in results for c in r.changes if c.rule == "S-HOT"]
 
 
+def overdue_visits(log, until):
+    results, _, _ = fold(log, until=until)
+    return [(c.key, c.change) for r in results for c in r.changes if c.rule == "V-OVERDUE"]
+
+
+def test_d9_consented_visits_are_those_of_the_version_that_the_subject_consented_to():
+    infused = (5, "administration", {"product": "MSC", "number": 1, "status": "completed"})
+    woman = (1, "demographics", {"sex": "female", "birth_date": "1980"})
+    log = told(woman, SCREENED, ENROLLED, infused, activation(6, "2"))
+    until = log[-1].time_us + 12 * 24 * HOUR  # week 1 of the first version is over
+    assert ("visit:week_1", "opened") in overdue_visits(log, until)
+    moved = [*log, *told(*[SCREENED] * 5, consent(7, "2"))[5:]]
+    assert ("visit:week_1", "opened") not in overdue_visits(moved, until)
+    late = [*log, *told(*[SCREENED] * 5, consent(18, "2"))[5:]]
+    assert ("visit:week_1", "cleared") in overdue_visits(late, until)
+
+
 def test_d9_eligibility_alerts_name_the_pinned_version_and_its_facts_without_a_suffix():
     infarct = {"code": "infarct", "status": "active", "onset": "2025-10-01"}
     log = told(SCREENED, activation(3, "2"), (4, "condition", infarct))

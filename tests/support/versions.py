@@ -14,13 +14,17 @@ from rules.protocol import Protocol
 from rules.terms import AmendmentKind
 from tests.support.step_logs import HEAD, RULES, event, logs
 
-FIRST = HEAD + RULES
-# Another limit for eligibility, another reading of one fact, another safety limit.
+VISIT_RULE = """
+  - {id: V-OVERDUE, on: visit, category: conduct, severity: warning, when: 'visit_status == "overdue"', title: "{visit} is overdue", detail: "", action: Call., source: {document: doc, section: v}}
+stopping:"""
+FIRST = HEAD + RULES.replace("\nstopping:", VISIT_RULE, 1)
+# Another limit for eligibility, another reading of one fact, another safety limit, another visit.
 SECOND = (
     FIRST.replace('version: "1"', 'version: "2"')
     .replace('when: "ecog in [0, 1, 2]"', 'when: "ecog in [0, 1]"')
     .replace("infarct, take: touches_point, window: {months: 6}", "infarct, take: touches_point, window: {months: 1}")
     .replace("take: max, window: {hours: 24}}\n  coldest", "take: max, window: {hours: 12}}\n  coldest")
+    .replace("after: first_infusion, day: 7,", "after: first_infusion, day: 20,")
     .replace("when: on_study && hottest >= 38", "when: on_study && hottest >= 37.5")
 )  # fmt: skip
 THIRD = SECOND.replace('version: "2"', 'version: "3"').replace(
