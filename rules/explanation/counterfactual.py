@@ -35,22 +35,24 @@ class _Search:
     tries: int = 0
     found: dict[frozenset[str], set[tuple[tuple[str, int], ...]]] = field(default_factory=dict)
 
-    def rules(self) -> list[Rule]:
-        return [rule for rule in self.judge.rules if rule.id not in self.overridden]
+    def __post_init__(self) -> None:
+        """An overridden criterion stands in nobody's way."""
+        self.rules = [rule for rule in self.judge.rules if rule.id not in self.overridden]
 
     def deepen(self) -> bool:
         """Find every smallest set; whether the search came to its end."""
+        get = self.facts.get
+        bad = [rule for rule in self.rules if rule.satisfied(get) is not True]
         for size in range(1, MOST_CHANGES + 1):
-            self._look(size, {})
+            self._look(size, {}, bad)
             if self.tries >= MOST_TRIES:
                 return False
             if self.found:
                 return True
         return True
 
-    def _look(self, left: int, changed: dict[str, int]) -> None:
+    def _look(self, left: int, changed: dict[str, int], bad: list[Rule]) -> None:
         """Any way to the goal changes a fact of the first criterion that is still in the way."""
-        bad = [rule for rule in self.rules() if rule.satisfied(self.facts.get) is not True]
         if not bad:
             place = tuple(sorted(changed.items()))
             self.found.setdefault(frozenset(changed), set()).add(place)
@@ -60,20 +62,26 @@ class _Search:
         for name in bad[0].uses:
             if name in changed or name in self.aside or name not in self.judge.spaces:
                 continue
-            self._try(name, left, changed)
+            self._try(name, left, changed, bad)
 
-    def _try(self, name: str, left: int, changed: dict[str, int]) -> None:
+    def _try(self, name: str, left: int, changed: dict[str, int], bad: list[Rule]) -> None:
         space, before = self.judge.spaces[name], self.facts.get(name)
         for number in space.order(before):
             self.tries += 1
             if self.tries >= MOST_TRIES:
                 break
             self.facts[name] = space.cells[number].value
-            self._look(left - 1, {**changed, name: number})
+            self._look(left - 1, {**changed, name: number}, self._after(name, bad))
         if before is None:
             self.facts.pop(name, None)
         else:
             self.facts[name] = before
+
+    def _after(self, name: str, bad: list[Rule]) -> list[Rule]:
+        """The criteria in the way once a fact has changed: only its users are judged again."""
+        get, before = self.facts.get, {rule.id for rule in bad}
+        now = {rule.id: rule.satisfied(get) is not True for rule in self.judge.users[name]}
+        return [rule for rule in self.rules if now.get(rule.id, rule.id in before)]
 
     def _apart(self, bad: Iterable[Rule], changed: Mapping[str, int]) -> int:
         """At least so many more facts: one for each criterion that shares none with another."""
