@@ -7,7 +7,7 @@ from tests.support.random_criteria import definition
 
 A, B = Compare("a", "==", True), Compare("b", "==", True)
 AT_LEAST_1, BELOW_3 = Compare("n", ">=", 1), Compare("n", "<", 3)
-NONE = frozenset()
+NONE: frozenset[str] = frozenset()
 
 
 def explainer(*conditions, waivable=False):
