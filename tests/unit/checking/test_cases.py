@@ -47,6 +47,16 @@ def test_a_criterion_that_asks_with_has_may_be_met_by_what_is_missing():
     assert "I3 ecog <= 2: 1 -> met, 2 -> met, 3 -> not met, missing -> met" in told(text)
 
 
+def test_facts_are_sought_under_which_what_is_missing_leaves_it_open():
+    text = SMALL.replace(
+        "when: ecog in [0, 1, 2]",
+        """when: '(ecog <= 2 && (hiv == "negative" || infarction))
+      || (!has(facts.ecog) && hiv == "negative")'""",
+    )
+    (row,) = [row for row in told(text) if row.startswith("I3 ecog <= 2")]
+    assert "missing -> indeterminate" in row
+
+
 def test_values_outside_of_what_a_code_can_be_are_not_tried():
     text = SMALL.replace("when: ecog in [0, 1, 2]", "when: ecog < 5")
     assert "I3 ecog < 5: 4 -> met, 5 -> not met, missing -> indeterminate" in told(text)
