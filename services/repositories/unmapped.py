@@ -16,6 +16,7 @@ from services.models import unmapped
 
 MOST = 1000  # different ones of a trial; any more are counted together
 OTHER = "?"
+CODED = ("observation", "assessment", "condition", "procedure", "medication")  # events with codes
 
 
 class Unmapped(NamedTuple):
@@ -73,6 +74,6 @@ def of_trial(conn: Connection, trial: str) -> list[Row[Any]]:
 
 
 def by_type(conn: Connection) -> dict[str, int]:
-    """Type of event -> refusals for such a code; never less than before."""
+    """Type of event -> refusals for such a code, every coded type; never less than before."""
     query = select(unmapped.c.type, func.sum(unmapped.c.refusals)).group_by(unmapped.c.type)
-    return {row[0]: int(row[1]) for row in conn.execute(query)}
+    return dict.fromkeys(CODED, 0) | {row[0]: int(row[1]) for row in conn.execute(query)}
