@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rules.facts import laboratory as series
 from rules.facts import timeline
 from tests.support.entity_trial import opened, run, told
 from tests.support.step_logs import event
@@ -157,3 +158,27 @@ def test_a_value_of_the_infusions_day_alone_leaves_the_baseline_open():
 def test_units_are_told_in_the_codes_own():
     log = [ENROLLED, lab(2, "2026-01-10T08:00:00", 0.12, unit="kU/L", high=0.04, low=None)]
     assert of(run(log), "L-HIGH") == [(2, "opened", "lab:alt")]
+
+
+def never(_low, _high):
+    return False
+
+
+def runs(values, alike=never):
+    """The counts in a row of a series of (value, its upper limit)."""
+    held = None
+    for n, (value, high) in enumerate(values):
+        held = series.put(held, [n, n, n, value, f"e{n}", None, high])
+    both = {"lab_high_in_a_row": alike, "lab_low_in_a_row": alike}
+    found = series.readings("alt", held, None, both, change=False)
+    return found["lab_high_in_a_row"].value, found["lab_low_in_a_row"].value
+
+
+def test_a_value_within_its_range_makes_the_count_certain():
+    assert runs([(50, None), (30, 40), (50, 40)])[0] == 1
+    assert runs([(50, 40), (30, 40)])[0] == 0
+
+
+def test_a_value_whose_range_nobody_told_makes_the_count_unknown():
+    assert runs([(50, 40), (50, None), (50, 40)]) == (None, None)
+    assert runs([(50, 40), (50, None), (50, 40)], lambda low, high: True) == (1, 0)

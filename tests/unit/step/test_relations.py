@@ -184,3 +184,12 @@ def test_a_rule_on_an_infusion_speaks_of_the_adverse_event_before_it():
         ae(4, "2026-01-13T08:00:00", status="withdrawn", name="B"),
     ]
     assert of(run(log), "R-AFTER") == [(2, "opened"), (3, "superseded"), (4, "opened")]
+
+
+def test_a_second_infusion_soon_after_is_seen_too():
+    log = [
+        infusion(1, "2026-01-08T09:00:00"),
+        ae(2, "2026-01-11T09:00:00"),
+        infusion(3, "2026-01-11T20:00:00", 2),
+    ]
+    assert of(run(log), "R-SOON") == [(3, "opened")]
