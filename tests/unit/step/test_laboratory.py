@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rules.facts import laboratory as series
@@ -166,9 +168,10 @@ def never(_low, _high):
 
 def runs(values, alike=never):
     """The counts in a row of a series of (value, its upper limit)."""
-    held = None
+    held: list[Any] | None = None
     for n, (value, high) in enumerate(values):
         held = series.put(held, [n, n, n, value, f"e{n}", None, high])
+    assert held is not None
     both = {"lab_high_in_a_row": alike, "lab_low_in_a_row": alike}
     found = series.readings("alt", held, None, both, change=False)
     return found["lab_high_in_a_row"].value, found["lab_low_in_a_row"].value
