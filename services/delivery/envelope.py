@@ -42,7 +42,7 @@ def minimal(alert: Mapping[str, object]) -> dict[str, object]:
         **{name: part for name, part in alert.items() if name != "detail"},
         **said,
         "evidence": [
-            {name: part for name, part in item.items() if name not in {"value", "unit"}}
+            {name: part for name, part in item.items() if name in {"fact", "time", "event"}}
             for item in items
         ],
     }

@@ -164,7 +164,7 @@ def without_values(body: Json) -> Json:
     """The alert for who may not see clinical values: no detail, no value, no person's words."""
     kept = {name: value for name, value in body.items() if name != "detail"}
     kept["evidence"] = [
-        {name: value for name, value in item.items() if name not in {"value", "unit"}}
+        {name: value for name, value in item.items() if name in {"fact", "time", "event"}}
         for item in body["evidence"]
     ]
     for name in ("acknowledged", "resolution"):

@@ -177,7 +177,7 @@ def assert_details_leave_no_gap(db: Database) -> None:
     details = {row.rule: row.detail for row in flagship.rows(db, models.alerts)}
     assert details["EL-ENROLLED-NOT-ELIGIBLE"] == (
         "At the time of enrolment the decision was indeterminate. "
-        "Not satisfied: none. Missing: ecog."
+        "Not satisfied: none. Missing: ECOG performance status."
     )
     assert [text for text in details.values() if ": ." in text] == []
 

@@ -84,6 +84,7 @@ def ids(house, told: dict[str, Any], name: str) -> list[str]:
         "version": ["1.0"],
         "alert": [alert["id"] for alert in told["alerts"]],
         "subscription": [told["subscription"]],
+        "backtest": ["bt_none"],
     }[name]
 
 
