@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -412,3 +414,244 @@ def test_d16_a_code_that_maps_to_nothing_is_told_and_never_silent():
     (problem,) = checker.problems("observation", {"coding": strange, "value": 1, "unit": "Cel"}, us(SEOUL.format("08:00:00")))  # fmt: skip
     assert problem[0] == "/data/coding"
     assert problem[1] == "maps to no declared code"
+
+
+# --- D3: four kinds of absence -------------------------------------------------------------------
+ABSENT = protocol(
+    """\
+codes:
+  - {code: pregnancy, type: observation, label: Pregnancy test, value: code, values: [negative, positive], applicable_if: sex == "female"}
+  - {code: ecog, type: assessment, label: ECOG, value: integer, low: 0, high: 5}
+  - {code: infection, type: condition, label: Infection}
+facts:
+  sex: {from: demographics, field: sex}
+  why_pregnancy: {from: observation, code: pregnancy, take: absence, applicable_if: sex == "female"}
+  why_ecog: {from: assessment, code: ecog, take: absence, valid: {days: 14}}
+  why_infection: {from: condition, code: infection, take: absence}
+criteria:
+"""
+    + criterion("E1", 'pregnancy == "positive"')
+    + criterion("E2", "infection || ecog > 2")
+    + "rules:\n"
+    + rule("WHY", "infusions < 1000", "{why_pregnancy} {why_ecog} {why_infection}")
+)
+WHY = [
+    ("nothing told", [], "not_recorded not_recorded not_recorded"),
+    ("not done", [("observation", {"code": "pregnancy", "absent": "not_done"})], "not_done not_recorded not_recorded"),
+    ("asked and not known", [("observation", {"code": "pregnancy", "absent": "unknown"})], "unknown not_recorded not_recorded"),
+    ("refused", [("observation", {"code": "pregnancy", "absent": "refused"})], "refused not_recorded not_recorded"),
+    ("a man", [("demographics", {"sex": "male"})], "not_applicable not_recorded not_recorded"),
+    ("a man who was tested", [("demographics", {"sex": "male"}), ("observation", {"code": "pregnancy", "value": "negative"})], "recorded not_recorded not_recorded"),
+    ("suspected", [("condition", {"code": "infection", "status": "suspected"})], "not_recorded not_recorded uncertain"),
+    ("expired", [("assessment", {"code": "ecog", "value": 1, "expires": "2026-03-01"})], "not_recorded expired not_recorded"),
+    ("recorded", [("assessment", {"code": "ecog", "value": 1})], "not_recorded recorded not_recorded"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "words"), [one[1:] for one in WHY], ids=[one[0] for one in WHY])
+def test_d3_why_a_datum_has_no_value_is_told_in_a_word_of_its_own(told, words):
+    story = Story(ABSENT)
+    story.tell("consent", SEOUL.format("08:00:00"), document="informed_consent", given_by="subject", status="given")  # fmt: skip
+    for kind, data in told:
+        story.tell(kind, SEOUL.format("08:00:00"), **data)
+    assert story.open() == {"WHY": words}
+
+
+@pytest.mark.parametrize("word", ["not_done", "unknown", "refused"])
+def test_d3_no_kind_of_absence_is_no(word):
+    story = Story(ABSENT)
+    story.tell("observation", SEOUL.format("08:00:00"), code="pregnancy", absent=word)
+    assert story.verdict("E1") == "indeterminate"
+    (missing,) = [one for one in story.view()["missing"] if one["fact"] == "pregnancy"]
+    assert missing["reason"] == word
+
+
+def test_d3_what_does_not_apply_is_not_asked_for():
+    story = Story(ABSENT).tell("demographics", SEOUL.format("08:00:00"), sex="male")
+    assert story.verdict("E1") == "not_applicable"
+    assert "pregnancy" not in {one["fact"] for one in story.view()["missing"]}
+    story.tell("observation", SEOUL.format("09:00:00"), code="pregnancy", value="positive")
+    assert story.verdict("E1") == "met"  # what was recorded wins
+
+
+# --- D14: windows, partial dates, local days -----------------------------------------------------
+def windowed(window: str, take: str = "count") -> str:
+    body = f"facts:\n  f: {{from: observation, code: temp, take: {take}, window: {window}}}\ncriteria:\n"
+    return protocol(TEMPERATURE + body + criterion("E1", "f >= 1"), "America/New_York")
+
+
+EDGE = [
+    ("{hours: 24}", "2026-03-08T12:00:00-04:00", "met"),
+    ("{hours: 24}", "2026-03-08T11:59:59.999999-04:00", "indeterminate"),
+    ("{hours: 24, ends: last}", "2026-03-08T12:00:00-04:00", "indeterminate"),
+    ("{hours: 24, ends: last}", "2026-03-08T12:00:00.000001-04:00", "met"),
+    ("{hours: 24, ends: first}", "2026-03-09T12:00:00-04:00", "indeterminate"),
+    ("{hours: 24, ends: neither}", "2026-03-09T11:59:59.999999-04:00", "met"),
+    # The clocks went forward on the 8th: 24 hours are exact, a calendar day has 23.
+    ("{days: 1}", "2026-03-08T11:30:00-04:00", "indeterminate"),
+    ("{calendar_days: 1}", "2026-03-08T00:00:00-05:00", "met"),
+    ("{calendar_days: 1}", "2026-03-07T23:59:59-05:00", "indeterminate"),
+    ("{calendar_days: 1, ends: last}", "2026-03-08T23:59:59-04:00", "indeterminate"),
+    ("{calendar_days: 1, ends: last}", "2026-03-09T00:00:00-04:00", "met"),
+    ("{months: 1}", "2026-02-09T00:00:00-05:00", "met"),
+    ("{months: 1}", "2026-02-08T23:59:59-05:00", "indeterminate"),
+]
+
+
+@pytest.mark.parametrize(("window", "time", "verdict"), EDGE)
+def test_d14_a_window_says_which_of_its_ends_belong_to_it(window, time, verdict):
+    story = Story(windowed(window))
+    story.tell("observation", time, "2026-03-09T12:00:00-04:00", code="temp", value=37, unit="Cel")
+    assert story.verdict("E1", "2026-03-09T12:00:00-04:00") == verdict
+
+
+def test_d14_days_are_the_sites_and_not_the_servers():
+    story = Story(windowed("{calendar_days: 0}"))
+    story.tell("observation", "2026-03-09T00:30:00-04:00", code="temp", value=37, unit="Cel")
+    assert story.verdict("E1", "2026-03-09T23:59:59-04:00") == "met"  # in UTC it is the 10th
+    assert story.verdict("E1", "2026-03-10T00:00:00-04:00") == "indeterminate"
+
+
+def test_d14_a_date_without_its_hour_is_an_interval():
+    story = Story(windowed("{hours: 24}"))
+    story.tell("observation", "2026-03-08T00:00:00-05:00", "2026-03-09T08:00:00-04:00", precision="day", code="temp", value=37, unit="Cel")  # fmt: skip
+    answers = [story.verdict("E1", f"2026-03-09T{at}-04:00") for at in ("08:00:00", "23:59:59.999999")]  # fmt: skip
+    assert answers == ["indeterminate", "indeterminate"]  # at eight, and at the day's last hour
+
+
+AGED = protocol(
+    """\
+codes:
+  - {code: ecog, type: assessment, label: ECOG, value: integer, low: 0, high: 5}
+facts:
+  age_years: {from: demographics, field: birth_date, take: completed_years}
+  given: {derive: (140 - age_years) * 2}
+criteria:
+"""
+    + criterion("I1", "age_years >= 18")
+)
+
+
+@pytest.mark.parametrize(
+    ("born", "verdict"),
+    [
+        ("2007", "met"),
+        ("2008", "indeterminate"),
+        ("2009", "not_met"),
+        ("2008-02", "met"),
+        ("2008-03", "indeterminate"),
+        ("2008-04", "not_met"),
+        ("2008-03-09", "met"),
+        ("2008-03-10", "not_met"),
+    ],
+)
+def test_d14_age_by_a_partial_birth_date_is_open_near_a_limit_alone(born, verdict):
+    text = AGED.replace("  given: {derive: (140 - age_years) * 2}\n", "")
+    story = Story(text).tell("demographics", "2026-03-09T12:00:00+09:00", birth_date=born)
+    assert story.verdict("I1") == verdict
+
+
+def test_d14_what_is_computed_of_an_open_age_is_open():
+    text = AGED + criterion("E1", "given > 188").replace("@", "source: {document: team}")
+    story = Story(text).tell("demographics", "2026-03-09T12:00:00+09:00", birth_date="1980")
+    assert story.verdict("E1") == "indeterminate"  # 190 or 188, by a birthday nobody knows
+    story.tell("demographics", "2026-03-09T13:00:00+09:00", birth_date="1980-12-01")
+    assert story.verdict("E1") == "met"
+
+
+def test_d14_born_on_the_29th_of_february_one_is_of_age_on_the_1st_of_march():
+    text = AGED.replace("  given: {derive: (140 - age_years) * 2}\n", "")
+    story = Story(text).tell("demographics", "2026-02-01T12:00:00+09:00", birth_date="2008-02-29")
+    assert story.verdict("I1", "2026-02-28T23:59:59.999999+09:00") == "not_met"
+    assert story.verdict("I1", "2026-03-01T00:00:00+09:00") == "met"
+
+
+ANCHORED = protocol(
+    TEMPERATURE
+    + """\
+facts:
+  before: {from: observation, code: temp, take: max, window: {calendar_days: 3, before: enrolment}}
+  day_29: {from: observation, code: temp, take: latest, window: {calendar_days: [25, 31], after: first_infusion}}
+criteria:
+"""
+    + criterion("E1", "before >= 38")
+    + "rules:\n"
+    + rule("TELL", "infusions < 1000", "{before} {day_29}")
+)
+
+
+def test_d14_a_window_may_stand_round_an_anchor():
+    story = Story(ANCHORED)
+    for day, value in (("02-26", 39), ("02-27", 38.5), ("03-02", 38), ("03-27", 40), ("03-28", 37), ("04-03", 36), ("04-04", 41)):  # fmt: skip
+        story.tell("observation", f"2026-{day}T12:00:00+09:00", code="temp", value=value, unit="Cel")  # fmt: skip
+        if day == "03-02":
+            assert story.open() == {"TELL": "not recorded not recorded"}  # neither has happened
+            story.tell("enrolment", "2026-03-02T13:00:00+09:00", status="enrolled")
+            story.tell("administration", "2026-03-03T09:00:00+09:00", number=1, status="completed")
+    assert story.open() == {"TELL": "38.5 Cel 36 Cel"}
+
+
+# --- D18: conflicting data -----------------------------------------------------------------------
+def conflicting(policy: str, code: str = "temp") -> str:
+    codes = """\
+codes:
+  - {code: temp, type: observation, label: Temperature, value: number, unit: Cel}
+  - {code: colour, type: observation, label: Colour, value: code, values: [green, amber, red]}
+  - {code: unfit, type: assessment, label: Unfit, value: boolean}
+"""
+    origin = "assessment" if code == "unfit" else "observation"
+    facts = f"facts:\n  f: {{from: {origin}, code: {code}{policy}}}\ncriteria:\n"
+    rules_ = "rules:\n" + rule("TELL", "infusions < 1000", "{f}")
+    return protocol(codes + facts + criterion("E1", "temp >= 50") + rules_)
+
+
+POLICIES = [
+    ("", "temp", (38, 36, 37), "37 Cel"),
+    (", conflict: last", "temp", (38, 36, 37), "37 Cel"),
+    (", conflict: worst, worse: high", "temp", (38, 36, 37), "38 Cel"),
+    (", conflict: worst, worse: low", "temp", (38, 36, 37), "36 Cel"),
+    (", conflict: mean", "temp", (38, 36, 38), "37.3333333333 Cel"),
+    (", conflict: worst, worse: [green, amber, red]", "colour", ("amber", "red", "green"), "red"),
+    (", conflict: worst, worse: [red, amber, green]", "colour", ("amber", "red", "green"), "green"),
+    (", conflict: any", "unfit", (False, True, False), "yes"),
+    (", conflict: last", "unfit", (False, True, False), "no"),
+]
+
+
+@pytest.mark.parametrize(("policy", "code", "values", "answer"), POLICIES)
+def test_d18_data_of_one_time_that_differ_are_settled_by_the_facts_policy(
+    policy, code, values, answer
+):
+    story = Story(conflicting(policy, code))
+    kind = "assessment" if code == "unfit" else "observation"
+    unit = {"unit": "Cel"} if code == "temp" else {}
+    for value in values:
+        story.tell(kind, SEOUL.format("08:00:00"), code=code, value=value, **unit)
+    assert story.open() == {"TELL": answer}
+
+
+@pytest.mark.parametrize(("within", "answer"), [("instant", "36 Cel"), ("day", "38 Cel")])
+def test_d18_of_one_time_may_mean_of_one_local_day(within, answer):
+    story = Story(conflicting(f", conflict: worst, worse: high, within: {within}"))
+    for hour, value in ((8, 38), (20, 36)):
+        story.tell("observation", SEOUL.format(f"{hour:02}:00:00"), code="temp", value=value, unit="Cel")  # fmt: skip
+    assert story.open() == {"TELL": answer}
+
+
+def test_d18_a_conflict_is_visible_where_it_decides():
+    story = Story(conflicting(", conflict: worst, worse: high").replace("temp >= 50", "f >= 38"))
+    for value in (38, 36):
+        story.tell("observation", SEOUL.format("08:00:00"), code="temp", value=value, unit="Cel")
+    (item,) = story.view()["criteria"][0]["evidence"]
+    assert item["value"] == 38
+    assert "conflict: 2 values" in str(item)
+
+
+# --- every row has a test of its name ------------------------------------------------------------
+def test_every_row_has_a_test_of_its_name():
+    found = Counter(
+        int(number)
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for number in re.findall(r"^(?:async )?def test_d(\d+)_", file.read_text(), re.MULTILINE)
+    )
+    assert [row for row in range(1, 19) if not found[row]] == []
