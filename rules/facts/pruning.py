@@ -19,7 +19,8 @@ from rules.facts.windows import Frame, Moment, frame, reach_us
 from rules.model import FactSpec
 from rules.terms import Take
 
-Settle = Callable[[list[Record], int], int | None]  # drops in place; the instant, or None
+# (records, how many to keep, how far windows reach): drops in place; the instant, or None
+Settle = Callable[[list[Record], int, int | None], int | None]
 Counts = Callable[[Record], bool | None]
 
 
@@ -30,6 +31,7 @@ class Needs:
     source: Source
     forever: bool
     spans: bool
+    spans_us: int | None  # how far back those reach; None: for ever
     extremes: frozenset[str]
     thinned_us: int | None  # how far back the extremes reach; None: for ever
     whole_us: int  # how far back all is needed
@@ -54,6 +56,7 @@ def needs(source: Source) -> Needs:
         source=source,
         forever=Way.FOREVER in by_way or None in far or (source.touches and not plain),
         spans=source.touches,
+        spans_us=reaches([spec for spec in source.specs if asks_for_spans(spec)], Way.NEWEST),
         extremes=frozenset(spec.take for spec in by_way.get(Way.THINNED, ())),
         thinned_us=reaches(source.specs, Way.THINNED),
         whole_us=max((one for one in far if one is not None), default=0),
@@ -89,7 +92,7 @@ class Pruner:
         if wanted.forever:
             return
         if wanted.spans:
-            low = settle(held, lists.KEEP)
+            low = settle(held, lists.KEEP, wanted.spans_us)
         else:
             low = self._thin(timeline, wanted, held, now_us)
         if low is not None:

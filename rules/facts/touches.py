@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rules.facts.calendar import FOREVER, Calendar
+from rules.facts.calendar import DAY_US, FOREVER, Calendar
 from rules.facts.timeline import (
     END,
     FROM_HI,
@@ -260,19 +260,34 @@ def _enters(calendar: Calendar, touch: Touch, now_us: int) -> int:
     return min((instant for instant in instants if instant > now_us), default=FOREVER)
 
 
-def drop_settled(records: list[Record], keep: int, now_us: int = FOREVER) -> int | None:
+def drop_settled(
+    records: list[Record], keep: int, reach_us: int | None = None, *, now_us: int = FOREVER
+) -> int | None:
     """Drop a prefix that no later question needs; the instant from which that is harmless.
 
-    Harmless: some kept record surely touches whatever the dropped ones could, whatever may still be
-    told of its end; nothing dropped stays unknown for ever; and no kept resolution was paired with
-    a dropped start. Nor does a kept one stand for others before it has surely begun: the present
-    is asked about at `now_us`.
+    Harmless: what was dropped lies before every window of `reach_us` that may still be asked about
+    (None: they reach back for ever), or some kept record surely touches whatever the dropped ones
+    could, whatever may still be told of its end; nothing dropped stays unknown for ever; and no
+    kept resolution was paired with a dropped start. Nor does a kept one stand for others before it
+    has surely begun: the present is asked about at `now_us`.
     """
     cut = len(records) - keep
     while cut < len(records) and records[cut][STATUS] in _CLOSING:
         cut += 1
     if cut >= len(records):
         return None
+    low = _stood_for(records, cut, now_us)
+    if low is None and reach_us is not None:
+        low = int(records[cut][END])
+        cut = _out_of_reach(records, cut, int(records[cut][START]) - reach_us - DAY_US)
+    if low is None or cut == 0:
+        return None
+    del records[:cut]
+    return low
+
+
+def _stood_for(records: list[Record], cut: int, now_us: int) -> int | None:
+    """From when on the kept records surely touch all that those before `cut` could; None: never."""
     low = int(records[cut][END])
     for point in (True, False):
         found = list(touches(records, point=point))
@@ -286,8 +301,18 @@ def drop_settled(records: list[Record], keep: int, now_us: int = FOREVER) -> int
             if not covers or begun > now_us:
                 return None
             low = max(low, begun)
-    del records[:cut]
     return low
+
+
+def _out_of_reach(records: list[Record], cut: int, gone_us: int) -> int:
+    """How many of the oldest ended before `gone_us`, all of them and however they are read."""
+    places = {id(record): place for place, record in enumerate(records)}
+    for point in (True, False):
+        late = [one for one in touches(records, point=point) if one.to_hi >= gone_us]
+        cut = min([cut, *(places[id(one.record)] for one in late)])
+    while cut > 0 and records[cut][STATUS] in _CLOSING:
+        cut -= 1
+    return cut
 
 
 def _covers(new: Touch, old: Touch, *, point: bool) -> bool:
