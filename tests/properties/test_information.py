@@ -25,7 +25,7 @@ from tests.support.random_trials import compiled, trials
 from tests.support.reference.logic import NOT_APPLICABLE, Logic
 from tests.support.stories import Story, criterion, protocol, rule
 
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 CHOICES = {
     "temp": (36.0, 38.0, 39.5),
     "hb": (7.0, 8.5, 12.0, 0.0),
@@ -141,7 +141,7 @@ def agree_with_cel(data, rng):
             assert asked_of_cel(text, facts) is expected, (text, facts)
 
 
-@settings(FEW, max_examples=40)
+@settings(FEW, max_examples=25)
 @given(st.data(), st.randoms(use_true_random=False))
 def test_cel_python_reads_drawn_criteria_as_the_reference_does(data, rng):
     agree_with_cel(data, rng)

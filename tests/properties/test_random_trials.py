@@ -16,7 +16,7 @@ from rules.facts.calendar import iso
 from rules.findings import Step
 from tests.support.random_trials import Pick, Teller, logs, trials
 
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 HOUR = 3_600_000_000
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.random_trials import UNFIT, Said, logs, trials
 from tests.support.reference.facts import TooVague
 
-MANY = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def agree(data):
