@@ -15,7 +15,7 @@ from rules.facts.happenings import UNSURE, happenings
 from rules.facts.moments import Moments
 from rules.facts.sources import ENTITIES, Way, asks_what_happened, source_keys, way
 from rules.facts.timeline import END, NOTE, ORDER, START, Record, Timeline
-from rules.facts.windows import ALWAYS, Frame, closed, frame, low_edge, next_change
+from rules.facts.windows import ALWAYS, Frame, closed, enters, frame, low_edge, next_change
 from rules.model import FactSpec, Window
 
 
@@ -119,6 +119,9 @@ def gatherer(spec: FactSpec, calendar: Calendar, moments: Moments | None) -> Gat
                 timeline.based(key, edges.in_hi, edges.out_hi)
         held, told = fetch(timeline, None if as_of_us is None else from_us)
         sure, maybe = _parted(held, edges, as_of_us, spec.dates_count)
+        if as_of_us is None:  # what is told of and not yet in the window comes in by time alone
+            ahead = [one for one in held if one[START] > edges.out_hi]
+            until = min([until, *(enters(calendar, spec.window, one[START]) for one in ahead)])
         inexact = from_us < (now_us if as_of_us is None else as_of_us)
         return Gathered(sure, maybe, told, until, inexact)
 
