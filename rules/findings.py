@@ -207,7 +207,9 @@ class Findings:
             if name in names and reading is not UNKNOWN
         )
         evidence += tuple(item.as_dict() for item in self._behind(rule, read))
-        seen = [[e["fact"], plan.told_alike(str(e["fact"]), e["value"])] for e in evidence]
+        # That a missing fact was told of by now is no news; a live fact's value says it all.
+        known = [(str(e["fact"]), e["value"]) for e in evidence if e["value"] is not None]
+        seen = [[name, plan.told_alike(name, value)] for name, value in known]
         told = [rule.severity, title, detail, seen]
         return Content(title, detail, evidence), fingerprint(told)
 

@@ -13,7 +13,14 @@ from rules.facts.counting import with_facts
 from rules.facts.entity_records import entity_records
 from rules.facts.happenings import UNSURE, happenings
 from rules.facts.moments import Moments
-from rules.facts.sources import ENTITIES, Way, asks_what_happened, source_keys, way
+from rules.facts.sources import (
+    ENTITIES,
+    Way,
+    asks_what_happened,
+    opens_first,
+    source_keys,
+    way,
+)
 from rules.facts.timeline import END, NOTE, ORDER, START, Record, Timeline
 from rules.facts.windows import ALWAYS, Frame, closed, enters, frame, low_edge, next_change
 from rules.model import FactSpec, Window
@@ -104,6 +111,7 @@ def gatherer(spec: FactSpec, calendar: Calendar, moments: Moments | None) -> Gat
     keys, kind = source_keys(spec), way(spec)
     whole = kind is Way.WHOLE and moments is not None
     based = kind is Way.BASE
+    first = opens_first(spec)
 
     def gather(
         timeline: Timeline, as_of_us: int | None, now_us: int, since_us: int | None
@@ -114,7 +122,7 @@ def gatherer(spec: FactSpec, calendar: Calendar, moments: Moments | None) -> Gat
         edges, from_us, until = looked
         for key in keys if whole or based else ():
             if whole:
-                timeline.whole(key, edges.out_lo, edges.out_hi)
+                timeline.whole(key, edges.out_lo, edges.in_lo if first else edges.out_hi)
             else:
                 timeline.based(key, edges.in_hi, edges.out_hi)
         held, told = fetch(timeline, None if as_of_us is None else from_us)

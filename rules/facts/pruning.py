@@ -13,7 +13,7 @@ from typing import Any
 from rules.facts import timeline as lists
 from rules.facts.calendar import DAY_US, FOREVER, Calendar
 from rules.facts.counting import counting
-from rules.facts.sources import Source, Way, asks_for_spans, reaches, way
+from rules.facts.sources import Source, Way, asks_for_spans, opens_first, reaches, way
 from rules.facts.timeline import BASELINE, END, START, VALUE, Record, Timeline
 from rules.facts.windows import Frame, Moment, frame, reach_us
 from rules.model import FactSpec
@@ -104,7 +104,7 @@ class Pruner:
         cut = self._group(wanted, held, len(held) - lists.KEEP)
         pivot = held[cut]
         since = int(pivot[START]) - wanted.whole_us - DAY_US
-        spans = [(it.out_lo, it.out_hi) for it in self._frames(timeline, wanted, now_us)]
+        spans = list(self._spans(timeline, wanted, held, now_us))
         bases = list(self._bases(timeline, wanted, now_us))
         kept = {at for at in range(cut) if self._inside(wanted, held[at], since, spans)}
         low = int(pivot[END])
@@ -143,13 +143,28 @@ class Pruner:
             return True
         return any(record[END] >= lo and record[START] <= hi for lo, hi in spans)
 
-    def _frames(self, timeline: Timeline, wanted: Needs, now_us: int) -> Iterator[Frame]:
+    def _spans(
+        self, timeline: Timeline, wanted: Needs, held: list[Record], now_us: int
+    ) -> Iterator[tuple[int, int]]:
+        """The spans in which all is needed; of what asks for the first alone, up to that."""
+        for spec, edges in self._frames(timeline, wanted, now_us):
+            high = edges.out_hi
+            if opens_first(spec) and not spec.within_day:
+                counts = counting(spec)
+                found = (it for it in held if it[START] >= edges.in_lo and it[VALUE] is not None)
+                first = next((it for it in found if spec.where is None or counts(it)), None)
+                high = FOREVER if first is None else int(first[START])
+            yield edges.out_lo, high
+
+    def _frames(
+        self, timeline: Timeline, wanted: Needs, now_us: int
+    ) -> Iterator[tuple[FactSpec, Frame]]:
         for spec in wanted.framed:
             assert spec.window is not None
             assert spec.window.anchor is not None
             found = self.moment(spec.window.anchor, timeline, now_us)
             if found.lo_us is not None and found.hi_us is not None:
-                yield frame(self.calendar, spec.window, found.lo_us, found.hi_us)
+                yield spec, frame(self.calendar, spec.window, found.lo_us, found.hi_us)
 
     def _bases(self, timeline: Timeline, wanted: Needs, now_us: int) -> Iterator[tuple[int, int]]:
         for spec in wanted.based:

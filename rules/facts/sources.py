@@ -159,19 +159,29 @@ def _source(
 # --- what must be kept --------------------------------------------------------------------------
 def way(spec: FactSpec) -> Way:
     """What a fact needs of its records, beside the newest ones."""
-    take, window = spec.take, spec.window
-    if take in TOUCHES or asks_for_spans(spec):
+    if asks_for_spans(spec):
+        window = spec.window
         simple = window is not None and window.anchor is None and not closed(window)
         return Way.NEWEST if simple and not asks_what_happened(spec) else Way.FOREVER
+    return _way_of_values(spec)
+
+
+def _way_of_values(spec: FactSpec) -> Way:
+    take, window = spec.take, spec.window
     if take in (Take.LATEST, Take.RATIO_TO_REFERENCE, Take.ABSENCE, Take.CHANGE_FROM_BASELINE):
         return _way_of_one(spec, window)
     if take in (Take.MIN, Take.MAX, Take.ANY, Take.ALL) and spec.where is None:
-        if window is None or not closed(window):
-            return Way.THINNED
-        return Way.WHOLE
+        return Way.THINNED if window is None or not closed(window) else Way.WHOLE
     if window is None or (window.low is None and not closed(window)):
         return _way_of_all(take)
+    if take is Take.DAYS_SINCE and window.anchor is None and not closed(window):
+        return Way.COUNTING
     return Way.FOREVER if window.low is None else Way.WHOLE
+
+
+def opens_first(spec: FactSpec) -> bool:
+    """Whether it is the first of a window that has a beginning and no end."""
+    return spec.take is Take.EARLIEST and spec.window is not None and not closed(spec.window)
 
 
 def _way_of_one(spec: FactSpec, window: Window | None) -> Way:

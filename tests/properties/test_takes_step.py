@@ -14,7 +14,7 @@ from rules.subject import SubjectFold
 from tests.support.step_logs import HOUR
 from tests.support.take_logs import engine, logs, run
 
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(params=["roomy", "tight"], autouse=True)
@@ -80,12 +80,15 @@ def test_between_two_due_instants_no_fact_changes_by_time_alone(log):
     )
     for one in log:
         fold.fold(one)
+    # Once enrolled, what only criteria ask for stands fixed and is no longer live.
+    enrolled = entities.enrolled_part(fold.state.enrolment) is not None
+    asked = [name for name in plan.live if not (enrolled and name in plan.only_criteria)]
     now = log[-1].received_us
     for _ in range(12):
         due = fold.next_due_us() or now + 4000 * HOUR
         assert due > now
         for instant in {now + 1, (now + due) // 2, due - 1} - {due}:
-            for name in plan.live:
+            for name in asked:
                 value = plan.read[name](fold.subject.timeline, None, instant).value
                 held = fold.state.live.get(name)
                 assert plan.told_alike(name, value) == plan.told_alike(name, held), name
