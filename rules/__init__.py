@@ -5,8 +5,8 @@ and comes out of it, errors, terms.
 """
 
 from rules.assessment import Assessment
-from rules.checking import Report, check
-from rules.differences import clashes, concerning, diff, diff_text
+from rules.checking.scenarios import check_scenarios
+from rules.checking.whole import Report, check
 from rules.errors import (
     Complaint,
     EngineFailure,
@@ -18,7 +18,6 @@ from rules.errors import (
 from rules.events import Contribution, Event, Evidence, FindingChange, Outcome, StepResult
 from rules.language.editors import json_schema
 from rules.protocol import Protocol, load, loads
-from rules.scenarios import check_scenarios
 from rules.show import as_sections, show
 from rules.state import ENGINE_VERSION
 from rules.step import Engine
@@ -34,7 +33,8 @@ from rules.terms import (
     ValueType,
     Verdict,
 )
-from rules.versions import door
+from rules.versions.differences import clashes, concerning, diff, diff_text
+from rules.versions.merging import door
 
 __all__ = [
     "ENGINE_VERSION",

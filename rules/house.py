@@ -16,7 +16,7 @@ from rules.model import Definition
 from rules.plan import Plan
 from rules.protocol import Protocol
 from rules.subject.context import Knowledge
-from rules.versions import merged
+from rules.versions.merging import merged
 
 Others = Callable[[str], Protocol | None]
 KnowledgeMaker = Callable[[], Knowledge]

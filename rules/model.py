@@ -424,5 +424,5 @@ class Definition:
     consent_version: str | None = None
     # With conditions as they stand in the file, where facts that do not apply changed any.
     as_written: Definition | None = None
-    # Of a merged definition (rules/versions.py): whose criteria these are; None: its own.
+    # Of a merged definition (rules/versions/merging.py): whose criteria these are; None: its own.
     criteria_version: str | None = None

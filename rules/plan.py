@@ -25,7 +25,7 @@ from rules.model import AlertRule, Definition, FactSpec
 from rules.protocol import Protocol
 from rules.ranges import Ranges
 from rules.terms import Scope, Take, Verdict, said
-from rules.versions import is_pinned
+from rules.versions.merging import is_pinned
 
 _BRACES = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
 STATUS_FACTS = (

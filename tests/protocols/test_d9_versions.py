@@ -11,7 +11,7 @@ from rules.model import Amendment, And, Compare, Const
 from rules.pinning import course, standing
 from rules.protocol import Protocol
 from rules.terms import AmendmentKind
-from rules.versions import accepting, merged
+from rules.versions.merging import accepting, merged
 from tests.support.step_logs import HOUR, event
 from tests.support.versions import AMENDS, engine, fold, version
 

@@ -7,8 +7,8 @@ from functools import cache
 import pytest
 
 import rules
+from rules.checking.scenarios import check_scenario
 from rules.model import Scenario
-from rules.scenarios import check_scenario
 
 FILE = """
 vigil: 1

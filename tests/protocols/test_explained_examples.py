@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import rules
+from rules.checking.scenarios import _logs as logs_of
 from rules.explanation.clauses import ASIDE
-from rules.scenarios import _logs as logs_of
 
 FOLDER = Path(rules.__file__).parent / "protocols"
 FILES = sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("examples/*.yaml")])

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import rules
+from rules.checking.scenarios import check_scenario
 from rules.language.checks import uncovered
 from rules.model import Scenario
-from rules.scenarios import check_scenario
 
 PROTOCOLS = Path(__file__).resolve().parents[2] / "rules" / "protocols"
 FILES = sorted(PROTOCOLS.rglob("*.yaml"))

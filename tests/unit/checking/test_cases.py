@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import rules
-from rules import cases
+from rules.checking import cases
 from rules.knowledge import KnowledgeBase
 from rules.model import Compare
 from rules.protocol import Protocol

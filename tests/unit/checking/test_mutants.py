@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import rules
+from rules.checking.mutants import changes
+from rules.checking.scenarios import check_scenarios
 from rules.language.places import bounds
 from rules.language.vocabulary import declared, scopes_of
 from rules.language.written import written
-from rules.mutants import changes
 from rules.protocol import Protocol
-from rules.scenarios import check_scenarios
 from tests.support.small import SMALL
 from tests.unit.checking.test_coverage import SECOND
 

@@ -12,7 +12,6 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any
 
-from rules import renaming
 from rules.facts import units
 from rules.model import (
     AlertRule,
@@ -29,6 +28,7 @@ from rules.model import (
 )
 from rules.protocol import Protocol
 from rules.terms import AmendmentKind, Category
+from rules.versions import renaming
 
 Json = dict[str, Any]
 

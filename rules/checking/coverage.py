@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from rules.checking.watching import CRITERIA, Seen
 from rules.errors import Complaint
 from rules.language.checks import uncovered
 from rules.language.places import Place, places
@@ -15,7 +16,6 @@ from rules.language.plainly import truth
 from rules.language.reasoning import leaves
 from rules.language.written import written
 from rules.model import Definition, Has
-from rules.watching import CRITERIA, Seen
 
 SHOWN = 3  # clauses that a note names; --coverage names all
 

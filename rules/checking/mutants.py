@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rules.assessment import compile_condition
-from rules.cases import near
+from rules.checking.cases import near
+from rules.checking.watching import Facts, Seen, Told
 from rules.language.normal import NEGATED
 from rules.language.places import bounds
 from rules.language.reasoning import Bounds, Budget, Exhausted, space, words
@@ -33,7 +34,6 @@ from rules.model import (
     Or,
 )
 from rules.terms import CriterionKind, Decision, Scope, ValueType, Verdict
-from rules.watching import Facts, Seen, Told
 
 STEPS = 300_000
 MAX_MUTANTS = 3000

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rules import cases, coverage, mutants
-from rules.cases import Row
-from rules.coverage import Clause
+from rules.checking import cases, coverage, mutants
+from rules.checking.cases import Row
+from rules.checking.coverage import Clause
+from rules.checking.mutants import Mutant
+from rules.checking.scenarios import check_scenario
+from rules.checking.watching import Seen, watched
 from rules.errors import Complaint
 from rules.knowledge import KnowledgeBase
 from rules.language import sense
 from rules.language.loader import MAX_COMPLAINTS
 from rules.model import Definition
-from rules.mutants import Mutant
 from rules.protocol import Protocol
-from rules.scenarios import check_scenario
-from rules.watching import Seen, watched
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from rules import renaming
 from rules.language.events import EventChecker
 from rules.model import AlertRule, Condition, Definition, FactSpec
 from rules.protocol import Protocol
-from rules.renaming import Names
 from rules.terms import CONSENTED, PINNED, Category, Scope, Verdict
+from rules.versions import renaming
+from rules.versions.renaming import Names
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from rules.checking.watching import Seen, Told
 from rules.errors import Complaint, RuleError
 from rules.events import Event
 from rules.facts.calendar import to_us
@@ -17,7 +18,6 @@ from rules.protocol import Protocol
 from rules.replay import Replayed, open_findings, replay_trial
 from rules.step import Engine
 from rules.terms import Change, EventType
-from rules.watching import Seen, Told
 
 Logs = dict[str, list[Event]]
 
