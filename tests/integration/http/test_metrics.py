@@ -158,7 +158,7 @@ def test_no_label_names_a_person_an_id_or_a_value(house, lived_in):
     labels = {key for family in families(text).values() for s in family.samples for key in s.labels}
     assert labels <= {
         *("stream", "trial", "category", "severity", "status", "outcome", "kind", "what", "state"),
-        *("mode", "queue", "route", "method", "le", "quantile"),
+        *("type", "mode", "queue", "route", "method", "le", "quantile"),
         *("version", "engine_version", "python"),
     }
 
