@@ -41,10 +41,10 @@ def poisoned(monkeypatch):
     healed: list[str] = []
     real = rules.Engine.subject_steps
 
-    def steps_with_a_fault(self, trial, subject, state, events, log, until_us=None):
+    def steps_with_a_fault(self, trial, subject, state, events, log, *rest, **named):
         if not healed and any(event.id == BAD and event.type != "discard" for event in events):
             raise ZeroDivisionError("value4711 of S-1")
-        return real(self, trial, subject, state, events, log, until_us)
+        return real(self, trial, subject, state, events, log, *rest, **named)
 
     monkeypatch.setattr(rules.Engine, "subject_steps", steps_with_a_fault)
     return healed

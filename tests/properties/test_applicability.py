@@ -2,10 +2,16 @@
 
 import operator
 
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from rules.language.applicability import applying, of_criterion, of_facts, rewritten
+from rules.language.applicability import (
+    TooLargeError,
+    applying,
+    of_criterion,
+    of_facts,
+    rewritten,
+)
 from rules.language.functions import compile_condition
 from rules.model import (
     And,
@@ -82,7 +88,10 @@ def test_the_plain_condition_says_what_the_four_valued_one_does(tree, known, fir
     only_a = rename(first, {"a": "a", "b": "a", "c": "a", "d": "d"})
     a_and_b = rename(second, {"a": "a", "b": "b", "c": "b", "d": "d"})
     written = {"b": only_a, "c": a_and_b}
-    _, applies = of_facts({name: spec(name, written.get(name)) for name in NAMES})
+    try:
+        _, applies = of_facts({name: spec(name, written.get(name)) for name in NAMES})
+    except TooLargeError:  # refused at load; another test says so
+        reject()
     wanted = four_valued(tree, known, written)
     item = Criterion("I1", CriterionKind.INCLUSION, "", tree, Source(""))
     plain = of_criterion(item, applies)
