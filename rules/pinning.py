@@ -18,6 +18,7 @@ from rules.terms import AmendmentKind, EventType
 Mark = list[Any]  # [n, kind, word, time_us, event]: lives in the state's JSON
 N, KIND, WORD, TIME, EVENT = range(5)
 _ACTIVATION, _CONSENT, _ENROLMENT = "activation", "consent", "enrolment"
+_WITHDRAWAL = "withdrawal"  # of a consent: a form signed ahead no longer counts
 # Whoever signs the informed consent for somebody; an assent stands beside it, never in its place.
 _DOCUMENTS = frozenset({"informed_consent", "guardian_consent"})
 
@@ -51,16 +52,19 @@ def mark(event: Event) -> Mark | None:
     """What an event says of versions; None: nothing."""
     data = event.data
     word: object = None
+    kind = event.type
     if event.type == _ACTIVATION:
         word = data["version"]
     elif event.type == _CONSENT:
-        if data.get("document") in _DOCUMENTS and data.get("status") == "given":
+        if data.get("document") in _DOCUMENTS:
             word = data.get("version")
+            if data.get("status") != "given":
+                kind = _WITHDRAWAL
     elif event.type == _ENROLMENT:
         word = data.get("status")
     if word is None:
         return None
-    return [event.n, event.type, str(word), event.time_us, event.event]
+    return [event.n, kind, str(word), event.time_us, event.event]
 
 
 def speaks_of_versions(kind: str) -> bool:
@@ -121,6 +125,8 @@ class _Way:
                 self._move(len(self.order) - 1)
         elif one[KIND] == _CONSENT:
             self._consent(one[WORD])
+        elif one[KIND] == _WITHDRAWAL:
+            self.signed.discard(one[WORD])
         else:
             self._enrol(one)
 

@@ -85,6 +85,17 @@ def test_d9_a_new_form_signed_before_its_version_is_in_force_counts_from_then_on
     assert verdict(log) == ("2", "not_met")
 
 
+def test_d9_a_new_form_withdrawn_before_its_version_is_in_force_moves_nobody():
+    signed = (SCREENED, ENROLLED, consent(4, "2"))
+    log = told(*signed, consent(5, "2", "withdrawn"), activation(6, "2"))
+    pins, owed = standing("1", course(log), definition)
+    assert pins.schedule == "1"
+    assert owed is not None
+    assert owed.version == "2"
+    again = told(*signed, consent(5, "2", "withdrawn"), consent(6, "2"), activation(7, "2"))
+    assert standing("1", course(again), definition).pins.schedule == "2"
+
+
 def test_d9_an_enrolled_subject_stays_judged_by_the_version_it_was_enrolled_under():
     log = told((1, "assessment", ECOG_2), SCREENED, ENROLLED, activation(5, "2"), consent(6, "2"))
     _, outcome, _ = fold(log)
