@@ -14,7 +14,7 @@ from rules.facts.calendar import DAY, FOREVER, Calendar
 from rules.facts.choosing import Choose, Chosen, number
 from rules.facts.counting import counting
 from rules.facts.gathering import Gathered
-from rules.facts.reading import DATE_ONLY, UNKNOWN, Reading, end_of, read, unsure
+from rules.facts.reading import DATE_ONLY, UNKNOWN, Reading, began, end_of, read, unsure
 from rules.facts.sources import ENTITIES, SPANS
 from rules.facts.thresholds import Thresholds
 from rules.facts.timeline import END, EVENT, START, VALUE, Record
@@ -43,7 +43,7 @@ def _made(value: Scalar | None, record: Record | None, note: str | None = None) 
     """A computed value with the record that is told as its evidence."""
     if record is None:
         return Reading(value, note=note)
-    return Reading(value, record[START], record[EVENT], note, FOREVER, end_of(record))
+    return Reading(value, began(record), record[EVENT], note, FOREVER, end_of(record))
 
 
 # --- extremes and truths ------------------------------------------------------------------------
@@ -257,7 +257,7 @@ def _days_since(spec: FactSpec, calendar: Calendar, thresholds: Thresholds | Non
 
 
 def _dated(days: Reading, record: Record) -> Reading:
-    return days._replace(time_us=record[START], event=record[EVENT], end_us=end_of(record))
+    return days._replace(time_us=began(record), event=record[EVENT], end_us=end_of(record))
 
 
 def days_between(

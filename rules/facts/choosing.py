@@ -18,6 +18,7 @@ from rules.facts.reading import (
     EXPIRED,
     UNKNOWN,
     Reading,
+    began,
     end_of,
     joined,
     note_of,
@@ -132,7 +133,7 @@ def chooser(spec: FactSpec, calendar: Calendar, *, newest: bool = True) -> Choos
         why, until = age(record, at_us)
         if why is not None:
             return unsure(record, why, until)
-        return Reading(value, record[START], record[EVENT], note, until, end_of(record))
+        return Reading(value, began(record), record[EVENT], note, until, end_of(record))
 
     def choose(found: Gathered, at_us: int) -> Chosen:
         sure, maybe = found.sure, found.maybe

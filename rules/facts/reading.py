@@ -54,7 +54,7 @@ Alike = Callable[[int, int], bool]  # whether no condition tells the whole numbe
 def read(record: Record, until_us: int = FOREVER) -> Reading:
     """The record as the fact."""
     note = note_of(record) if len(record) > NOTE else None
-    return Reading(record[VALUE], record[START], record[EVENT], note, until_us, end_of(record))
+    return Reading(record[VALUE], began(record), record[EVENT], note, until_us, end_of(record))
 
 
 def note_of(record: Record) -> str | None:
@@ -72,9 +72,16 @@ def joined(*notes: str | None) -> str | None:
 
 def unsure(record: Record, note: str, until_us: int = FOREVER) -> Reading:
     """The record, and why it says nothing."""
-    return Reading(None, record[START], record[EVENT], note, until_us, end_of(record))
+    return Reading(None, began(record), record[EVENT], note, until_us, end_of(record))
+
+
+def began(record: Record) -> int | None:
+    """When a record's span begins; None where nobody can say, as of an onset never told."""
+    start: int = record[START]
+    return None if abs(start) >= FOREVER else start
 
 
 def end_of(record: Record) -> int | None:
-    """The end of a record's span; None for an instant."""
-    return None if record[END] == record[START] else record[END]
+    """The end of a record's span; None for an instant, and where its beginning is not known."""
+    instant = record[END] == record[START] or began(record) is None
+    return None if instant or abs(record[END]) >= FOREVER else record[END]

@@ -112,3 +112,13 @@ def test_many_tellings_of_one_drug_never_drop_what_was_told_of_another(monkeypat
     read = facts(*log)
     assert read("inhibitor") is True
     assert read("taken_lately") is True
+
+
+@pytest.mark.parametrize("status", ["stopped", "started", "not_taken"])
+def test_a_drug_whose_start_nobody_told_is_shown_with_what_is_known_of_it(status):
+    log = [drug(1, 1, status), drug(2, 2, "stopped")]
+    outcome = ENGINE.subject_steps("t", "S", None, log, lambda n: log[:n])
+    shown = ENGINE.view(outcome.state)["criteria"]
+    assert [item["id"] for item in shown] == ["E1", "E2", "E3", "E4", "E5"]
+    times = [told["time"] for item in shown for told in item["evidence"]]
+    assert all(time is None or time.startswith("20") for time in times)
