@@ -37,5 +37,6 @@ def test_a_clinician_reads_why_a_subject_is_not_eligible_and_opens_a_clause_by_k
     row = listed.get_by_role("row").filter(has_text=story.subject).first
     expect(listed.get_by_role("row").first).to_be_visible()
     while row.count() == 0:  # the trial is every browser test's: this subject may be further on
-        listed.get_by_role("link", name="More").click()
+        page.locator("a[href$='#worklist']").filter(has_text="More").click()
+        expect(listed.get_by_role("row").first).to_be_visible()
     expect(row).to_be_visible()
