@@ -14,11 +14,16 @@ from rules.errors import (
     LogNeeded,
     ProtocolError,
     RuleError,
+    SimulationError,
 )
 from rules.events import Contribution, Event, Evidence, FindingChange, Outcome, StepResult
 from rules.language.editors import json_schema
 from rules.protocol import Protocol, load, loads
 from rules.show import as_sections, show
+from rules.simulation.courses import Setting
+from rules.simulation.running import Happened
+from rules.simulation.summing import summed
+from rules.simulation.virtual import VirtualTrials
 from rules.state import ENGINE_VERSION
 from rules.step import Engine
 from rules.terms import (
@@ -53,6 +58,7 @@ __all__ = [
     "EventType",
     "Evidence",
     "FindingChange",
+    "Happened",
     "LogNeeded",
     "Outcome",
     "Protocol",
@@ -60,10 +66,13 @@ __all__ = [
     "Report",
     "RuleError",
     "Scope",
+    "Setting",
     "Severity",
+    "SimulationError",
     "StepResult",
     "ValueType",
     "Verdict",
+    "VirtualTrials",
     "as_sections",
     "check",
     "check_scenarios",
@@ -76,4 +85,5 @@ __all__ = [
     "load",
     "loads",
     "show",
+    "summed",
 ]

@@ -43,3 +43,12 @@ class EvaluationError(RuleError):
 
 class LogNeeded(RuleError):
     """The step must fold the subject again from its log: call again with `log`."""
+
+
+class SimulationError(RuleError):
+    """Virtual trials cannot be run as asked; `hint` says how to mend it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        """A sentence, and what to do."""
+        super().__init__(message)
+        self.hint = hint

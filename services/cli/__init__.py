@@ -22,6 +22,7 @@ COMMANDS = {
     "import": ("publish", "Publish a file of events to a running service."),
     "replay": ("replay", "Rebuild every subject from the event log alone."),
     "backtest": ("backtest", "What another protocol version would have decided and alerted."),
+    "simulate": ("simulate", "Virtual trials: how often the protocol stops, whom it alerts."),
     "keys": ("keys", "Make, list and revoke API keys."),
     "accounts": ("accounts", "Who may sign in to the page."),
     "audit": ("audit", "Verify the audit's chains."),
