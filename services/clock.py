@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND_US = 1_000_000
+# Outside of these no event happened and no question is asked: windows, birthdays and other zones
+# reach beyond an instant, and the calendar must still have those days.
+FIRST_YEAR, LAST_YEAR = 1900, 2199
 # Hosts' clocks differ by less, and no claim or lease lasts so long: one that ends later than this
 # was written by a clock that has been set back since, and holds nobody.
 ASTRAY_US = 60 * SECOND_US

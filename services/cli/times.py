@@ -19,4 +19,7 @@ def instant_us(option: str, text: str) -> int:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise ServiceError(f"{option}: expected a time like 2026-03-02T08:15:00+09:00")
+    if not clock.FIRST_YEAR <= moment.year <= clock.LAST_YEAR:
+        years = f"{clock.FIRST_YEAR} to {clock.LAST_YEAR}"
+        raise ServiceError(f"{option}: lies outside of the years {years}")
     return clock.to_us(moment)

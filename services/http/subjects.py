@@ -102,11 +102,15 @@ def explanation(query: dict[str, Any], trial: str, subject: str) -> Response:
 
 
 @blueprint.route(f"{BASE}/<name:subject>/worklist")
-@blueprint.answers(200, SubjectWorklist, 404)
-def worklist(trial: str, subject: str) -> Response:
-    """The missing data that can still change the decision, most decisive first."""
+@blueprint.arguments(AsOfQuery, location="query")
+@blueprint.answers(200, SubjectWorklist, 404, 422)
+def worklist(query: dict[str, Any], trial: str, subject: str) -> Response:
+    """The missing data that can still change the decision, most decisive first.
+
+    With `as_of`: from the events received up to then, evaluated at that time.
+    """
     with parts().database.reading() as conn:
-        found = worklists.of_subject(conn, trial, subject, now_us())
+        found = worklists.of_subject(conn, trial, subject, query.get("as_of"), now_us())
     return reply(_existing(found))
 
 

@@ -22,9 +22,12 @@ _SCREENING = or_(streams.c.status.is_(None), streams.c.status == "screened")
 _CHUNK = 200
 
 
-def of_subject(conn: Connection, trial: str, subject: str, now_us: int) -> Json | None:
-    """One subject's, as of now; None if there is no such subject."""
-    found = eligibility.of_subject(conn, trial, subject, None, now_us, rules.Engine.worklist)
+def of_subject(
+    conn: Connection, trial: str, subject: str, as_of_us: int | None, now_us: int
+) -> Json | None:
+    """One subject's, now or as it was known at any time; None if there is no such subject."""
+    view = rules.Engine.worklist
+    found = eligibility.of_subject(conn, trial, subject, as_of_us, now_us, view)
     if found is None:
         return None
     items = [{"subject": subject, **item} for item in found["items"]]

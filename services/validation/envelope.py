@@ -16,13 +16,12 @@ from typing import Any, NamedTuple
 import orjson
 
 import rules
-from services.clock import SECOND_US
+from services.clock import FIRST_YEAR, LAST_YEAR, SECOND_US
 from services.repositories.events import RESERVED_SOURCE
 
 # JSON pointer within the event, what is wrong, how to mend it.
 Found = tuple[str, str, str]
 
-FIRST_YEAR, LAST_YEAR = 1900, 2199
 PRECISIONS = ("second", "day", "month", "year")
 OWN_TYPES = frozenset(
     {rules.EventType.CONTRIBUTION, rules.EventType.DISCARD, rules.EventType.ACTIVATION}

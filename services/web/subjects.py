@@ -37,7 +37,7 @@ def subject(trial: str, subject: str) -> Response:
             checklist=eligibility.of_subject(
                 conn, trial, subject, None, now_us(), rules.Engine.explanation
             ),
-            worklist=worklists.of_subject(conn, trial, subject, now_us()),
+            worklist=worklists.of_subject(conn, trial, subject, None, now_us()),
             alerts=_alerts(conn, trial, subject),
             timeline=_timeline(conn, trial, subject),
             here=here,

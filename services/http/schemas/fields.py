@@ -11,7 +11,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from rules import Category, Decision, Severity
-from services.clock import to_us
+from services.clock import FIRST_YEAR, LAST_YEAR, to_us
 
 NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
@@ -41,7 +41,8 @@ class Instant(fields.Field[int]):
     """A time with an offset, as integer microseconds since 1970."""
 
     default_error_messages = {  # noqa: RUF012 - marshmallow declares it so
-        "invalid": "must be a time with an offset, e.g. 2026-03-02T08:15:00+09:00"
+        "invalid": "must be a time with an offset, e.g. 2026-03-02T08:15:00+09:00",
+        "far": f"lies outside of the years {FIRST_YEAR} to {LAST_YEAR}",
     }
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
@@ -53,6 +54,8 @@ class Instant(fields.Field[int]):
             moment = datetime.fromisoformat(text)
             if moment.tzinfo is None or "T" not in text.upper():
                 raise self.make_error("invalid")
+            if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+                raise self.make_error("far")
             return to_us(moment)
         except (ValueError, OverflowError):
             raise self.make_error("invalid") from None
@@ -71,7 +74,9 @@ class Text(fields.String):
 
 def name(**kwargs: Any) -> fields.String:
     """A trial's, subject's or version's name."""
-    return Text(validate=validate.Regexp(f"^{NAME}\\Z", error=f"must match {NAME}"), **kwargs)
+    # marshmallow formats the text: the pattern's own braces must not be read as places.
+    told = "must match " + NAME.replace("{", "{{").replace("}", "}}")
+    return Text(validate=validate.Regexp(f"^{NAME}\\Z", error=told), **kwargs)
 
 
 def one_of(choices: list[str], **kwargs: Any) -> fields.String:

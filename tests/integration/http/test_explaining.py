@@ -86,6 +86,19 @@ def test_as_of_an_earlier_time_the_explanation_is_that_of_then(house, clinician,
     assert clinician.get(f"{SUBJECT}/explanation?as_of=yesterday").status_code == 422
 
 
+def test_as_of_an_earlier_time_the_worklist_is_that_of_then(house, clinician, make_event):
+    house.publish(make_event(1, "demographics", {"sex": "male"}))
+    before = now_us()
+    house.publish(make_event(2, "demographics", ADULT))
+    house.evaluate()
+
+    def wanted(query):
+        return {item["fact"] for item in clinician.get(f"{SUBJECT}/worklist{query}").json["items"]}
+
+    assert "age_years" in wanted(f"?as_of={iso(before)}")
+    assert "age_years" not in wanted("")
+
+
 def test_the_worklist_names_only_what_can_still_change_the_decision(house, clinician, screened):
     body = clinician.get(f"{SUBJECT}/worklist").json
     assert (body["decision"], body["next"], body["held"], body["pending"]) == (

@@ -47,6 +47,14 @@ def clinician(house):
             None,
             422,
         ),
+        ("GET", "/v1/alerts?trial=../msc", None, 422),
+        ("GET", "/v1/trials/msc-cgvhd/protocols/1.0/diff?against=%FF", None, 422),
+        ("GET", "/v1/trials/msc-cgvhd/subjects/S-1/worklist?asof=now", None, 422),
+        *(
+            ("GET", f"/v1/trials/msc-cgvhd/subjects/S-1/{view}?as_of={far}", None, 422)
+            for view in ("eligibility", "explanation", "worklist")
+            for far in ("9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00%2B23:59")
+        ),
         ("POST", "/v1/alerts/al_x/comment", b"{}", 422),
         ("POST", "/v1/alerts/al_x/comment", b'{"note": 5}', 422),
         ("POST", "/v1/alerts/al_x/comment", b'{"note": "a", "note": "b"}', 400),
