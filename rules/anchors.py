@@ -6,7 +6,8 @@ Who comes in: the subject's fold and the views. Who goes out: Judged.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -21,16 +22,23 @@ from rules.state import SubjectState
 from rules.terms import CriterionKind, Decision, Verdict
 
 
-class Judged(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Judged:
     """The criteria over one set of readings. `at_us` None: now."""
 
     at_us: int | None
     facts: Mapping[str, Scalar]  # the known ones, as the criteria got them
     readings: Mapping[str, Reading]  # of the criteria's facts; empty for the live judgement
     verdicts: Mapping[str, Verdict]
-    missing: Mapping[str, tuple[str, ...]]
+    # Worked out when somebody asks: most judgements change nothing that is told.
+    ask_missing: Callable[[], Mapping[str, tuple[str, ...]]]
     overridden: Mapping[str, Override]
     decision: Decision
+
+    @property
+    def missing(self) -> Mapping[str, tuple[str, ...]]:
+        """For each indeterminate criterion the facts that keep it so."""
+        return self.ask_missing()
 
     def satisfied(self, plan: Plan) -> dict[str, bool | None]:
         """Whether each criterion lets the subject in."""
@@ -59,7 +67,13 @@ def judge(
     made = plan.protocol.assess(facts)
     decision = made.decide(frozenset(overridden))
     return Judged(
-        at_us, facts, readings, made.verdict_codes, made.criterion_missing, overridden, decision
+        at_us,
+        facts,
+        readings,
+        made.verdict_codes,
+        lambda: made.criterion_missing,
+        overridden,
+        decision,
     )
 
 
@@ -93,12 +107,13 @@ def unpack(text: str) -> Judged:
     """The judgement of that text."""
     at_us, readings, verdicts, missing, overridden, decision = orjson.loads(text)
     read = {name: Reading(*values) for name, values in readings.items()}
+    told = {name: tuple(names) for name, names in missing.items()}
     return Judged(
         at_us=at_us,
         facts=known(read),
         readings=read,
         verdicts={name: Verdict(verdict) for name, verdict in verdicts.items()},
-        missing={name: tuple(names) for name, names in missing.items()},
+        ask_missing=lambda: told,
         overridden={name: Override(*values) for name, values in overridden.items()},
         decision=Decision(decision),
     )
