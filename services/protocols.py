@@ -233,7 +233,8 @@ def activate(
             if since_us < at_us:
                 hint = "leave it out to put the version in force now"
                 raise Rejected([Problem("/effective_from", "lies in the past", hint)])
-            if problems := _unfit(conn, row, known, approved_by, backtest):
+            later = since_us > at_us
+            if problems := _unfit(conn, row, known, approved_by, backtest, later=later):
                 raise Rejected(problems)
             approver = (approved_by or "").strip() or by
             detail = {
@@ -244,7 +245,7 @@ def activate(
                 "backtest": backtest,
             }
             audit.append(conn, audit.ADMIN, now_us, by, "protocol.activated", trial, detail)
-            if since_us > at_us:
+            if later:
                 stored.schedule(conn, trial, version, since_us, approver)
                 return Outcome(_version(conn, trial, version), changed=True)
             dirty = _put_in_force(conn, trial, version, since_us, approver, now_us)
@@ -259,6 +260,8 @@ def _unfit(
     version: VersionRow,
     approved_by: str | None,
     backtest: str | None,
+    *,
+    later: bool,
 ) -> list[Problem]:
     """What keeps a version from coming into force; the trial's very first asks for nothing."""
     if trial.active_version is None:
@@ -267,19 +270,25 @@ def _unfit(
     if not (approved_by or "").strip():
         hint = "name the person who approved the version"
         problems.append(Problem("/approved_by", "is required", hint))
-    if not streams.has_subjects(conn, trial.id):
-        return problems
-    if (why := _no_backtest(conn, version, backtest)) is not None:
+    populated = streams.has_subjects(conn, trial.id)
+    if populated and (why := _no_backtest(conn, version, backtest)) is not None:
         way = f"POST /v1/trials/{trial.id}/protocols/{version.version}/backtest"
         hint = f"{way}, wait until it is finished, look at it, and give its id"
         problems.append(Problem("/backtest", why, hint))
-    new = compiled(version)
-    for row in stored.once_in_force(conn, trial.id):
-        for code in rules.clashes(compiled(row), new):
-            what = f"`{code}` cannot be read as version {row.version} declared it"
-            hint = "values published so far would have no meaning: give it a code of its own"
-            problems.append(Problem("/version", what, hint))
-    return problems
+    # Until a later instant subjects may come, and publish what then could not be read.
+    others = stored.once_in_force(conn, trial.id) if populated or later else []
+    others += [row for row in stored.scheduled(conn, trial.id) if row.version != version.version]
+    return problems + _clashes(others, compiled(version))
+
+
+def _clashes(others: Sequence[VersionRow], new: rules.Protocol) -> list[Problem]:
+    """The codes of which `new` could not read what is published under one of the others."""
+    hint = "values published so far would have no meaning: give it a code of its own"
+    return [
+        Problem("/version", f"`{code}` cannot be read as version {row.version} declared it", hint)
+        for row in others
+        for code in rules.clashes(compiled(row), new)
+    ]
 
 
 def _no_backtest(conn: Connection, version: VersionRow, wanted: str | None) -> str | None:

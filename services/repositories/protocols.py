@@ -72,6 +72,14 @@ def once_in_force(conn: Connection, trial: str, but: Collection[str] = ()) -> li
     return list(conn.execute(query.order_by(protocol_versions.c.effective_from_us)))
 
 
+def scheduled(conn: Connection, trial: str) -> list[VersionRow]:
+    """The versions that wait for their instant, the earliest first."""
+    query = select(protocol_versions).where(
+        protocol_versions.c.trial == trial, protocol_versions.c.status == SCHEDULED
+    )
+    return list(conn.execute(query.order_by(protocol_versions.c.effective_from_us)))
+
+
 def retired(conn: Connection, trial: str) -> bool:
     """Whether an earlier version was ever in force."""
     mine = (protocol_versions.c.trial == trial) & (protocol_versions.c.status == RETIRED)

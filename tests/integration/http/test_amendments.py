@@ -136,3 +136,30 @@ def test_the_pages_lead_through_an_amendment(house):
     assert person.press(f"{path}/activate", **good).status_code == 303
     house.evaluate()
     assert "/subjects/S-001" in person.get("/trials/msc-cgvhd/reconsent")
+
+
+ADDED = "- {code: added, type: observation, label: Added, value: %s}\n  "
+
+
+def with_code(version, value):
+    """The flagship's next version with one more code."""
+    head, mark, rest = NEXT.partition("codes:\n  ")
+    return head.replace('version: "2.0"', f'version: "{version}"') + mark + ADDED % value + rest
+
+
+def test_d9_a_version_for_later_reads_what_is_published_until_then(admin):
+    """No subject is there when it is approved; some may be when its instant comes."""
+    for text in (with_code("2.0", "boolean"), with_code("3.0", "string")):
+        drafted = admin.post(f"{TRIAL}/protocols", data=text, content_type="application/yaml")
+        assert drafted.status_code == 201, drafted.text
+    clash = "`added` cannot be read as version {} declared it"
+    now = {"approved_by": "the sponsor"}
+    later = now | {"effective_from": "2190-01-01T00:00:00Z"}
+    path = f"{TRIAL}/protocols/{{}}/activate"
+    assert admin.post(path.format("2.0"), json=later).json["status"] == "scheduled"
+    refused = admin.post(path.format("3.0"), json=now)
+    assert refused.json["errors"][0]["detail"] == clash.format("2.0")
+    assert admin.post(path.format("2.0"), json=now).json["status"] == "active"
+    refused = admin.post(path.format("3.0"), json=later)
+    assert refused.json["errors"][0]["detail"] == clash.format("2.0")
+    assert admin.post(path.format("3.0"), json=now).json["status"] == "active"
