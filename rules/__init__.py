@@ -26,6 +26,10 @@ from rules.simulation.summing import summed
 from rules.simulation.virtual import VirtualTrials
 from rules.state import ENGINE_VERSION
 from rules.step import Engine
+from rules.stopping.bounds import Accrual, Boundary, Characteristics, boundary, characteristics
+from rules.stopping.design import Design, DesignError, MaxInfo, Method, Problem, continuous
+from rules.stopping.design import Outcome as DesignOutcome
+from rules.stopping.problems import methods, problems
 from rules.terms import (
     Absence,
     Category,
@@ -44,13 +48,19 @@ from rules.versions.merging import door
 __all__ = [
     "ENGINE_VERSION",
     "Absence",
+    "Accrual",
     "Assessment",
+    "Boundary",
     "Category",
     "Change",
+    "Characteristics",
     "Complaint",
     "Contribution",
     "CriterionKind",
     "Decision",
+    "Design",
+    "DesignError",
+    "DesignOutcome",
     "Engine",
     "EngineFailure",
     "EvaluationError",
@@ -60,7 +70,10 @@ __all__ = [
     "FindingChange",
     "Happened",
     "LogNeeded",
+    "MaxInfo",
+    "Method",
     "Outcome",
+    "Problem",
     "Protocol",
     "ProtocolError",
     "Report",
@@ -74,16 +87,21 @@ __all__ = [
     "Verdict",
     "VirtualTrials",
     "as_sections",
+    "boundary",
+    "characteristics",
     "check",
     "check_scenarios",
     "clashes",
     "concerning",
+    "continuous",
     "diff",
     "diff_text",
     "door",
     "json_schema",
     "load",
     "loads",
+    "methods",
+    "problems",
     "show",
     "summed",
 ]

@@ -1,0 +1,121 @@
+"""The boundary of a design, and how it behaves: which module makes which one.
+
+Who comes in: protocols, the command line, the live trial. Who goes out: boundary(),
+characteristics() and their shapes. The modules named here need numpy and scipy and are loaded when
+the first boundary is asked for, so that processes that never ask stay small.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import NamedTuple
+
+from rules.stopping.design import Design, Method, Outcome
+from rules.stopping.problems import checked
+
+# (outcome, method) -> the module beside this one whose `bound(design)` makes the boundary.
+_MAKERS: Mapping[tuple[Outcome, Method], str] = {
+    (Outcome.BINARY, Method.POCOCK): "calibrated",
+    (Outcome.BINARY, Method.OBRIEN_FLEMING): "calibrated",
+    (Outcome.BINARY, Method.WANG_TSIATIS): "calibrated",
+    (Outcome.BINARY, Method.BETA_BINOMIAL): "calibrated",
+    (Outcome.BINARY, Method.CHEN_CHALONER): "calibrated",
+    (Outcome.BINARY, Method.SPRT): "calibrated",
+    (Outcome.BINARY, Method.MAX_SPRT): "calibrated",
+    (Outcome.BINARY, Method.TOXBDRY): "calibrated",
+    (Outcome.BINARY, Method.TABLE): "fixed",
+    (Outcome.BINARY, Method.BINOMIAL_SPRT): "fixed",
+    (Outcome.BINARY, Method.BAYES_THRESHOLD): "fixed",
+    (Outcome.BINARY, Method.BOIN): "fixed",
+    (Outcome.BINARY, Method.THALL_SIMON): "thall_simon",
+}
+# outcome -> the module whose `characteristics(bound, true_p, accrual)` says how it behaves.
+_BEHAVIOUR: Mapping[Outcome, str] = {Outcome.BINARY: "exact"}
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A design made exact.
+
+    stop_at: for each of design.looks the smallest number of events that stops; None: no number
+    does. go_at (binomial_sprt): the greatest number that accepts p0 there. exposure (time to event,
+    TITE): (events d, the greatest exposure in days, resp. effective sample size, at which the d-th
+    event stops). critical: the statistic's limit; every value above critical_above and up to
+    critical makes the same rule. type_1_error: at p0, None without a p0.
+    """
+
+    design: Design
+    stop_at: tuple[int | None, ...] = ()
+    go_at: tuple[int | None, ...] = ()
+    exposure: tuple[tuple[int, float], ...] = ()
+    critical: float | None = None
+    critical_above: float | None = None
+    type_1_error: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> tuple[tuple[int, int], ...]:
+        """The looks that can stop, as rows (evaluable, stop_at) of a stopping table."""
+        pairs = zip(self.design.looks, self.stop_at, strict=False)
+        return tuple((size, events) for size, events in pairs if events is not None)
+
+    @property
+    def never_stops(self) -> bool:
+        """Whether no course of events whatever reaches the boundary."""
+        return not self.rows and not self.exposure
+
+
+class Accrual(NamedTuple):
+    """How units arrive: each observed for window_days, all N evenly over accrual_days."""
+
+    window_days: float
+    accrual_days: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Characteristics:
+    """How a boundary behaves at the true rate p; exact for binary outcomes.
+
+    reject: probability of reaching the boundary; accept: of reaching the lower one (binomial_sprt).
+    expected_events are among evaluable units. The last four need an Accrual and are None without:
+    units still pending at the stop, enrolled, events with those of the pending, calendar days.
+    """
+
+    p: float
+    reject: float
+    expected_events: float
+    expected_evaluable: float
+    stop_probability: tuple[float, ...] = ()
+    accept: float = 0.0
+    expected_pending: float | None = None
+    expected_enrolled: float | None = None
+    expected_events_enrolled: float | None = None
+    expected_calendar_days: float | None = None
+
+
+@functools.lru_cache(maxsize=1024)
+def boundary(design: Design) -> Boundary:
+    """The boundary of the design.
+
+    Raises DesignError where the design has problems.
+    """
+    maker = _MAKERS[checked(design).outcome, design.method]
+    made: Boundary = import_module(f"rules.stopping.{maker}").bound(design)
+    return made
+
+
+def characteristics(
+    bound: Boundary, true_p: Sequence[float], accrual: Accrual | None = None
+) -> tuple[Characteristics, ...]:
+    """How the boundary behaves at each of the true rates, in their order.
+
+    Raises ValueError for a rate outside 0 to 1.
+    """
+    if not all(0 <= rate <= 1 for rate in true_p):
+        raise ValueError("true rates lie between 0 and 1")
+    module = import_module(f"rules.stopping.{_BEHAVIOUR[bound.design.outcome]}")
+    found: tuple[Characteristics, ...] = module.characteristics(bound, true_p, accrual)
+    return found
