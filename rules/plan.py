@@ -6,7 +6,7 @@ Who comes in: step, once per process and version. Who goes out: Plan, shared and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from rules.assessment import compile_condition, names_in
 from rules.facts.calendar import Calendar
@@ -16,7 +16,7 @@ from rules.facts.moments import Moments, moment
 from rules.facts.projections import Alike, Projection, project
 from rules.facts.pruning import Pruner
 from rules.facts.records import Reader
-from rules.facts.sources import identified
+from rules.facts.sources import ENTITIES, identified
 from rules.facts.thresholds import Thresholds
 from rules.facts.timeline import Timeline
 from rules.facts.windows import Moment
@@ -89,12 +89,13 @@ class Plan:
         self.behind = {rule.id: _behind(definition, rule) for rule in definition.rules}
         self.endpoints = {r.id: compile_condition(r.endpoint) for r in definition.stopping}
         self.stopping = {rule.id: rule for rule in definition.stopping}
-        self.days = self._thresholds()
+        self.days = self._thresholds(lambda spec: spec.take is Take.DAYS_SINCE)
+        self._counts = self._thresholds(_counts_entities)
         self._compile()
         self._wire()
 
-    def _thresholds(self) -> dict[str, Thresholds]:
-        """Which days a condition can tell apart, of every fact that counts them."""
+    def _thresholds(self, asked: Callable[[FactSpec], bool]) -> dict[str, Thresholds]:
+        """Which whole numbers a condition can tell apart, of every fact that is asked for."""
         shown = {
             name
             for scope in LIVE_SCOPES
@@ -104,7 +105,7 @@ class Plan:
         return {
             name: day_thresholds(self.definition, name, shown=name in shown)
             for name, spec in self.specs.items()
-            if spec.take is Take.DAYS_SINCE
+            if asked(spec)
         }
 
     def _compile(self) -> None:
@@ -119,7 +120,7 @@ class Plan:
                 spec,
                 self.calendar,
                 _alike(self.definition, name) if spec.take is Take.COMPLETED_YEARS else None,
-                thresholds=self.days.get(name),
+                thresholds=self.days.get(name) or self._counts.get(name),
                 facts=self.read,
             )
 
@@ -213,6 +214,11 @@ def _alike(definition: Definition, name: str) -> Alike:
         return all(one.alike(low, high) for one in asked)
 
     return alike
+
+
+def _counts_entities(spec: FactSpec) -> bool:
+    """Whether it counts what may not have told yet whether it is to be counted."""
+    return spec.origin in ENTITIES and spec.take in (Take.COUNT, Take.CONSECUTIVE)
 
 
 def _mentioned(rule: AlertRule) -> tuple[str, ...]:

@@ -1,20 +1,21 @@
 """Facts made of many records: extremes, truths, counts, sums, runs, days, changes.
 
 Who comes in: what was gathered at one instant. Who goes out: a reading, and the records by which
-time alone may change it. What may lie outside of the window makes a fact unknown unless every
-possible answer agrees.
+time alone may change it. What may lie outside of the window, or may not be what `where` asks for,
+makes a fact unknown unless every possible answer agrees, or no condition tells them apart.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from rules.facts.calendar import DAY, FOREVER, Calendar
 from rules.facts.choosing import Choose, Chosen, number
-from rules.facts.counting import counting
+from rules.facts.counting import counting, dividing
 from rules.facts.gathering import Gathered
-from rules.facts.reading import DATE_ONLY, UNKNOWN, Reading, began, end_of, read, unsure
+from rules.facts.reading import DATE_ONLY, UNKNOWN, UNTOLD, Reading, began, end_of, read, unsure
 from rules.facts.sources import ENTITIES, SPANS
 from rules.facts.thresholds import Thresholds
 from rules.facts.timeline import END, EVENT, START, VALUE, Record
@@ -31,9 +32,9 @@ def reducer(spec: FactSpec, calendar: Calendar, thresholds: Thresholds | None) -
     if spec.take in (Take.ANY, Take.ALL):
         return _truth(spec)
     if spec.take is Take.COUNT:
-        return _count(spec)
+        return _count(spec, thresholds)
     if spec.take is Take.CONSECUTIVE:
-        return _consecutive(spec)
+        return _consecutive(spec, thresholds)
     if spec.take is Take.DAYS_SINCE:
         return _days_since(spec, calendar, thresholds)
     return _total(spec)
@@ -49,34 +50,42 @@ def _made(value: Scalar | None, record: Record | None, note: str | None = None) 
 # --- extremes and truths ------------------------------------------------------------------------
 def _extreme(spec: FactSpec) -> Choose:
     sign = 1 if spec.take is Take.MAX else -1
-    counts = None if spec.where is None else counting(spec)
+    divide = None if spec.where is None else dividing(spec)
     strict = spec.origin in ENTITIES
 
     def better(record: Record, best: Record | None) -> bool:
         return best is None or sign * record[VALUE] >= sign * best[VALUE]
 
     def choose(found: Gathered, _at_us: int) -> Chosen:
+        sure, maybe, why = found.sure, found.maybe, DATE_ONLY
+        if divide is not None:
+            sure, maybe, why = divide(sure, maybe)
+        if strict:
+            untold = _untold(sure, maybe)
+            if untold is not None:
+                return untold
         best: Record | None = None
-        for record in found.sure:
-            if record[VALUE] is None or (counts is not None and counts(record) is not True):
-                if strict and record[VALUE] is None:
-                    return Chosen(_made(None, record, "unknown"), [record])
-                continue
-            if better(record, best):
+        for record in sure:
+            if record[VALUE] is not None and better(record, best):
                 best = record
         doubt = [
             record
-            for record in found.maybe
+            for record in maybe
             if record[VALUE] is not None
-            and (counts is None or counts(record) is True)
             and (best is None or (better(record, best) and record[VALUE] != best[VALUE]))
         ]
         used = doubt if best is None else [best, *doubt]
         if doubt:
-            return Chosen(unsure(doubt[-1], DATE_ONLY), used)
+            return Chosen(unsure(doubt[-1], why), used)
         return Chosen(UNKNOWN if best is None else read(best), used)
 
     return choose
+
+
+def _untold(sure: list[Record], maybe: list[Record]) -> Chosen | None:
+    """What an entity that counts, or may, has not told makes the whole unknown."""
+    untold = [record for record in (*sure, *maybe) if record[VALUE] is None]
+    return Chosen(_made(None, untold[-1], "unknown"), untold) if untold else None
 
 
 def _truth(spec: FactSpec) -> Choose:
@@ -128,19 +137,26 @@ def _zero(spec: FactSpec) -> Callable[[Gathered], Record | bool]:
     return measured
 
 
-def _count(spec: FactSpec) -> Choose:
-    counts, zero = counting(spec), _zero(spec)
+def _count(spec: FactSpec, thresholds: Thresholds | None) -> Choose:
+    divide, zero = dividing(spec), _zero(spec)
 
     def choose(found: Gathered, _at_us: int) -> Chosen:
-        counted = [record for record in found.sure if counts(record) is True]
-        doubt = [record for record in found.maybe if counts(record) is True]
-        if doubt:
-            return Chosen(unsure(doubt[-1], DATE_ONLY), [*counted, *doubt])
-        if counted:
-            return Chosen(_made(len(counted), counted[-1]), counted)
+        sure, maybe, why = divide(found.sure, found.maybe)
+        used = [*sure, *maybe]
+        if maybe and _alike(thresholds, len(sure), len(used)):
+            return Chosen(_made(len(sure), used[-1], why), used)
+        if maybe:
+            return Chosen(unsure(maybe[-1], why), used)
+        if sure:
+            return Chosen(_made(len(sure), sure[-1]), sure)
         return _none(found, zero)
 
     return choose
+
+
+def _alike(thresholds: Thresholds | None, low: int, high: int) -> bool:
+    """Whether no condition tells these numbers apart, so that the least stands for all of them."""
+    return thresholds is not None and thresholds.alike(low, high)
 
 
 def _none(found: Gathered, zero: Callable[[Gathered], Record | bool]) -> Chosen:
@@ -153,26 +169,23 @@ def _none(found: Gathered, zero: Callable[[Gathered], Record | bool]) -> Chosen:
 
 def _total(spec: FactSpec) -> Choose:
     """`sum` and `mean`, the same in whatever order the records came."""
-    counts = None if spec.where is None else counting(spec)
+    divide = None if spec.where is None else dividing(spec)
     entities = spec.origin in ENTITIES
     mean = spec.take is Take.MEAN
 
-    def relevant(records: list[Record]) -> list[Record]:
-        if counts is not None:
-            return [record for record in records if counts(record) is True]
-        return records
-
     def choose(found: Gathered, _at_us: int) -> Chosen:
-        sure, maybe = relevant(found.sure), relevant(found.maybe)
+        sure, maybe, why = found.sure, found.maybe, DATE_ONLY
+        if divide is not None:
+            sure, maybe, why = divide(sure, maybe)
         if entities:  # what was given, and not told how much
-            untold = [record for record in (*sure, *maybe) if record[VALUE] is None]
-            if untold:
-                return Chosen(_made(None, untold[-1], "unknown"), untold)
+            untold = _untold(sure, maybe)
+            if untold is not None:
+                return untold
         sure = [record for record in sure if record[VALUE] is not None]
         doubt = [record for record in maybe if record[VALUE] is not None]
         doubt = [record for record in doubt if _matters(record, sure, mean=mean, entities=entities)]
         if doubt:
-            return Chosen(unsure(doubt[-1], DATE_ONLY), [*sure, *doubt])
+            return Chosen(unsure(doubt[-1], why), [*sure, *doubt])
         if not sure:
             return Chosen(Reading(number(0, spec.value)) if entities and not mean else UNKNOWN, [])
         total = _fsum(record[VALUE] for record in sure)
@@ -196,57 +209,70 @@ def _fsum(values: Iterable[float]) -> float | None:
         return None
 
 
-def _consecutive(spec: FactSpec) -> Choose:
-    """How many of the newest in a row count; what has no value is passed over."""
-    counts, zero = counting(spec), _zero(spec)
+def _consecutive(spec: FactSpec, thresholds: Thresholds | None) -> Choose:
+    """How many of the newest in a row count; a code without a value is passed over."""
+    zero, run = _zero(spec), _running(spec)
 
     def choose(found: Gathered, _at_us: int) -> Chosen:
+        ends, used, stopped, why = run(found)
+        if not used:
+            return _none(found, zero)
+        low, high = min(ends), max(ends)
+        if low != high and not _alike(thresholds, low, high):
+            return Chosen(unsure(used[0], why), used)
+        if high == 0 and not stopped:
+            return _none(found, zero)
+        return Chosen(_made(low, used[0], why if low != high else None), used)
+
+    return choose
+
+
+class _Run(NamedTuple):
+    """Every number of records in a row that may be; which were looked at, the newest first."""
+
+    ends: set[int]
+    used: list[Record]
+    stopped: bool  # by one that surely does not count
+    why: str
+
+
+def _running(spec: FactSpec) -> Callable[[Gathered], _Run]:
+    counts, entities = counting(spec), spec.origin in ENTITIES
+
+    def run(found: Gathered) -> _Run:
         doubtful = {id(record) for record in found.maybe}
         merged = sorted([*found.sure, *found.maybe], key=lambda one: (one[START], one[2]))
         low = high = 0
         ends: set[int] = set()
         used: list[Record] = []
-        stopped = False
+        why = DATE_ONLY
         for record in reversed(merged):
-            truth = counts(record)
-            if truth is None:
+            truth, perhaps = counts(record), id(record) in doubtful
+            if truth is None and not entities:
                 continue
             used.append(record)
-            if id(record) in doubtful:
-                if truth:
-                    high += 1
-                else:
-                    ends.update(range(low, high + 1))
-            elif truth:
-                low, high = low + 1, high + 1
-            else:
-                stopped = True
-                break
+            why = UNTOLD if truth is None else why
+            if truth is not True:  # here it ends, for certain or perhaps
+                ends.update(range(low, high + 1))
+                if truth is False and not perhaps:
+                    return _Run(ends, used, stopped=True, why=why)
+            if truth is not False:
+                low, high = low + (not perhaps), high + 1
         ends.update(range(low, high + 1))
-        if not used:
-            return _none(found, zero)
-        if len(ends) > 1:
-            return Chosen(unsure(used[0], DATE_ONLY), used)
-        (run,) = ends
-        if run == 0 and not stopped:
-            return _none(found, zero)
-        return Chosen(_made(run, used[0]), used)
+        return _Run(ends, used, stopped=False, why=why)
 
-    return choose
+    return run
 
 
 # --- days ---------------------------------------------------------------------------------------
 def _days_since(spec: FactSpec, calendar: Calendar, thresholds: Thresholds | None) -> Choose:
     """Whole local days since the newest record that counts."""
-    counts = counting(spec)
+    divide = dividing(spec)
 
     def choose(found: Gathered, at_us: int) -> Chosen:
-        sure = [record for record in found.sure if counts(record) is True]
-        doubt = [record for record in found.maybe if counts(record) is True]
+        sure, doubt, why = divide(found.sure, found.maybe)
         if not sure:
-            if doubt:
-                return Chosen(unsure(doubt[-1], DATE_ONLY), doubt)
-            return Chosen(UNKNOWN, [])
+            return Chosen(unsure(doubt[-1], why) if doubt else UNKNOWN, doubt)
         earliest = max(record[START] for record in sure)
         latest = max(record[END] for record in (*sure, *doubt))
         newest = sure[-1]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from rules.facts import units
 from rules.facts.calendar import FOREVER, Calendar
-from rules.facts.counting import counting
+from rules.facts.counting import dividing
 from rules.facts.gathering import Gathered
 from rules.facts.reading import (
     DATE_ONLY,
@@ -122,9 +122,9 @@ def ageing(spec: FactSpec, calendar: Calendar) -> Callable[[Record, int], tuple[
 def chooser(spec: FactSpec, calendar: Calendar, *, newest: bool = True) -> Choose:
     """The newest record that counts, or the oldest one with a value, as a reading.
 
-    A record that may lie outside of the window makes it unknown unless it would say the same.
+    A record that may not count makes it unknown unless it would say the same.
     """
-    counts = None if spec.where is None else counting(spec)
+    divide = None if spec.where is None else dividing(spec)
     resolve, age = resolver(spec), ageing(spec, calendar)
     grouped = _newest_group if newest else _oldest_group
 
@@ -136,16 +136,15 @@ def chooser(spec: FactSpec, calendar: Calendar, *, newest: bool = True) -> Choos
         return Reading(value, began(record), record[EVENT], note, until, end_of(record))
 
     def choose(found: Gathered, at_us: int) -> Chosen:
-        sure, maybe = found.sure, found.maybe
-        if counts is not None:
-            sure = [record for record in sure if counts(record) is True]
-            maybe = [record for record in maybe if counts(record) is True]
+        sure, maybe, why = found.sure, found.maybe, DATE_ONLY
+        if divide is not None:
+            sure, maybe, why = divide(sure, maybe)
         if not newest:
             sure = [record for record in sure if record[VALUE] is not None]
             maybe = [record for record in maybe if record[VALUE] is not None]
         if not sure:
             if maybe:
-                return Chosen(unsure(maybe[-1 if newest else 0], DATE_ONLY), maybe)
+                return Chosen(unsure(maybe[-1 if newest else 0], why), maybe)
             return Chosen(UNKNOWN, [])
         reading = one(sure, at_us)
         used = [*grouped(spec, calendar, sure), *maybe]
@@ -153,7 +152,7 @@ def chooser(spec: FactSpec, calendar: Calendar, *, newest: bool = True) -> Choos
             other = one(sorted([*sure, record], key=ORDER), at_us)
             if other.value != reading.value:
                 until = min(reading.until_us, other.until_us)
-                return Chosen(unsure(record, DATE_ONLY, until), used)
+                return Chosen(unsure(record, why, until), used)
         return Chosen(reading, used)
 
     return choose

@@ -31,6 +31,7 @@ UNKNOWN = Reading(None)
 # Noted beside a value that counts though it may lie outside of its window.
 INEXACT = "exact time not recorded"
 DATE_ONLY = "date only"
+UNTOLD = "not all is told"
 EXPIRED = "expired"
 PARTIAL = "birth date is partial"
 NO_ANCHOR = "the anchor has not happened"

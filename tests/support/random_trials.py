@@ -353,7 +353,10 @@ def _suffered(pick: Pick) -> Fact:
     )
     spec: dict[str, Any] = {"from": "adverse_event", **where, **_perhaps_window(pick)}
     if pick.chance(2):
-        return Fact(spec | {"take": pick("count", "days_since")}, "number", (0, 1, 2))
+        take = pick("count", "count", "days_since", "consecutive")
+        return Fact(spec | {"take": take}, "number", (0, 1, 2))
+    if where and pick.chance(4):
+        return Fact(spec | {"take": "any"}, "boolean")
     return Fact(spec | {"field": "grade", "take": pick("max", "min", "latest")}, "number", (2, 3))
 
 

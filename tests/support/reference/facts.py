@@ -28,7 +28,7 @@ from tests.support.reference.moments import (
     extremes,
     shift,
 )
-from tests.support.reference.takes import TAKES, Seen, change
+from tests.support.reference.takes import ENTITIES, TAKES, Seen, change, outcomes
 from tests.support.reference.told import Record, Told, expired
 from tests.support.reference.touching import touching
 
@@ -293,7 +293,10 @@ class Facts:
             for seen in self._worlds(spec, records, bounds):
                 value = TAKES[spec.get("take", "latest")](self, spec, seen)
                 answers[type(value), value] = value
-        if spec.get("take") == "days_since" and None not in answers.values():
+        numbers = ["days_since"]
+        if spec["from"] in ENTITIES:
+            numbers += ["count", "consecutive"]
+        if spec.get("take") in numbers and None not in answers.values():
             return self.least(name, set(answers.values()))
         return next(iter(answers.values())) if len(answers) == 1 else UNKNOWN
 
@@ -339,6 +342,10 @@ class Facts:
         each = [self._places(spec, record, bounds) for record in records]
         if spec.get("date_only") == "counts":
             each = [[next(filter(None, places), None)] for places in each]
+        each = [
+            [way for place in places for way in (outcomes(spec, place) if place else [None])]
+            for places in each
+        ]
         count = 1
         for places in each:
             count *= len(places)

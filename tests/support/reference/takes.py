@@ -15,17 +15,23 @@ ENTITIES = ("administration", "adverse_event")
 
 
 class Seen(NamedTuple):
-    """A record in one world: when it was, what it is worth (None: not known), if it still holds."""
+    """A record in one world: when it was, what it is worth (None: not known), if it still holds.
+
+    `said`: whether it counts in this world, where what was told leaves that open.
+    """
 
     record: Record
     at: int
     value: Any
     holds: bool
+    said: bool | None = None
 
 
 # --- which records count ----------------------------------------------------------------------
 def counts(spec: Spec, seen: Seen) -> bool | None:
     """By `where`; without one a boolean counts where true, anything else where there is any."""
+    if seen.said is not None:
+        return seen.said
     where = spec.get("where")
     if where is None:
         return seen.value if isinstance(seen.value, bool) else None if seen.value is None else True
@@ -34,6 +40,13 @@ def counts(spec: Spec, seen: Seen) -> bool | None:
     else:
         answer = Logic({"value": seen.value}.get).ask(where)
     return answer
+
+
+def outcomes(spec: Spec, seen: Seen) -> list[Seen]:
+    """What may yet turn out of it: an entity happened, and may be what is asked for or not."""
+    if spec["from"] in ENTITIES and counts(spec, seen) is None:
+        return [seen._replace(said=True), seen._replace(said=False)]
+    return [seen]
 
 
 def chosen(spec: Spec, seen: Sequence[Seen]) -> list[Seen]:
