@@ -79,9 +79,12 @@ def identified(definition: Definition) -> dict[str, FactSpec]:
     """The facts, those of a code that stands for several things with the codings of each.
 
     Several codings of one system are different things (the drugs of a class): the end of one is
-    not the end of another. One coding in each of several systems is one thing.
+    not the end of another. One coding in each of several systems is one thing. Of several
+    versions put together each fact has the codings of its own version already.
     """
     result = dict(definition.facts)
+    if definition.criteria_version is not None:
+        return result
     for name, spec in definition.facts.items():
         declared = definition.codes.get((spec.origin, spec.code)) if spec.origin else None
         if declared is None or spec.origin not in SPANS:

@@ -7,14 +7,15 @@ fold and knowledge base take like any other.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from rules.facts.sources import identified
 from rules.language.events import EventChecker
-from rules.model import AlertRule, Condition, Definition, FactSpec
+from rules.model import AlertRule, Code, Coding, Condition, Definition, FactSpec
 from rules.protocol import Protocol
-from rules.terms import CONSENTED, PINNED, Category, Scope, Verdict
+from rules.terms import CONSENTED, PINNED, Category, EventType, Scope, Verdict
 from rules.versions import renaming
 from rules.versions.renaming import Names
 
@@ -30,7 +31,7 @@ def merged(eligibility: Definition, schedule: Definition, active: Definition) ->
     """
     if eligibility.digest == schedule.digest == active.digest:
         return active
-    facts, judging = _beside(active.facts, eligibility, _asked(eligibility), PINNED)
+    facts, judging = _beside(identified(active), eligibility, _asked(eligibility), PINNED)
     if schedule.digest == eligibility.digest:
         facts, visiting = _beside(facts, schedule, _visited(schedule), PINNED, given=judging)
     else:
@@ -60,9 +61,24 @@ def accepting(active: Definition, others: Iterable[Definition]) -> Definition:
     """
     every = [*others, active]
     criteria = {item.id: item for one in every for item in one.criteria}
-    return replace(
-        active, codes=_united(item.codes for item in every), criteria=tuple(criteria.values())
-    )
+    return replace(active, codes=_codes(every), criteria=tuple(criteria.values()))
+
+
+def _codes(several: Sequence[Definition]) -> dict[tuple[EventType, str], Code]:
+    """The last one's say counts, but for codings that only an earlier one has: those stay."""
+    result = _united(item.codes for item in several)
+    meant = {
+        (kind, item.system, item.code): name
+        for one in several
+        for (kind, name), code in one.codes.items()
+        for item in code.codings
+    }
+    told: dict[tuple[EventType, str], dict[Coding, None]] = {key: {} for key in result}
+    for one in several:
+        for (kind, name), code in one.codes.items():
+            own = (item for item in code.codings if meant[kind, item.system, item.code] == name)
+            told[kind, name] |= dict.fromkeys(own)
+    return {key: replace(code, codings=tuple(told[key])) for key, code in result.items()}
 
 
 def door(active: Protocol, others: Iterable[Protocol]) -> EventChecker:
@@ -111,12 +127,13 @@ def _beside(
 
     `given`: how some of the version's facts are called already.
     """
-    needed = _behind(version.facts, asked)
+    own = identified(version)
+    needed = _behind(own, asked)
     names = dict(given or {})
-    names |= {name: name + suffix for name in _differing(facts, version.facts, needed)}
+    names |= {name: name + suffix for name in _differing(facts, own, needed)}
     united = dict(facts)
     for name in needed:
-        united.setdefault(names.get(name, name), renaming.fact(version.facts[name], names))
+        united.setdefault(names.get(name, name), renaming.fact(own[name], names))
     return united, names
 
 

@@ -33,6 +33,7 @@ rules: []
 """
 ENGINE = rules.Engine(rules.loads(TEXT, "p.yaml"))
 ITRACONAZOLE, RITONAVIR = "J02AC02", "J05AE03"
+KETOCONAZOLE, OTHER = "J02AB02", "J01FA09"
 
 
 def drug(n, day, status, coded=None):
@@ -122,3 +123,53 @@ def test_a_drug_whose_start_nobody_told_is_shown_with_what_is_known_of_it(status
     assert [item["id"] for item in shown] == ["E1", "E2", "E3", "E4", "E5"]
     times = [told["time"] for item in shown for told in item["evidence"]]
     assert all(time is None or time.startswith("20") for time in times)
+
+
+# --- versions ---------------------------------------------------------------------------------
+def listing(name, *drugs):
+    """The same protocol with another list of drugs."""
+    codings = ", ".join(f'{{system: "{ATC}", code: {one}}}' for one in drugs)
+    head, mark, rest = TEXT.partition("codings: [")
+    text = head + mark + codings + rest[rest.index("]}") :]
+    return rules.loads(text.replace('version: "1"', f'version: "{name}"'), f"{name}.yaml")
+
+
+def under_the_first(new, *drugs):
+    """E1 of who was screened under the long list, the new one being in force from the 5th on."""
+    old = listing("1", ITRACONAZOLE, RITONAVIR, KETOCONAZOLE)
+    screened = event(1, "enrolment", "2026-03-01T09:00:00", status="screened")
+    active = event(5, "activation", "2026-03-05T09:00:00", version="2", effective_from_us=0)
+    log = sorted([screened, *drugs, active], key=lambda one: one.n)
+    engine = rules.Engine(new, others=lambda _name: old)
+    outcome = engine.subject_steps("t", "S", None, log, lambda n: log[:n], began="1")
+    (found,) = (item for item in engine.view(outcome.state)["criteria"] if item["id"] == "E1")
+    return found["verdict"]
+
+
+@pytest.mark.parametrize("kept", [(ITRACONAZOLE,), (ITRACONAZOLE, OTHER)])
+def test_who_is_pinned_to_a_longer_list_of_drugs_is_judged_by_that_list(kept):
+    still = under_the_first(
+        listing("2", *kept),
+        drug(2, 2, "started", RITONAVIR),
+        drug(3, 3, "stopped", KETOCONAZOLE),
+        drug(4, 4, "started", ITRACONAZOLE),
+        drug(6, 6, "stopped", ITRACONAZOLE),
+    )
+    assert still == "met"
+
+
+def test_what_only_the_new_list_names_says_nothing_to_who_is_judged_by_the_old_one():
+    longer = listing("2", ITRACONAZOLE, RITONAVIR, OTHER)
+    drugs = (drug(2, 2, "stopped", RITONAVIR), drug(6, 6, "started", OTHER))
+    assert under_the_first(longer, *drugs) == "not_met"
+
+
+def test_the_door_takes_a_drug_that_only_an_earlier_version_lists():
+    old, new = listing("1", ITRACONAZOLE, RITONAVIR), listing("2", ITRACONAZOLE)
+    data = {"coding": [{"system": ATC, "code": RITONAVIR}], "status": "started"}
+
+    def problems(checker):
+        return checker.check("medication", data, at("2026-03-02T09:00:00"))[1]
+
+    assert problems(new.checker)
+    assert problems(rules.door(new, [old])) == []
