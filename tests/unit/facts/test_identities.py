@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import rules
@@ -139,7 +141,8 @@ def under_the_first(new, *drugs):
     old = listing("1", ITRACONAZOLE, RITONAVIR, KETOCONAZOLE)
     screened = event(1, "enrolment", "2026-03-01T09:00:00", status="screened")
     active = event(5, "activation", "2026-03-05T09:00:00", version="2", effective_from_us=0)
-    log = sorted([screened, *drugs, active], key=lambda one: one.n)
+    told = sorted([screened, *drugs, active], key=lambda one: one.n)
+    log = [replace(one, n=n) for n, one in enumerate(told, 1)]
     engine = rules.Engine(new, others=lambda _name: old)
     outcome = engine.subject_steps("t", "S", None, log, lambda n: log[:n], began="1")
     (found,) = (item for item in engine.view(outcome.state)["criteria"] if item["id"] == "E1")
