@@ -16,6 +16,7 @@ from rules.facts.gathering import Gathered
 from rules.facts.reading import (
     DATE_ONLY,
     EXPIRED,
+    NO_REFERENCE,
     UNKNOWN,
     Reading,
     began,
@@ -53,8 +54,11 @@ def resolver(spec: FactSpec) -> Resolve:
         known = [record for record in group if record[VALUE] is not None]
         differing = len({record[VALUE] for record in known})
         note = f"conflict: {differing} values" if differing > 1 else None
+        bare = next((record for record in reversed(group) if _without_range(record)), None)
         if spec.conflict is Conflict.LAST or not known:
             value, record = last[VALUE], last
+        elif bare is not None and spec.conflict in (Conflict.WORST, Conflict.MEAN):
+            value, record, note = None, bare, None
         elif spec.conflict is Conflict.WORST:
             record = max(known, key=lambda one: (worst(one[VALUE]), ORDER(one)))
             value = record[VALUE]
@@ -68,6 +72,11 @@ def resolver(spec: FactSpec) -> Resolve:
         return value, record, joined(note, note_of(record))
 
     return resolve
+
+
+def _without_range(record: Record) -> bool:
+    """Whether it was measured and its multiple cannot be told: it may be the worst of all."""
+    return record[VALUE] is None and note_of(record) == NO_REFERENCE
 
 
 def _badness(spec: FactSpec) -> Callable[[Scalar], float]:

@@ -313,6 +313,9 @@ def _ratio(pick: Pick) -> Fact:
             "measure": pick("ratio_to_high", "ratio_to_low"),
         }
         spec |= _perhaps_window(pick)
+    if spec["take"] not in ("max", "min") and pick.chance(2):
+        spec |= {"within": pick("day", "instant")}
+        spec |= pick({"conflict": "mean"}, {"conflict": "worst", "worse": pick("high", "low")})
     return Fact(spec, "number", (0.5, 1))
 
 

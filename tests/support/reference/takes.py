@@ -74,6 +74,8 @@ def settled(spec: Spec, group: Sequence[Seen]) -> Any:
         return last
     if policy == "any":
         return True if True in values else None if len(values) < len(group) else False
+    if any(one.value is None and one.record.value is not None for one in group):
+        return None  # measured, without the range that makes a multiple of it
     if policy == "mean":
         return rounded(math.fsum(values) / len(values))
     worse = spec["worse"]

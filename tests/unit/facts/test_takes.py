@@ -293,6 +293,39 @@ def test_records_of_one_day_that_differ_are_settled_by_the_policy(policy, value)
     assert (found.value, found.note) == (value, "conflict: 3 values")
 
 
+def liver(*known):
+    """Values of one day with the limit told with each; None: none was told."""
+    return [
+        event(
+            n,
+            "observation",
+            f"2026-03-19T0{n}:00:00",
+            at("2026-03-19T10:00:00") + n,
+            code="alt",
+            **(
+                {"absent": "not_done"}
+                if value is None
+                else {"value": value, "unit": "U/L"} | ({"reference_high": limit} if limit else {})
+            ),
+        )
+        for n, (value, limit) in enumerate(known, 1)
+    ]
+
+
+@pytest.mark.parametrize("policy", ["worst, worse: high", "worst, worse: low", "mean"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_value_without_its_range_may_be_the_worst_of_its_day(policy, order):
+    fact = f"x: {{from: observation, code: alt, measure: ratio_to_high, within: day, conflict: {policy}}}"
+    found = reading(fact, liver(*[(100, 40), (400, None)][::order]), NOW)
+    assert (found.value, found.note) == (None, "no reference range")
+    assert found.event == ("ev2" if order == 1 else "ev1")
+
+
+def test_what_was_not_done_is_not_the_worst_of_its_day():
+    fact = "x: {from: observation, code: alt, measure: ratio_to_high, within: day, conflict: worst, worse: high}"
+    assert reading(fact, liver((100, 40), (None, None)), NOW).value == 2.5
+
+
 def test_the_worst_of_codes_is_the_last_in_their_order():
     log = told(
         ("2026-03-19T08:00:00", "severe"),
