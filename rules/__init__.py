@@ -26,8 +26,23 @@ from rules.simulation.summing import summed
 from rules.simulation.virtual import VirtualTrials
 from rules.state import ENGINE_VERSION
 from rules.step import Engine
-from rules.stopping.bounds import Accrual, Boundary, Characteristics, boundary, characteristics
-from rules.stopping.design import Design, DesignError, MaxInfo, Method, Problem, continuous
+from rules.stopping.bounds import (
+    Accrual,
+    Boundary,
+    Characteristics,
+    boundary,
+    characteristics,
+    details,
+)
+from rules.stopping.design import (
+    Design,
+    DesignError,
+    MaxInfo,
+    Method,
+    Problem,
+    continuous,
+    gamma_rate,
+)
 from rules.stopping.design import Outcome as DesignOutcome
 from rules.stopping.problems import methods, problems
 from rules.terms import (
@@ -94,9 +109,11 @@ __all__ = [
     "clashes",
     "concerning",
     "continuous",
+    "details",
     "diff",
     "diff_text",
     "door",
+    "gamma_rate",
     "json_schema",
     "load",
     "loads",

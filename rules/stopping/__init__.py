@@ -1,6 +1,13 @@
 """Stopping rules: planned (design), made exact (bounds), a trial's path on them (table)."""
 
-from rules.stopping.bounds import Accrual, Boundary, Characteristics, boundary, characteristics
+from rules.stopping.bounds import (
+    Accrual,
+    Boundary,
+    Characteristics,
+    boundary,
+    characteristics,
+    details,
+)
 from rules.stopping.design import (
     Design,
     DesignError,
@@ -26,6 +33,7 @@ __all__ = [
     "characteristics",
     "checked",
     "continuous",
+    "details",
     "methods",
     "problems",
 ]

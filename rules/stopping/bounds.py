@@ -11,7 +11,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rules.stopping.design import Design, Method, Outcome
 from rules.stopping.problems import checked
@@ -25,15 +25,21 @@ _MAKERS: Mapping[tuple[Outcome, Method], str] = {
     (Outcome.BINARY, Method.CHEN_CHALONER): "calibrated",
     (Outcome.BINARY, Method.SPRT): "calibrated",
     (Outcome.BINARY, Method.MAX_SPRT): "calibrated",
-    (Outcome.BINARY, Method.TOXBDRY): "calibrated",
+    (Outcome.BINARY, Method.TOXBDRY): "toxbdry",
     (Outcome.BINARY, Method.TABLE): "fixed",
     (Outcome.BINARY, Method.BINOMIAL_SPRT): "fixed",
     (Outcome.BINARY, Method.BAYES_THRESHOLD): "fixed",
-    (Outcome.BINARY, Method.BOIN): "fixed",
+    (Outcome.BINARY, Method.BOIN): "boin",
     (Outcome.BINARY, Method.THALL_SIMON): "thall_simon",
 }
 # outcome -> the module whose `characteristics(bound, true_p, accrual)` says how it behaves.
 _BEHAVIOUR: Mapping[Outcome, str] = {Outcome.BINARY: "exact"}
+# method -> the module whose `details(bound)` has what the method tells besides its boundary.
+_DETAILS: Mapping[Method, str] = {
+    Method.BOIN: "boin",
+    Method.THALL_SIMON: "thall_simon",
+    Method.TOXBDRY: "toxbdry",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +124,13 @@ def characteristics(
         raise ValueError("true rates lie between 0 and 1")
     module = import_module(f"rules.stopping.{_BEHAVIOUR[bound.design.outcome]}")
     found: tuple[Characteristics, ...] = module.characteristics(bound, true_p, accrual)
+    return found
+
+
+def details(bound: Boundary) -> dict[str, Any]:
+    """What the method tells besides its boundary, under the names of its tool; mostly nothing."""
+    maker = _DETAILS.get(bound.design.method)
+    if maker is None:
+        return {}
+    found: dict[str, Any] = import_module(f"rules.stopping.{maker}").details(bound)
     return found

@@ -108,10 +108,10 @@ def _made(design: Design, ranked: _Ranked, rank: int) -> Boundary:
 
 
 def _pocock(design: Design, n: Floats, y: Floats) -> Floats:
-    return -_tail(design, n, y)
+    return -tail(design, n, y)
 
 
-def _tail(design: Design, n: Floats, y: Floats) -> Floats:
+def tail(design: Design, n: Floats, y: Floats) -> Floats:
     """P(X >= y) of the binomial at p0: I_p0(y, n - y + 1)."""
     found = betainc(np.maximum(y, 0.5), n - y + 1, given(design.p0))
     return np.where(y > 0, found, 1.0)
@@ -156,7 +156,7 @@ def _max_sprt(design: Design, n: Floats, y: Floats) -> Floats:
 
 def _toxbdry(design: Design, n: Floats, y: Floats) -> Floats:
     """clinfun: stop iff P(X >= y) is at most the normal tail of z (n/N)^-delta."""
-    return np.asarray(-ndtri(_tail(design, n, y)) * (n / design.n) ** given(design.delta))
+    return np.asarray(-ndtri(tail(design, n, y)) * (n / design.n) ** given(design.delta))
 
 
 _STATISTIC: Mapping[Method, Callable[[Design, Floats, Floats], Floats]] = {

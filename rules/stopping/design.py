@@ -6,6 +6,7 @@ is wrong with one is said by stopping.problems, the boundary is made by stopping
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -65,6 +66,7 @@ class Design:
     outcome: Outcome = Outcome.BINARY
     alpha: float | None = None
     p1: float | None = None
+    p_safe: float | None = None  # boin: escalate below it (0.6 p0); its p1: go back above (1.4 p0)
     beta: float | None = None  # binomial_sprt: type II error at p1
     power: float | None = None  # toxbdry: wished at p1; reported, never calibrated to
     delta: float | None = None  # shape of Wang-Tsiatis and toxbdry; Thall-Simon: the margin
@@ -93,6 +95,11 @@ def given(value: _T | None) -> _T:
     """A parameter that the design's method needs: problems() has seen to it that it is there."""
     assert value is not None, "a design is checked before its boundary is made"
     return value
+
+
+def gamma_rate(shape: float, p0: float, window_days: float) -> float:
+    """The rate, per day, of the Gamma prior of this shape whose mean is the hazard at p0."""
+    return shape * window_days / -math.log1p(-p0)
 
 
 class Problem(NamedTuple):

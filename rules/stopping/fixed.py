@@ -1,6 +1,6 @@
 """Boundaries whose limit is fixed beforehand: nothing is calibrated, the type I error is reported.
 
-Who comes in: bounds. Who goes out: bound().
+Who comes in: bounds. Who goes out: bound(), finished(), least_beyond().
 """
 
 from __future__ import annotations
@@ -50,18 +50,10 @@ def _table(design: Design) -> Boundary:
 
 def _bayes_threshold(design: Design) -> Boundary:
     """Stop iff P(p > p0 | data) is above the threshold (not strict: or at it)."""
-    return Boundary(design=design, stop_at=_posterior(design, given(design.prior), first=0))
+    return Boundary(design=design, stop_at=least_beyond(design, given(design.prior), first=0))
 
 
-def _boin(design: Design) -> Boundary:
-    """Eliminate iff P(p > p0 | data) exceeds the threshold under Beta(1, 1), with 3 evaluable."""
-    stop_at = _posterior(design, (1.0, 1.0), first=1)
-    looks = zip(design.looks, stop_at, strict=True)
-    kept = tuple(events if size >= design.min_evaluable else None for size, events in looks)
-    return Boundary(design=design, stop_at=kept)
-
-
-def _posterior(design: Design, prior: tuple[float, float], first: int) -> tuple[int | None, ...]:
+def least_beyond(design: Design, prior: tuple[float, float], first: int) -> tuple[int | None, ...]:
     """Per look the least number of events, from `first` on, whose posterior is beyond."""
     (a, b), share = prior, 1.0 - given(design.threshold)
     limit = share * (1 - EQUAL) if design.strict else share * (1 + EQUAL)
@@ -93,6 +85,5 @@ def _binomial_sprt(design: Design) -> Boundary:
 _MAKERS: Mapping[Method, Callable[[Design], Boundary]] = {
     Method.TABLE: _table,
     Method.BAYES_THRESHOLD: _bayes_threshold,
-    Method.BOIN: _boin,
     Method.BINOMIAL_SPRT: _binomial_sprt,
 }

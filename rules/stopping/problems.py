@@ -41,18 +41,30 @@ _NEEDS: Mapping[tuple[Outcome, Method], tuple[str, ...]] = {
     (Outcome.TITE, Method.SPRT): ("p0", "alpha", "p1", "window_days"),
     (Outcome.TITE, Method.MAX_SPRT): ("p0", "alpha", "window_days"),
 }
-_KNOWS: Mapping[Method, tuple[str, ...]] = {Method.TOXBDRY: ("p1", "power")}
+_KNOWS: Mapping[Method, tuple[str, ...]] = {
+    Method.TOXBDRY: ("p1", "power"),
+    Method.BOIN: ("p1", "p_safe"),
+}
 _ANYWAY = ("p0", "alpha", "window_days")  # a declared alpha is checked; the window serves accrual
 _PARAMETERS = (
-    *("p0", "alpha", "p1", "beta", "power", "delta", "prior", "standard_prior", "nu"),
-    *("threshold", "window_days", "table"),
+    *("p0", "alpha", "p1", "p_safe", "beta", "power", "delta", "prior", "standard_prior"),
+    *("nu", "threshold", "window_days", "table"),
 )
-_OPEN = ("p0", "alpha", "p1", "beta", "power", "threshold")  # between 0 and 1, neither of them
+_OPEN = (
+    "p0",
+    "alpha",
+    "p1",
+    "p_safe",
+    "beta",
+    "power",
+    "threshold",
+)  # between 0 and 1, neither of them
 _PRIORS = ("prior", "standard_prior")
 _MEANS = {
     "p0": "the rate that is still acceptable, as 0.2",
     "alpha": "the type I error allowed at p0, as 0.05",
     "p1": "a rate that is too high, as 0.4",
+    "p_safe": "a rate below p0, as 0.12",
     "beta": "the type II error allowed at p1, as 0.2",
     "power": "the probability of stopping wished at p1, as 0.9",
     "delta": "a number from 0 to 0.5",
@@ -63,6 +75,11 @@ _MEANS = {
     "window_days": "the days after which a unit has given its answer, as 30",
     "table": "rows of evaluable and stop_at, as [[3, 2], [10, 4]]",
 }
+_GREATEST_TARGET = 0.6  # of BOIN, as published: 1.4 times it must stay below 1
+_MOST_UNITS, _MOST_PLACES = (
+    20_000,
+    4_000_000,
+)  # what is computed within seconds: units, looks x units
 _LOOKS = "numbers of evaluable units such as 5,10,15"
 
 
@@ -109,6 +126,8 @@ def _looks(looks: tuple[int, ...]) -> Iterator[Problem]:
         yield Problem("looks", f"a look needs 1 evaluable unit or more, not {looks[0]}", _LOOKS)
     elif any(later <= earlier for earlier, later in pairwise(looks)):
         yield Problem("looks", "looks must increase, each greater than the one before", _LOOKS)
+    elif looks[-1] > _MOST_UNITS or looks[-1] * len(looks) > _MOST_PLACES:
+        yield Problem("looks", f"{len(looks)} looks at up to {looks[-1]} are too many", _LOOKS)
 
 
 def _presence(design: Design, needed: tuple[str, ...]) -> Iterator[Problem]:
@@ -154,6 +173,10 @@ def _between(design: Design) -> Iterator[Problem]:
     p0, p1 = design.p0, design.p1
     if p0 is not None and p1 is not None and p1 <= p0:
         yield Problem("p1", f"p1 must be greater than p0: {p1:g} is not above {p0:g}", _MEANS["p1"])
+    if p0 is not None and design.p_safe is not None and design.p_safe >= p0:
+        yield Problem("p_safe", f"p_safe must be below p0, {p0:g}", _MEANS["p_safe"])
+    if p0 is not None and p0 > _GREATEST_TARGET and design.method is Method.BOIN:
+        yield Problem("p0", f"boin takes a p0 of at most {_GREATEST_TARGET:g}", _MEANS["p0"])
     alpha, beta = design.alpha, design.beta
     if alpha is not None and beta is not None and alpha + beta >= 1:
         yield Problem("beta", "alpha and beta together must stay below 1", _MEANS["beta"])

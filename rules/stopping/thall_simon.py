@@ -1,10 +1,12 @@
 """Thall and Simon 1994: stop iff the rate is, with the asked probability, above the standard's.
 
-Who comes in: bounds. Who goes out: bound(), posterior(). p_E ~ Beta(aE + y, bE + n - y),
+Who comes in: bounds. Who goes out: bound(), details(), posterior(). p_E ~ Beta(aE + y, bE + n - y),
 p_S ~ Beta(aS, bS): stop iff P(p_E > p_S + delta) >= threshold.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,13 @@ def bound(design: Design) -> Boundary:
         int(events) if events <= size else None for events, size in zip(low, sizes, strict=True)
     )
     return finished(Boundary(design=design, stop_at=stop_at))
+
+
+def details(bounded: Boundary) -> dict[str, Any]:
+    """The posterior probability at the last look, for each number of events from 0."""
+    n = bounded.design.n
+    found = posterior(bounded.design, np.full(n + 1, n), np.arange(n + 1))
+    return {"posterior_at_last_look_by_events": found.tolist()}
 
 
 def posterior(design: Design, n: Ints, y: Ints) -> Floats:

@@ -23,6 +23,7 @@ COMMANDS = {
     "replay": ("replay", "Rebuild every subject from the event log alone."),
     "backtest": ("backtest", "What another protocol version would have decided and alerted."),
     "simulate": ("simulate", "Virtual trials: how often the protocol stops, whom it alerts."),
+    "boundary": ("boundary", "A stopping boundary and exactly how it behaves."),
     "keys": ("keys", "Make, list and revoke API keys."),
     "accounts": ("accounts", "Who may sign in to the page."),
     "audit": ("audit", "Verify the audit's chains."),

@@ -1,0 +1,294 @@
+"""`vigil boundary`: a stopping boundary, and exactly how it behaves.
+
+Who comes in: whoever plans a trial. Who goes out: the rules' own boundary, as a table or as JSON;
+or the answers to a file of cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import click
+import orjson
+
+import rules
+from services.cli import batch
+from services.cli.families import answered
+
+Json = dict[str, Any]
+
+_WINDOW_DAYS = 30.0
+_STEPS = (0.0, 0.1, 0.2, 0.3, 0.4)  # above p0: the true rates shown where none are asked for
+_BARE = (0.1, 0.2, 0.3, 0.4, 0.5)  # the same without a p0
+
+
+class _Numbers(click.ParamType):  # type: ignore[type-arg]
+    """Numbers with commas between them."""
+
+    name = "X,X,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        try:
+            return tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail("must be numbers with commas between them, as 0.1,0.2", param, ctx)
+
+
+class _Looks(click.ParamType):  # type: ignore[type-arg]
+    """Numbers of evaluable subjects; 5-10 means every one from 5 to 10."""
+
+    name = "K,K,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        try:
+            return tuple(look for part in str(value).split(",") for look in _span(part))
+        except ValueError:
+            self.fail("must be numbers such as 5,10,15 or spans such as 5-30", param, ctx)
+
+
+def _span(part: str) -> range:
+    first, dash, last = part.strip().partition("-")
+    return range(int(first), int(last if dash else first) + 1)
+
+
+@click.command(name="boundary")
+@click.option("--method", type=click.Choice([str(one) for one in rules.Method if one != "table"]))
+@click.option("--n", type=int, help="Evaluable subjects at most; a look after each of them.")
+@click.option("--looks", type=_Looks(), help="Or these looks alone, as 5,10,20 or 5-30.")
+@click.option("--p0", type=float, help="The rate that is still acceptable.")
+@click.option("--p1", type=float, help="A rate that is too high.")
+@click.option("--alpha", type=float, help="Type I error allowed at p0.")
+@click.option("--beta", type=float, help="binomial_sprt: type II error at p1.")
+@click.option("--power", type=float, help="toxbdry: probability of stopping wished at p1.")
+@click.option("--delta", type=float, help="Shape: 0 O'Brien-Fleming, 0.5 Pocock (see the manual).")
+@click.option("--prior", type=_Numbers(), help="a,b of its Beta(a, b); gamma_poisson: shape,rate.")
+@click.option("--standard-prior", type=_Numbers(), help="thall_simon: of the standard's rate.")
+@click.option("--nu", type=float, help="chen_chaloner: P(p > p1) to be exceeded.")
+@click.option("--threshold", type=float, help="Posterior probability at which to stop.")
+@click.option("--at-threshold", is_flag=True, help="bayes_threshold: stop at it, not only above.")
+@click.option("--min-evaluable", type=int, default=3, show_default=True, help="boin.")
+@click.option("--time-to-event", is_flag=True, help="The outcome is the time to the event.")
+@click.option("--window", type=float, help="Days after which a subject has given its answer.")
+@click.option("--max-info", type=click.Choice([str(one) for one in rules.MaxInfo]))
+@click.option("--accrual-days", type=float, help="With --window: who is pending when it stops.")
+@click.option("--true-p", type=_Numbers(), help="True rates for the characteristics.")
+@click.option(
+    "--batch", "cases", type=click.File("rb"), help="Answer a file of cases (- is stdin)."
+)
+@click.option("--json", "as_json", is_flag=True)
+def command(*, as_json: bool, cases: Any, **asked: Any) -> int:
+    """A stopping boundary and exactly how it behaves; nothing is simulated for binary outcomes."""
+    if cases is not None:
+        return batch.answer_all(cases.read(), answered)
+    try:
+        answer = computed(asked)
+    except rules.DesignError as error:
+        for problem in error.problems:
+            click.echo(f"vigil: {problem.message} ({problem.hint})", err=True)
+        return 2
+    click.echo(orjson.dumps(answer) if as_json else "\n".join(_lines(answer)))
+    return 0
+
+
+def computed(asked: Json) -> Json:
+    """The answer to what was asked for, as contract section 6 has it.
+
+    Raises DesignError with one sentence for each parameter that is wrong.
+    """
+    design = _design(asked)
+    bound = rules.boundary(design)
+    rates = _rates(design, asked["true_p"])
+    rows = rules.characteristics(bound, rates, _accrual(asked))
+    return {
+        "method": asked["method"],
+        "parameters": _parameters(design),
+        "boundary": _boundary(bound),
+        "type_1_error": bound.type_1_error,
+        "critical_value": bound.critical,
+        "operating_characteristics": [_row(row) for row in rows],
+        "details": rules.details(bound),
+        "notes": list(bound.notes),
+    }
+
+
+def _design(asked: Json) -> rules.Design:
+    method, outcome = _method(asked)
+    window = asked["window"]
+    if outcome is not rules.DesignOutcome.BINARY and window is None:
+        window = _WINDOW_DAYS
+    return rules.Design(
+        method=method,
+        outcome=outcome,
+        looks=_looks(asked),
+        **{name: asked[name] for name in ("p0", "p1", "alpha", "beta", "power", "delta", "nu")},
+        threshold=_threshold(method, asked["threshold"]),
+        strict=not asked["at_threshold"],
+        min_evaluable=asked["min_evaluable"],
+        prior=_prior(method, "prior", asked, window),
+        standard_prior=_prior(method, "standard_prior", asked, window),
+        window_days=window,
+        max_info=rules.MaxInfo(asked["max_info"] or rules.MaxInfo.EXPECTED),
+    )
+
+
+def _method(asked: Json) -> tuple[rules.Method, rules.DesignOutcome]:
+    """The statistic and the outcome; tite takes the statistic that its parameters name."""
+    if asked["method"] is None:
+        raise _wrong("method", "--method is missing", f"one of {', '.join(rules.Method)}")
+    method = rules.Method(asked["method"])
+    if method is rules.Method.TITE:
+        return _of_tite(asked), rules.DesignOutcome.TITE
+    timed = asked["time_to_event"] or method is rules.Method.GAMMA_POISSON
+    return method, rules.DesignOutcome.TIME_TO_EVENT if timed else rules.DesignOutcome.BINARY
+
+
+def _of_tite(asked: Json) -> rules.Method:
+    if asked["nu"] is not None:
+        return rules.Method.CHEN_CHALONER
+    if asked["prior"] is not None:
+        return rules.Method.BETA_BINOMIAL
+    if asked["p1"] is not None:
+        return rules.Method.SPRT
+    return rules.Method.POCOCK if asked["delta"] is None else rules.Method.WANG_TSIATIS
+
+
+def _threshold(method: rules.Method, threshold: float | None) -> float | None:
+    """BOIN's own default where none is asked for."""
+    return 0.95 if method is rules.Method.BOIN and threshold is None else threshold
+
+
+def _looks(asked: Json) -> tuple[int, ...]:
+    n, looks = asked["n"], asked["looks"]
+    if n is not None and n < 1:
+        raise _wrong("n", f"n must be 1 or more, not {n}", "the evaluable subjects, as 30")
+    if looks is None:
+        return rules.continuous(n or 0)
+    if n is not None and looks and looks[-1] != n:
+        raise _wrong("looks", f"the last look is at {looks[-1]}, but n is {n}", "make them agree")
+    return tuple(looks)
+
+
+def _prior(
+    method: rules.Method, name: str, asked: Json, window: float | None
+) -> tuple[float, float] | None:
+    numbers = asked[name]
+    if numbers is None or len(numbers) == 2:
+        return numbers  # type: ignore[no-any-return]
+    if len(numbers) == 1 and method is rules.Method.GAMMA_POISSON and asked["p0"] and window:
+        return numbers[0], rules.gamma_rate(numbers[0], asked["p0"], window)
+    option = "--" + name.replace("_", "-")
+    raise _wrong(name, f"{option} takes two numbers, not {len(numbers)}", "as 0.4,1.6")
+
+
+def _accrual(asked: Json) -> rules.Accrual | None:
+    days = asked["accrual_days"]
+    if days is None:
+        return None
+    if asked["window"] is None or not days > 0:
+        raise _wrong(
+            "accrual_days",
+            "--accrual-days must be more than 0 and needs --window",
+            "as --window 30 --accrual-days 365",
+        )
+    return rules.Accrual(asked["window"], days)
+
+
+def _rates(design: rules.Design, asked: Sequence[float] | None) -> tuple[float, ...]:
+    if asked is not None:
+        if not all(0 <= rate <= 1 for rate in asked):
+            raise _wrong("true_p", "--true-p lies between 0 and 1", "as --true-p 0.2,0.3")
+        return tuple(asked)
+    if design.p0 is None:
+        return _BARE
+    some = {round(design.p0 + step, 12) for step in _STEPS} | {design.p1 or design.p0}
+    return tuple(sorted(rate for rate in some if rate < 1))
+
+
+def _wrong(parameter: str, message: str, hint: str) -> rules.DesignError:
+    return rules.DesignError((rules.Problem(parameter, message, hint),))
+
+
+def _parameters(design: rules.Design) -> Json:
+    """What the boundary was made of; what the method does not use is left out."""
+    names = ("p0", "p1", "alpha", "beta", "power", "delta", "prior", "standard_prior", "nu")
+    given = {name: getattr(design, name) for name in (*names, "threshold", "window_days")}
+    timed = design.outcome is rules.DesignOutcome.TIME_TO_EVENT
+    return {
+        "outcome": str(design.outcome),
+        "n": design.n,
+        "looks": design.looks,
+        **{name: value for name, value in given.items() if value is not None},
+        **({"max_info": str(design.max_info)} if timed else {}),
+    }
+
+
+def _boundary(bound: rules.Boundary) -> list[Json]:
+    if bound.design.outcome is not rules.DesignOutcome.BINARY:
+        return [{"events": events, "max_exposure": most} for events, most in bound.exposure]
+    rows: list[Json] = [
+        {"evaluable": size, "stop_at": events}
+        for size, events in zip(bound.design.looks, bound.stop_at, strict=True)
+    ]
+    for row, accepted in zip(rows, bound.go_at, strict=False):
+        row["accept_at"] = accepted
+    return rows
+
+
+def _row(row: rules.Characteristics) -> Json:
+    found = {
+        "p": row.p,
+        "reject": row.reject,
+        "expected_events": row.expected_events,
+        "expected_evaluable": row.expected_evaluable,
+        "accept": row.accept or None,
+        "expected_pending": row.expected_pending,
+        "expected_enrolled": row.expected_enrolled,
+        "expected_events_enrolled": row.expected_events_enrolled,
+        "expected_calendar_days": row.expected_calendar_days,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _lines(answer: Json) -> Iterator[str]:
+    given = answer["parameters"]
+    said = ", ".join(f"{name} {_short(value)}" for name, value in given.items() if name != "looks")
+    yield f"{answer['method']}: {said}"
+    if answer["type_1_error"] is not None:
+        yield f"type I error {answer['type_1_error']:.6f}"
+    yield from (f"note: {note}" for note in answer["notes"])
+    yield ""
+    yield from _table(answer["boundary"])
+    yield ""
+    yield f"{'true rate':>10} {'stops':>8} {'events':>8} {'evaluable':>10}"
+    for row in answer["operating_characteristics"]:
+        yield (
+            f"{row['p']:>10g} {row['reject']:>8.4f} {row['expected_events']:>8.3f} "
+            f"{row['expected_evaluable']:>10.3f}"
+        )
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(_short(one) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _table(rows: Sequence[Json]) -> Iterator[str]:
+    """The boundary, looks with the same limit in one line."""
+    if rows and "events" in rows[0]:
+        yield f"{'events':>10}  stop if the exposure is at most"
+        yield from (f"{row['events']:>10}  {row['max_exposure']:.4f}" for row in rows)
+        return
+    accepting = any(row.get("accept_at") is not None for row in rows)
+    yield f"{'evaluable':>10}  stop at" + ("  accept at" if accepting else "")
+    for (limit, accepted), same in groupby(
+        rows, lambda row: (row["stop_at"], row.get("accept_at"))
+    ):
+        sizes = [row["evaluable"] for row in same]
+        span = f"{sizes[0]}-{sizes[-1]}" if len(sizes) > 1 else str(sizes[0])
+        limits = f"{'-' if limit is None else limit!s:>7}"
+        yield f"{span:>10}  {limits}" + (
+            f"  {'-' if accepted is None else accepted!s:>9}" * accepting
+        )
