@@ -1,14 +1,17 @@
 """A protocol as typed, frozen data: what the language module makes and all others read.
 
 Who comes in: rules/language (maker), facts, assessment, knowledge, step, trial (readers).
-Nothing here computes.
+Nothing here computes but the boundary of a stopping rule, which is asked of rules/stopping.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from rules.stopping.bounds import Boundary, boundary
+from rules.stopping.design import Design
 from rules.terms import (
     AmendmentKind,
     Category,
@@ -16,13 +19,18 @@ from rules.terms import (
     Conflict,
     CriterionKind,
     Ends,
+    Evaluable,
     EventType,
+    Hold,
     Measure,
+    Pending,
     Relate,
     Scope,
     Severity,
     Take,
+    Unit,
     ValueType,
+    WindowFrom,
     WindowUnit,
 )
 
@@ -299,7 +307,8 @@ class AlertRule:
     detail: str
     action: str
     source: Source
-    hold: str | None = None  # 'infusion' | 'enrolment': what must wait while it holds
+    # Infusion: what must wait while it holds. Else the trial is held at once, until two resume it.
+    hold: Hold | None = None
     expression: str = ""
     line: int = 0
     stated: Condition | None = None
@@ -307,27 +316,64 @@ class AlertRule:
 
 
 @dataclass(frozen=True)
+class Crossing:
+    """What reaching a stopping boundary does."""
+
+    hold: Hold | None  # enrolment or trial; None: nothing waits
+    notify: tuple[str, ...] = ()  # roles
+    safety_board: bool = False  # whether the safety board has to meet
+
+
+@dataclass(frozen=True)
 class StoppingRule:
     """A pre-registered boundary over the trial's subjects.
 
-    `endpoint` is over whatever a rule about one adverse event may name. A subject is evaluable at
-    its first endpoint, else `window_days` after its first infusion; before that it is pending.
-    Only subjects count of whom `among` definitely holds: a cohort, an arm.
-    `table[i]` = (evaluable, stop_at): stop when so many evaluable have at least that many events.
+    `endpoint` is over whatever a rule about one adverse event, or about the subject, may name
+    (`on`). A unit is pending until it is evaluable: `window_days` after its start, or at its first
+    endpoint. Only subjects count of whom `among` definitely holds: a cohort, an arm.
     """
 
     id: str
     title: str
-    method: str  # 'table'; further methods come with rules/stopping
     endpoint: Condition
     window_days: int
-    table: tuple[tuple[int, int], ...]
+    design: Design
     source: Source
     expression: str = ""
     line: int = 0
     lines: Mapping[str, int] = field(default_factory=dict)
     among: Condition | None = None  # over the subject as of its first infusion; None: everybody
     among_expression: str = ""
+    on: Scope = Scope.ADVERSE_EVENT  # or SUBJECT: the endpoint is over its facts now
+    unit: Unit = Unit.SUBJECT
+    window_from: WindowFrom = WindowFrom.FIRST_INFUSION  # without meaning for infusions
+    planned_infusions: int | None = None  # so many given: the last one is known
+    evaluable: Evaluable = Evaluable.AT_EVENT
+    pending: Pending = Pending.WAIT
+    crossing: Crossing | None = None  # None: said by the rules that name what was reached
+
+    @property
+    def method(self) -> str:
+        """How its boundary is made."""
+        return self.design.method.value
+
+    @cached_property
+    def bound(self) -> Boundary:
+        """Its boundary; computed when first asked for, for few processes ask."""
+        return boundary(self.design)
+
+    @property
+    def table(self) -> tuple[tuple[int, int], ...]:
+        """(evaluable, stop_at): stop when so many evaluable have at least that many events."""
+        return self.design.table or self.bound.rows
+
+    @property
+    def exposure(self) -> tuple[tuple[int, float], ...]:
+        """(d, u) of time-to-event and TITE rules: the d-th event stops where exposure is u or less.
+
+        In days, of TITE in effective subjects; empty for binary rules.
+        """
+        return () if self.design.table else self.bound.exposure
 
 
 @dataclass(frozen=True)

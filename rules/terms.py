@@ -213,3 +213,41 @@ class AmendmentKind(StrEnum):
 
     MINOR = "minor"
     MAJOR = "major"
+
+
+class Unit(StrEnum):
+    """What a stopping rule counts."""
+
+    SUBJECT = "subject"
+    INFUSION = "infusion"
+
+
+class WindowFrom(StrEnum):
+    """From when a stopping rule watches a subject; an infusion is watched from its own start."""
+
+    FIRST_INFUSION = "first_infusion"
+    LAST_INFUSION = "last_infusion"
+    ENROLMENT = "enrolment"  # nobody needs an infusion
+
+
+class Evaluable(StrEnum):
+    """When a unit with an event counts; one without counts when its window is over."""
+
+    AT_EVENT = "at_event"
+    AFTER_WINDOW = "after_window"
+
+
+class Pending(StrEnum):
+    """How a unit counts before it is evaluable."""
+
+    WAIT = "wait"  # not at all
+    EVENT_FREE = "event_free"  # as one without an event: flatters the trial
+    PARTIAL = "partial"  # by its share of the window
+
+
+class Hold(StrEnum):
+    """What must wait."""
+
+    INFUSION = "infusion"  # the subject's next
+    ENROLMENT = "enrolment"  # enrol nobody
+    TRIAL = "trial"  # enrol nobody and infuse nobody

@@ -31,7 +31,7 @@ _ASKED: Mapping[str, Bounds] = {
     "infusion_status": Bounds(values=("completed", "interrupted")),
     "ae_status": Bounds(values=("valid",)),
 }
-_COUNTS = ("_events", "_evaluable", "_pending")
+_COUNTS = ("_events", "_evaluable", "_pending", "_subjects", "_exposure_days")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def places(definition: Definition) -> Iterator[Place]:
         yield Place(what, line, rule.stated or rule.when, rule.scope, by_scope[rule.scope])
     for one in definition.stopping:
         what, line = f"the stopping rule `{one.id}`", one.lines.get("endpoint", one.line)
-        yield Place(what, line, one.endpoint, Scope.ADVERSE_EVENT, by_scope[Scope.ADVERSE_EVENT])
+        yield Place(what, line, one.endpoint, one.on, by_scope[one.on])
         if one.among is not None:
             line = one.lines.get("among", one.line)
             yield Place(f"{what}, `among`", line, one.among, None, by_scope[Scope.SUBJECT])
@@ -120,6 +120,7 @@ def bounds(definition: Definition, *, asked: bool = True) -> dict[str, Bounds]:
     for rule in definition.stopping:
         stem = rule.id.replace("-", "_").lower()
         found |= {f"{stem}{what}": Bounds(0) for what in _COUNTS}
+        found[f"{stem}_events_to_stop"] = Bounds(1)
     for item in definition.criteria:
         words = [Verdict.MET, Verdict.NOT_MET, Verdict.INDETERMINATE]
         if item.applicable_if != Const(value=True):

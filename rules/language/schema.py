@@ -9,7 +9,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 from rules.errors import ProtocolError
@@ -18,11 +17,12 @@ from rules.language.clauses import Clauses, expression, source
 from rules.language.codes import codes, publishers, value_sets
 from rules.language.dependencies import circles
 from rules.language.factbook import facts
-from rules.language.loader import Map, Seq, parse
-from rules.language.parameters import parameters, resolve
+from rules.language.loader import Map, parse
+from rules.language.parameters import parameters
 from rules.language.reading import Book, Section
 from rules.language.scenarios import judge, scenarios
 from rules.language.schedule import Known, amendment, procedures, relations, visits
+from rules.language.stopping import RULE_ID, stopping_rules
 from rules.language.syntax import did_you_mean
 from rules.language.vocabulary import FactType, declared, scopes
 from rules.model import (
@@ -34,15 +34,13 @@ from rules.model import (
     FactSpec,
     Parameter,
     Scalar,
-    StoppingRule,
 )
-from rules.terms import Category, CriterionKind, Scope, Severity
+from rules.terms import Category, CriterionKind, Hold, Scope, Severity
 
 LANGUAGE = 1
 PROTOCOL_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,31}")
 CRITERION_ID = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
-RULE_ID = re.compile(r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*")
 SEXES = ("all", "female", "male")
 
 
@@ -152,10 +150,7 @@ class _Reader:
         schedule = visits(self.top, Known(self.codes, facts, self.clauses, self.sources))
         related = relations(self.top, self.clauses.params)
         before = scopes(facts, ids, (), relations=related)
-        stopping = tuple(
-            self._stopping(item, before)
-            for item in self.top.sections("stopping", "the stopping rule")
-        )
+        stopping = stopping_rules(self.top, self.clauses, self.sources, before)
         names = scopes(facts, ids, stopping, schedule=schedule, relations=related, codes=self.codes)
         rules = tuple(self._rule(item, names) for item in self.top.sections("rules", "the rule"))
         return {"rules": rules, "stopping": stopping, "schedule": schedule, "relations": related}
@@ -172,7 +167,7 @@ class _Reader:
             detail=item.text("detail"),
             action=item.text("action", required=True),
             source=source(item, self.sources),
-            hold=item.choice("hold", ("infusion", "enrolment"), required=False) or None,
+            hold=item.enum("hold", Hold, required=False),
             expression=expression(item, "when"),
             line=item.line(),
             lines=item.node.lines,
@@ -183,31 +178,6 @@ class _Reader:
     def _unread(self, item: Section) -> Condition:
         item.asked.add("when")
         return Const(value=False)
-
-    def _stopping(
-        self, item: Section, names: Mapping[Scope, Mapping[str, FactType]]
-    ) -> StoppingRule:
-        days = resolve(item, "window_days", self.clauses.params, "d")
-        if days is None:
-            item.raw("window_days", required=True)
-        rule = StoppingRule(
-            id=item.name("id", RULE_ID, "capital letters, digits and -, as ST-TOX"),
-            title=item.text("title", required=True),
-            method=item.choice("method", ("table",)),
-            endpoint=self.clauses.read(item, "endpoint", names[Scope.ADVERSE_EVENT]),
-            window_days=item.whole("window_days", days, 1, 36500) or 1,
-            table=_table(item),
-            source=source(item, self.sources),
-            expression=expression(item, "endpoint"),
-            line=item.line(),
-            lines=item.node.lines,
-            among=self.clauses.read(item, "among", names[Scope.SUBJECT])
-            if "among" in item.node
-            else None,
-            among_expression=expression(item, "among"),
-        )
-        item.close()
-        return rule
 
 
 def _plain(stated: Definition, book: Book) -> Definition:
@@ -256,20 +226,3 @@ def _time_zone(header: Section) -> str:
         header.complain("time_zone", f"unknown time zone `{name}`", near or "as Asia/Seoul")
     return str(ZoneInfo(name)) if name in available_timezones() else "UTC"
 
-
-def _table(item: Section) -> tuple[tuple[int, int], ...]:
-    rows = []
-    items = item.items("table", required=True)
-    for row, line in zip(items, items.lines, strict=True):
-        whole = isinstance(row, Seq) and [type(cell) for cell in row] == [int, int]
-        if not whole or not 1 <= row[1] <= row[0]:
-            message = f"{item.what}: a row of `table` is [evaluable, stop_at]"
-            item.book.complain(line, message, "[3, 2], stop_at from 1 to evaluable")
-            return ()
-        rows.append((row[0], row[1]))
-    if not rows and not item.node.get("table"):
-        return ()
-    steps = list(pairwise(rows))
-    if any(after[0] <= before[0] or after[1] < before[1] for before, after in steps):
-        item.complain("table", "`evaluable` must rise and `stop_at` must not fall from row to row")
-    return tuple(rows)

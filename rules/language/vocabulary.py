@@ -77,6 +77,7 @@ _TRIAL: Mapping[str, FactType] = {
     "enrolled_count": INTEGER,
     "infused_count": INTEGER,
     "target": INTEGER,
+    "on_hold": BOOLEAN,
 }
 _STOPPING: Mapping[str, FactType] = {
     "events": INTEGER,
@@ -85,6 +86,8 @@ _STOPPING: Mapping[str, FactType] = {
     "subjects": INTEGER,
     "crossed": BOOLEAN,
     "margin": INTEGER,
+    "events_to_stop": INTEGER,
+    "exposure_days": NUMBER,
 }
 _VISIT: Mapping[str, FactType] = {
     "visit_status": FactType(ValueType.CODE, VISIT_STATUSES),
