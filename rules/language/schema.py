@@ -225,4 +225,3 @@ def _time_zone(header: Section) -> str:
         near = did_you_mean(name, available_timezones())
         header.complain("time_zone", f"unknown time zone `{name}`", near or "as Asia/Seoul")
     return str(ZoneInfo(name)) if name in available_timezones() else "UTC"
-
