@@ -6,11 +6,14 @@ With `applicable_if: p` of a fact x, a leaf over x is out of question where p is
 and nothing is recorded of x: N = !p && !has(x). A group is out of question where all its parts
 are. Inside && a part c becomes (c || N), inside || it becomes (c && !N): the part is left out. What
 is recorded counts, whatever p says; has(facts.x) is an answer of its own and never left out.
+
+A rule also names what is no fact of the subject (on_study, decision, grade). In its && such parts
+only say when it is asked: where nothing else applies, on_study alone is no reason to tell anybody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 
 from rules.language.conditions import simplify
@@ -35,6 +38,7 @@ from rules.model import (
 )
 
 Conditions = Mapping[str, Condition]  # `applicable_if` by fact
+Setting = Callable[[Condition], bool]  # whether a part of && only says when the rest is asked
 MAX_NODES = 100  # of one `applicable_if` with all that it leans on written out
 NEVER, ALWAYS = Const(value=False), Const(value=True)
 
@@ -50,43 +54,70 @@ def size(condition: Condition) -> int:
     return 1 + size(condition.part) if isinstance(condition, Not) else 1
 
 
-def _out(condition: Condition, applies: Conditions) -> Condition:
+def _no_setting(_part: Condition) -> bool:
+    return False
+
+
+def _setting(facts: Container[str]) -> Setting:
+    """The parts of a rule that compare no fact of the subject."""
+
+    def setting(part: Condition) -> bool:
+        if isinstance(part, Not):
+            return setting(part.part)
+        if isinstance(part, And | Or):
+            return all(map(setting, part.parts))
+        return isinstance(part, Const | Has) or part.fact not in facts
+
+    return setting
+
+
+def _asked(group: And | Or, setting: Setting) -> tuple[Condition, ...]:
+    """The parts of a group on which it hangs whether the group is out of question."""
+    if isinstance(group, Or):
+        return group.parts
+    return tuple(part for part in group.parts if not setting(part)) or group.parts
+
+
+def _out(condition: Condition, applies: Conditions, setting: Setting = _no_setting) -> Condition:
     """N: definitely true where no part of the condition applies."""
     if isinstance(condition, Const | Has):
         return NEVER
     if isinstance(condition, Not):
-        return _out(condition.part, applies)
+        return _out(condition.part, applies, setting)
     if isinstance(condition, And | Or):
-        return And(tuple(_out(part, applies) for part in condition.parts))
+        return And(tuple(_out(part, applies, setting) for part in _asked(condition, setting)))
     when = applies.get(condition.fact)
     return NEVER if when is None else And((Not(when), Not(Has(condition.fact))))
 
 
-def _kept(condition: Condition, applies: Conditions) -> Condition:
+def _kept(condition: Condition, applies: Conditions, setting: Setting = _no_setting) -> Condition:
     """!N, told without a negation."""
     if isinstance(condition, Const | Has):
         return ALWAYS
     if isinstance(condition, Not):
-        return _kept(condition.part, applies)
+        return _kept(condition.part, applies, setting)
     if isinstance(condition, And | Or):
-        return Or(tuple(_kept(part, applies) for part in condition.parts))
+        return Or(tuple(_kept(part, applies, setting) for part in _asked(condition, setting)))
     when = applies.get(condition.fact)
     return ALWAYS if when is None else Or((when, Has(condition.fact)))
 
 
-def rewritten(condition: Condition, applies: Conditions) -> Condition:
+def rewritten(
+    condition: Condition, applies: Conditions, setting: Setting = _no_setting
+) -> Condition:
     """The condition with every part left out that is out of question."""
-    return simplify(_rewritten(condition, applies)) if applies else condition
+    return simplify(_rewritten(condition, applies, setting)) if applies else condition
 
 
-def _rewritten(condition: Condition, applies: Conditions) -> Condition:
+def _rewritten(condition: Condition, applies: Conditions, setting: Setting) -> Condition:
     if isinstance(condition, Not):
-        return Not(_rewritten(condition.part, applies))
+        return Not(_rewritten(condition.part, applies, setting))
+    if not isinstance(condition, And | Or):
+        return condition
+    parts = [(part, _rewritten(part, applies, setting)) for part in condition.parts]
     if isinstance(condition, And):
-        return And(tuple(Or((_rewritten(p, applies), _out(p, applies))) for p in condition.parts))
-    if isinstance(condition, Or):
-        return Or(tuple(And((_rewritten(p, applies), _kept(p, applies))) for p in condition.parts))
-    return condition
+        return And(tuple(Or((plain, _out(p, applies, setting))) for p, plain in parts))
+    return Or(tuple(And((plain, _kept(p, applies, setting))) for p, plain in parts))
 
 
 def applying(condition: Condition, applies: Conditions) -> Condition:
@@ -157,15 +188,22 @@ def of_criterion(item: Criterion, applies: Conditions) -> Criterion:
     )
 
 
-def of_rule(item: AlertRule, applies: Conditions) -> AlertRule:
+def telling(condition: Condition, applies: Conditions, facts: Container[str]) -> Condition:
+    """What a rule asks in plain logic; never definitely true where nothing it asks for applies."""
+    setting = _setting(facts)
+    plain = rewritten(condition, applies, setting)
+    return simplify(And((plain, _kept(condition, applies, setting)))) if applies else plain
+
+
+def of_rule(item: AlertRule, applies: Conditions, facts: Container[str]) -> AlertRule:
     """The rule in plain logic."""
-    return replace(item, stated=item.when, when=rewritten(item.when, applies))
+    return replace(item, stated=item.when, when=telling(item.when, applies, facts))
 
 
-def of_stopping(item: StoppingRule, applies: Conditions) -> StoppingRule:
+def of_stopping(item: StoppingRule, applies: Conditions, facts: Container[str]) -> StoppingRule:
     """The stopping rule in plain logic."""
-    among = None if item.among is None else rewritten(item.among, applies)
-    return replace(item, endpoint=rewritten(item.endpoint, applies), among=among)
+    among = None if item.among is None else telling(item.among, applies, facts)
+    return replace(item, endpoint=telling(item.endpoint, applies, facts), among=among)
 
 
 def of_visit(item: Visit, applies: Conditions) -> Visit:

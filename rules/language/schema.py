@@ -196,8 +196,8 @@ def _plain(stated: Definition, book: Book) -> Definition:
         as_written=stated if applies else None,
         facts=facts,
         criteria=tuple(applicability.of_criterion(item, applies) for item in stated.criteria),
-        rules=tuple(applicability.of_rule(item, applies) for item in stated.rules),
-        stopping=tuple(applicability.of_stopping(item, applies) for item in stated.stopping),
+        rules=tuple(applicability.of_rule(item, applies, facts) for item in stated.rules),
+        stopping=tuple(applicability.of_stopping(item, applies, facts) for item in stated.stopping),
         schedule=tuple(applicability.of_visit(item, applies) for item in stated.schedule),
     )
 

@@ -11,6 +11,7 @@ from rules.language.applicability import (
     of_criterion,
     of_facts,
     rewritten,
+    telling,
 )
 from rules.language.functions import compile_condition
 from rules.model import (
@@ -52,21 +53,37 @@ def spec(name, applicable_if=None):
     )
 
 
-def four_valued(condition, known, applies):
-    """True, False, None where unknown, or APART where nothing of it applies."""
+def four_valued(condition, known, applies, setting=frozenset()):
+    """True, False, None where unknown, or APART where nothing of it applies.
+
+    `setting`: names of no fact; has() and these alone keep no `and` in question.
+    """
     if isinstance(condition, Const | Has | Compare):
         return of_leaf(condition, known, applies)
     if isinstance(condition, Not):
-        value = four_valued(condition.part, known, applies)
+        value = four_valued(condition.part, known, applies, setting)
         return value if value in (None, APART) else not value
-    values = [four_valued(part, known, applies) for part in condition.parts]
-    here = [value for value in values if value is not APART]
-    if not here:
-        return APART
+    values = [four_valued(part, known, applies, setting) for part in condition.parts]
     decisive = isinstance(condition, Or)
+    asked = [
+        value
+        for part, value in zip(condition.parts, values, strict=True)
+        if decisive or not setting or not only_sets(part, setting)
+    ]
+    here = [value for value in values if value is not APART]
+    if not here or (asked and all(value is APART for value in asked)):
+        return APART
     if any(value is decisive for value in here):
         return decisive
     return None if None in here else not decisive
+
+
+def only_sets(part, setting):
+    if isinstance(part, And | Or):
+        return all(only_sets(one, setting) for one in part.parts)
+    if isinstance(part, Not):
+        return only_sets(part.part, setting)
+    return isinstance(part, Has) or part.fact in setting
 
 
 def of_leaf(leaf, known, applies):
@@ -103,6 +120,21 @@ def test_the_plain_condition_says_what_the_four_valued_one_does(tree, known, fir
     else:
         assert in_question is not False
         assert found is wanted
+
+
+@many
+@given(tree=trees, known=facts, first=trees)
+def test_a_rule_tells_what_the_four_valued_one_says_and_nothing_where_it_does_not_apply(
+    tree, known, first
+):
+    written = {"b": rename(first, {"a": "a", "b": "a", "c": "a", "d": "a"})}
+    facts = {name: spec(name, written.get(name)) for name in "abc"}  # d is no fact
+    _, applies = of_facts(facts)
+    wanted = four_valued(tree, known, written, {"d"})
+    fires = compile_condition(telling(tree, applies, facts))(known) is True
+    assert wanted is True or not fires
+    # Where it is open whether b applies, so it may be whether there is anything to tell.
+    assert fires or wanted is not True or "a" not in known
 
 
 @many

@@ -63,10 +63,18 @@ def names(text: str) -> set[str]:
 
 
 class Logic:
-    """One moment's answers. `look` reads facts and params, `aside` says which do not apply."""
+    """One moment's answers. `look` reads facts and params, `aside` says which do not apply.
 
-    def __init__(self, look: Look, aside: Callable[[str], bool] = lambda _name: False) -> None:
-        self.look, self.aside = look, aside
+    `setting`: names that only say when the rest of an `and` is asked (on_study, grade).
+    """
+
+    def __init__(
+        self,
+        look: Look,
+        aside: Callable[[str], bool] = lambda _name: False,
+        setting: Callable[[str], bool] = lambda _name: False,
+    ) -> None:
+        self.look, self.aside, self.setting = look, aside, setting
 
     def ask(self, text: str) -> bool | str | None:
         """True, False, None (unknown), or NOT_APPLICABLE."""
@@ -78,7 +86,11 @@ class Logic:
     def _ask(self, node: ast.expr) -> Any:
         match node:
             case ast.BoolOp(op, parts):
-                return self._group([self._ask(part) for part in parts], isinstance(op, ast.Or))
+                answers = [self._ask(part) for part in parts]
+                asked = [a for a, part in zip(answers, parts, strict=True) if not self._sets(part)]
+                if isinstance(op, ast.And) and set(asked) == {NOT_APPLICABLE}:
+                    return NOT_APPLICABLE
+                return self._group(answers, isinstance(op, ast.Or))
             case ast.UnaryOp(ast.Not(), part):
                 inner = self._ask(part)
                 return (not inner) if isinstance(inner, bool) else inner
@@ -89,6 +101,17 @@ class Logic:
             case ast.Name(word) if word in _CONSTANTS:
                 return _CONSTANTS[word]
         return self._leaf(node, lambda values: bool(values[0]))
+
+    def _sets(self, node: ast.expr) -> bool:
+        """Whether a part compares nothing but what is no fact of the subject."""
+        match node:
+            case ast.BoolOp(_, parts):
+                return all(map(self._sets, parts))
+            case ast.UnaryOp(ast.Not(), part):
+                return self._sets(part)
+            case ast.Call() | ast.Constant():
+                return self.setting("")
+        return all(map(self.setting, names(ast.unparse(node))))
 
     def _group(self, answers: list[Any], deciding: bool) -> Any:
         applicable = [one for one in answers if one is not NOT_APPLICABLE]

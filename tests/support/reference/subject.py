@@ -64,7 +64,9 @@ class Subject:
         hushed = rule["category"] == "eligibility" and rule["on"] == "subject"
         if hushed and self._status("screened", None) is not True:
             return False
-        return Logic(look, getattr(look, "aside", lambda _name: False)).holds(rule["when"])
+        specs = Facts(self.protocol, self.told, self.now).specs
+        aside = getattr(look, "aside", lambda _name: False)
+        return Logic(look, aside, lambda name: name not in specs).holds(rule["when"])
 
     def _detail(self, rule: Mapping[str, Any], look: Look) -> str:
         specs = Facts(self.protocol, self.told, self.now).specs
