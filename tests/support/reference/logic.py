@@ -86,11 +86,7 @@ class Logic:
     def _ask(self, node: ast.expr) -> Any:
         match node:
             case ast.BoolOp(op, parts):
-                answers = [self._ask(part) for part in parts]
-                asked = [a for a, part in zip(answers, parts, strict=True) if not self._sets(part)]
-                if isinstance(op, ast.And) and set(asked) == {NOT_APPLICABLE}:
-                    return NOT_APPLICABLE
-                return self._group(answers, isinstance(op, ast.Or))
+                return self._group(parts, isinstance(op, ast.Or))
             case ast.UnaryOp(ast.Not(), part):
                 inner = self._ask(part)
                 return (not inner) if isinstance(inner, bool) else inner
@@ -113,7 +109,11 @@ class Logic:
                 return self.setting("")
         return all(map(self.setting, names(ast.unparse(node))))
 
-    def _group(self, answers: list[Any], deciding: bool) -> Any:
+    def _group(self, parts: list[ast.expr], deciding: bool) -> Any:
+        answers = [self._ask(part) for part in parts]
+        asked = [a for a, part in zip(answers, parts, strict=True) if not self._sets(part)]
+        if not deciding and set(asked) == {NOT_APPLICABLE}:
+            return NOT_APPLICABLE
         applicable = [one for one in answers if one is not NOT_APPLICABLE]
         if not applicable:
             return NOT_APPLICABLE
