@@ -274,7 +274,8 @@ def _days_since(spec: FactSpec, calendar: Calendar, thresholds: Thresholds | Non
         if not sure:
             return Chosen(unsure(doubt[-1], why) if doubt else UNKNOWN, doubt)
         earliest = max(record[START] for record in sure)
-        latest = max(record[END] for record in (*sure, *doubt))
+        # What counts has happened by then, however long the span goes on that it is dated by.
+        latest = min(max(record[END] for record in (*sure, *doubt)), at_us)
         newest = sure[-1]
         days = days_between(calendar, earliest, latest, at_us, thresholds)
         return Chosen(_dated(days, newest), [newest, *doubt])
