@@ -283,8 +283,8 @@ def concerning(found: Json, *versions: Protocol) -> dict[str, list[Json]]:
 
 
 def clashes(old: Protocol, new: Protocol) -> list[str]:
-    """Codes of which `new` cannot read what was published under `old`: another type of value, or
-    a unit that does not convert.
+    """Codes of which `new` cannot read what was published under `old`: another type of value, a
+    unit that does not convert, a word that is no longer one of its values.
     """
     return [
         code
@@ -295,10 +295,12 @@ def clashes(old: Protocol, new: Protocol) -> list[str]:
 
 
 def _readable(one: Code, other: Code) -> bool:
-    if one.value is not other.value:
+    if one.value is not other.value or not set(one.values) <= set(other.values):
         return False
     if one.unit is None or other.unit is None:
         return one.unit == other.unit
+    if one.molar_mass is not None and other.molar_mass is None:  # both mass and amount were taken
+        return False
     return units.convertible(one.unit, other.unit, other.molar_mass)
 
 

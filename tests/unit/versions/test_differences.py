@@ -125,3 +125,13 @@ def test_a_code_keeps_its_type_and_a_unit_that_converts(change, clashing):
     without_range = ("low: 25, high: 45, ", "")
     new = amended(change, without_range)
     assert rules.clashes(rules.loads(SMALL, "small"), new) == clashing
+
+
+def test_a_code_keeps_its_words_and_takes_mass_and_amount_still():
+    creatinine = "- {code: creatinine, type: observation, label: Creatinine, value: number, unit: mg/dL"
+    doubtful = ("values: [positive, negative]", "values: [positive, negative, doubtful]")
+    weighed = ("codes:\n", f"codes:\n  {creatinine}, molar_mass: 113.12}}\n")
+    plain = ("codes:\n", f"codes:\n  {creatinine}}}\n")
+    first, second = amended(plain), amended(weighed, doubtful)
+    assert rules.clashes(first, second) == []
+    assert rules.clashes(second, first) == ["creatinine", "hiv"]
