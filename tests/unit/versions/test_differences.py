@@ -128,7 +128,9 @@ def test_a_code_keeps_its_type_and_a_unit_that_converts(change, clashing):
 
 
 def test_a_code_keeps_its_words_and_takes_mass_and_amount_still():
-    creatinine = "- {code: creatinine, type: observation, label: Creatinine, value: number, unit: mg/dL"
+    creatinine = (
+        "- {code: creatinine, type: observation, label: Creatinine, value: number, unit: mg/dL"
+    )
     doubtful = ("values: [positive, negative]", "values: [positive, negative, doubtful]")
     weighed = ("codes:\n", f"codes:\n  {creatinine}, molar_mass: 113.12}}\n")
     plain = ("codes:\n", f"codes:\n  {creatinine}}}\n")
