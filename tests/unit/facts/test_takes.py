@@ -356,11 +356,13 @@ def test_the_order_in_which_numbers_came_changes_no_sum():
 
 
 def test_days_since_a_month_that_is_not_over_end_where_it_was_told():
-    """Told on the second day of March, `2026-03` was the first or the second."""
+    """Told on the first day of March, `2026-03` was that day."""
     log = then([], "observation", "2026-03-01T00:00:00", precision="month", code="temp", value=37)
-    fact = "x: {cases: [{when: since <= 1, value: lately}], otherwise: earlier}"
     since = "since: {from: observation, code: temp, take: days_since}"
-    assert reading(f"{since}\n{fact}", log, "2026-03-02T12:00:00").value == "lately"
+    cases = "{when: since < 0, value: ahead}, {when: since >= 1, value: earlier}"
+    fact = f"{since}\nx: {{cases: [{cases}], otherwise: today}}"
+    assert reading(fact, log, "2026-03-01T12:00:00").value == "today"
+    assert reading(fact, log, "2026-03-02T12:00:00").value is None
 
 
 def test_what_happened_is_dated_by_its_onset():
