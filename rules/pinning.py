@@ -18,7 +18,7 @@ from rules.terms import AmendmentKind, EventType
 Mark = list[Any]  # [n, kind, word, time_us, event]: lives in the state's JSON
 N, KIND, WORD, TIME, EVENT = range(5)
 _ACTIVATION, _CONSENT, _ENROLMENT = "activation", "consent", "enrolment"
-_WITHDRAWAL = "withdrawal"  # of a consent: a form signed ahead no longer counts
+_WITHDRAWAL = "withdrawal"  # of a consent: the form no longer counts, before or after it moved
 # Whoever signs the informed consent for somebody; an assent stands beside it, never in its place.
 _DOCUMENTS = frozenset({"informed_consent", "guardian_consent"})
 
@@ -86,8 +86,9 @@ def standing(began: str, marks: Sequence[Mark], find: Find) -> Standing:
     The pin is the version in force at the first event; then that at the screening, which begins
     with a `screened` event and anew after the subject has left; from then on it moves by consent:
     to the latest version activated after it whose consent form was signed. A new form that was
-    signed before its version came into force counts from then on. Who is enrolled stays judged by
-    the criteria it was enrolled under.
+    signed before its version came into force counts from then on. A form that is withdrawn takes
+    its move back, and the consent is owed as if it had never been given. Who is enrolled stays
+    judged by the criteria it was enrolled under.
     """
     way = _Way(began, find, _enrolled(marks))
     for one in marks:
@@ -109,33 +110,48 @@ class _Way:
     def __init__(self, began: str, find: Find, enrolled: int | None) -> None:
         self.find, self.enrolled = find, enrolled
         self.order: list[Mark] = [[0, _ACTIVATION, began, 0, ""]]
-        self.pin = began
-        self.place = 0  # of the pin in the order
+        # Where it stood one after the other: the place in the order, the form that led there.
+        self.stays: list[tuple[int, str | None]] = [(0, None)]
         self.signed: set[str] = set()  # forms of versions that were not in force yet
         self.criteria: str | None = None
         self.screening = False
 
+    @property
+    def place(self) -> int:
+        """Of the pin in the order."""
+        return self.stays[-1][0]
+
+    @property
+    def pin(self) -> str:
+        """The version that it stands under."""
+        return str(self.order[self.place][WORD])
+
     def follow(self, one: Mark) -> None:
         """The next mark."""
         if one[KIND] == _ACTIVATION:
-            self.order.append(one)
-            form = self._form(one[WORD])
-            anew = form in self.signed and form != self._form(self.pin)
-            if anew or one[WORD] == self.pin:  # the latter: an amendment was taken back
-                self._move(len(self.order) - 1)
+            self._activate(one)
         elif one[KIND] == _CONSENT:
             self._consent(one[WORD])
         elif one[KIND] == _WITHDRAWAL:
             self.signed.discard(one[WORD])
+            self.stays = [stay for stay in self.stays if stay[1] != one[WORD]]
         else:
             self._enrol(one)
+
+    def _activate(self, one: Mark) -> None:
+        pin, form = self.pin, self._form(one[WORD])
+        self.order.append(one)
+        if form in self.signed and form != self._form(pin):
+            self._move(len(self.order) - 1, form)
+        elif one[WORD] == pin:  # an amendment was taken back
+            self._move(len(self.order) - 1, self.stays[-1][1])
 
     def _enrol(self, one: Mark) -> None:
         status = one[WORD]
         if one[N] == self.enrolled:
             self.criteria = self.pin
         if status == "screened" and not self.screening and self.criteria is None:
-            self._move(len(self.order) - 1)
+            self._move(len(self.order) - 1, None)
             self.screening = True
         elif status in STOPPED and self.criteria is None:
             self.screening = False
@@ -145,10 +161,10 @@ class _Way:
         later = range(len(self.order) - 1, self.place, -1)
         found = next((n for n in later if self._form(self.order[n][WORD]) == form), None)
         if found is not None:
-            self._move(found)
+            self._move(found, form)
 
-    def _move(self, place: int) -> None:
-        self.place, self.pin = place, self.order[place][WORD]
+    def _move(self, place: int, form: str | None) -> None:
+        self.stays.append((place, form))
 
     def _form(self, version: str) -> str:
         return self.find(version).consent_version or version

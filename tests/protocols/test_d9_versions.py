@@ -96,6 +96,35 @@ def test_d9_a_new_form_withdrawn_before_its_version_is_in_force_moves_nobody():
     assert standing("1", course(again), definition).pins.schedule == "2"
 
 
+@pytest.mark.parametrize("ahead", [True, False])
+def test_d9_a_new_form_withdrawn_after_it_counted_is_owed_again_and_takes_its_move_back(ahead):
+    moved = (consent(4, "2"), activation(5, "2"))
+    moved = moved if ahead else moved[::-1]
+    marks = course(told(SCREENED, ENROLLED, *moved, consent(6, "2", "withdrawn")))
+    pins, owed = standing("1", marks, definition)
+    assert pins == ("1", "1")
+    assert owed is not None
+    assert (owed.version, owed.since_us) == ("2", next(m[3] for m in marks if m[1] == "activation"))
+    again = told(SCREENED, ENROLLED, *moved, consent(6, "2", "withdrawn"), consent(7, "2"))
+    assert standing("1", course(again), definition) == (("1", "2"), None)
+
+
+def test_d9_an_earlier_form_withdrawn_beside_a_newer_one_changes_nothing():
+    log = (SCREENED, consent(3, "1"), ENROLLED, activation(5, "2"), consent(6, "2"))
+    assert standing("1", course(told(*log, consent(7, "1", "withdrawn"))), definition) == (
+        ("1", "2"),
+        None,
+    )
+
+
+def test_d9_the_consent_withdrawn_last_leads_back_to_the_one_before():
+    log = (SCREENED, ENROLLED, activation(5, "2"), consent(5, "2"), activation(6, "3"))
+    marks = course(told(*log, consent(7, "3"), consent(8, "3", "withdrawn")))
+    assert standing("1", marks, definition).pins.schedule == "2"
+    marks = course(told(*log, consent(7, "3"), consent(8, "2", "withdrawn")))
+    assert standing("1", marks, definition).pins.schedule == "3"
+
+
 def test_d9_an_enrolled_subject_stays_judged_by_the_version_it_was_enrolled_under():
     log = told((1, "assessment", ECOG_2), SCREENED, ENROLLED, activation(5, "2"), consent(6, "2"))
     _, outcome, _ = fold(log)
@@ -213,6 +242,20 @@ def test_d9_an_overdue_consent_is_told_at_its_instant_and_ends_with_the_consent(
     assert overdue(log, until=due_us)[0] == [("opened", due_us)]
     found, outcome = overdue([*log, *told(*[SCREENED] * 3, consent(25, "2"))[3:]])
     assert found == [("opened", due_us), ("cleared", 0)]
+    assert outcome.owed is None
+
+
+def test_d9_a_consent_withdrawn_after_it_was_due_is_overdue_at_once():
+    log = told(
+        SCREENED, ENROLLED, activation(5, "2"), consent(6, "2"), consent(25, "2", "withdrawn")
+    )
+    found, outcome = overdue(log)
+    assert [change for change, _ in found] == ["opened"]
+    assert outcome.owed is not None
+    left = (26, "enrolment", {"status": "withdrawn"})
+    gone = told(SCREENED, ENROLLED, activation(5, "2"), consent(6, "2"), consent(25, "2", "withdrawn"), left)  # fmt: skip
+    found, outcome = overdue(gone)
+    assert [change for change, _ in found] == ["opened", "cleared"]
     assert outcome.owed is None
 
 
