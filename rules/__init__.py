@@ -16,7 +16,15 @@ from rules.errors import (
     RuleError,
     SimulationError,
 )
-from rules.events import Contribution, Event, Evidence, FindingChange, Outcome, StepResult
+from rules.events import (
+    Contribution,
+    Event,
+    Evidence,
+    FindingChange,
+    Outcome,
+    StepResult,
+    TrialHold,
+)
 from rules.language.editors import json_schema
 from rules.protocol import Protocol, load, loads
 from rules.show import as_sections, show
@@ -46,22 +54,26 @@ from rules.stopping.design import (
 from rules.stopping.design import Outcome as DesignOutcome
 from rules.stopping.problems import methods, problems
 from rules.terms import (
+    OWN_TYPES,
     Absence,
     Category,
     Change,
     CriterionKind,
     Decision,
     EventType,
+    HoldKind,
     Scope,
     Severity,
     ValueType,
     Verdict,
 )
+from rules.trial import hold_view, holds_of
 from rules.versions.differences import clashes, concerning, diff, diff_text
 from rules.versions.merging import door
 
 __all__ = [
     "ENGINE_VERSION",
+    "OWN_TYPES",
     "Absence",
     "Accrual",
     "Assessment",
@@ -84,6 +96,7 @@ __all__ = [
     "Evidence",
     "FindingChange",
     "Happened",
+    "HoldKind",
     "LogNeeded",
     "MaxInfo",
     "Method",
@@ -98,6 +111,7 @@ __all__ = [
     "Severity",
     "SimulationError",
     "StepResult",
+    "TrialHold",
     "ValueType",
     "Verdict",
     "VirtualTrials",
@@ -114,6 +128,8 @@ __all__ = [
     "diff_text",
     "door",
     "gamma_rate",
+    "hold_view",
+    "holds_of",
     "json_schema",
     "load",
     "loads",

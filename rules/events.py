@@ -84,8 +84,10 @@ class FindingChange:
 class Contribution:
     """What one subject now counts for in one of the trial's sums.
 
-    `rule`: 'enrolled', 'infused' or a stopping rule's id; `unit`: 'subject' or 'infusion:2'.
-    A higher revision replaces a lower; a withdrawn one counts for nothing.
+    `rule`: 'enrolled', 'infused', 'paused' or a stopping rule's id; `unit`: 'subject' or
+    'infusion:2', of a pause '<RULE>|<key>'. A higher revision replaces a lower; a withdrawn one
+    counts for nothing. `start_us`: when the unit began; `until_us`: when its follow-up ended early,
+    of an enrolment or infusion its latest instant. `what`: of a pause, what waits.
     """
 
     rule: str
@@ -97,10 +99,13 @@ class Contribution:
     at_us: int  # receipt or due instant of the step that made it
     revision: int
     withdrawn: bool = False
+    start_us: int | None = None
+    until_us: int | None = None
+    what: str | None = None
 
     def as_data(self) -> dict[str, Any]:
         """The `data` of the event that is appended to the trial's stream."""
-        return {
+        data = {
             "rule": self.rule,
             "unit": self.unit,
             "subject": self.subject,
@@ -110,7 +115,30 @@ class Contribution:
             "at_us": self.at_us,
             "revision": self.revision,
             "withdrawn": self.withdrawn,
+            "start_us": self.start_us,
+            "until_us": self.until_us,
         }
+        return data if self.what is None else data | {"what": self.what}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialHold:
+    """Why nobody may be enrolled, or infused either, from one instant until it was lifted."""
+
+    id: str  # of a person's: the event's
+    kind: str  # HoldKind
+    name: str  # of what it was begun for: a rule, a pause, an event
+    what: str  # enrolment | trial
+    since_us: int  # receipt of the step that found it
+    by: str  # rule id, or who asked for it
+    reason: str  # the rule's title, or the person's words
+    subject: str | None = None
+    until_us: int | None = None
+    lifted: Mapping[str, Any] | None = None  # by whom and why
+
+    def as_data(self) -> dict[str, Any]:
+        """Its fields, for states and rows."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +167,5 @@ class Outcome:
     pinned_version: str | None = None  # whose visits and procedures the subject consented to
     criteria_version: str | None = None  # whose criteria judge it
     owed: tuple[str, int, int | None] | None = None  # re-consent: to which version, since, due
+    holds: tuple[TrialHold, ...] | None = None  # of a trial's stream: all ever begun, oldest first
+    turned: bool = False  # whether a hold began or was lifted in these steps

@@ -16,53 +16,12 @@ from rules.events import Evidence, FindingChange
 from rules.explanation.clauses import because
 from rules.facts.projections import INEXACT, UNKNOWN, Reading
 from rules.model import AlertRule, Scalar, Source
+from rules.ownrules import OPS_DISAGREE, OWN_EVIDENCE, OWN_MENTIONED, OWN_RULES
 from rules.plan import OVERRIDDEN, Plan, fill
-from rules.terms import Category, Change, Scope, Severity
+from rules.terms import Category, Change, Severity
 
-OPS_DISAGREE = AlertRule(
-    id="OPS-ENGINES-DISAGREE",
-    scope=Scope.SUBJECT,
-    category=Category.OPERATIONS,
-    severity=Severity.CRITICAL,
-    when=None,  # type: ignore[arg-type]  # raised by the engine itself, not by a condition
-    title="The two engines disagree about a rule",
-    detail="Alerts were raised for what either of them says.",
-    action="Tell the developers; check the subject's alerts by hand until it is understood.",
-    source=Source("engine", "cross-check"),
-)
-# A correction may come before what it corrects, or beside it; then no door could judge it.
-OPS_UNFIT = AlertRule(
-    id="OPS-CORRECTION-UNFIT",
-    scope=Scope.SUBJECT,
-    category=Category.OPERATIONS,
-    severity=Severity.SERIOUS,
-    when=None,  # type: ignore[arg-type]  # raised by the engine itself, not by a condition
-    title="A correction cannot be applied",
-    detail="It does not fit the event that it corrects. "
-    "That event counts as it was published, or as an earlier correction has it.",
-    action="Compare both with the source, and send a correction that fits.",
-    source=Source("engine", "corrections"),
-)
-RECONSENT_OVERDUE = AlertRule(
-    id="CO-RECONSENT-OVERDUE",
-    scope=Scope.SUBJECT,
-    category=Category.CONDUCT,
-    severity=Severity.WARNING,
-    when=None,  # type: ignore[arg-type]  # raised by the engine itself, not by a condition
-    title="Consent to the amended protocol is overdue",
-    detail="No consent to protocol version {amended_version} is recorded; "
-    "it was due by {consent_due}.",
-    action="Obtain the consent before any further procedure that the amendment asks for, "
-    "or record why the subject leaves the trial.",
-    source=Source("engine", "re-consent after a major amendment"),
-)
-OWN_RULES = {rule.id: rule for rule in (OPS_DISAGREE, OPS_UNFIT, RECONSENT_OVERDUE)}
-_OWN_EVIDENCE = {
-    OPS_UNFIT.id: ("correction",),
-    RECONSENT_OVERDUE.id: ("amended_version", "consent_due"),
-}
-_OWN_MENTIONED = {RECONSENT_OVERDUE.id: ("amended_version", "consent_due")}
 Read = Callable[[str], Reading]
+KEY, OCCURRED = 0, 4
 Open = dict[str, list[Any]]  # rule -> [key, content hash, severity, category, occurred, title]
 
 
@@ -193,8 +152,8 @@ class Findings:
     ) -> tuple[Content, str]:
         """Title, detail and evidence, and a hash of what makes an update worth telling."""
         plan = self.plan
-        names = plan.evidence.get(rule.id, _OWN_EVIDENCE.get(rule.id, ()))
-        mentioned = plan.mentioned.get(rule.id, _OWN_MENTIONED.get(rule.id, ()))
+        names = plan.evidence.get(rule.id, OWN_EVIDENCE.get(rule.id, ()))
+        mentioned = plan.mentioned.get(rule.id, OWN_MENTIONED.get(rule.id, ()))
         readings = {name: read(name) for name in dict.fromkeys((*names, *mentioned))}
         values = {
             name: _told(readings[name], units.get(name) or plan.told_unit(name))

@@ -88,4 +88,11 @@ def loads(data: bytes) -> SubjectState:
     state = SubjectState(*values[: len(_FIELDS)])
     if state.engine < ENGINE_VERSION:
         state.engine, state.version = ENGINE_VERSION, ""
+        state.contributions = {name: _told(one) for name, one in state.contributions.items()}
     return state
+
+
+def _told(one: list[Any]) -> list[Any]:
+    """A contribution as it is kept now; up to version 3 its fields lay side by side."""
+    flat = len(one) > 3 or not isinstance(one[1], list)
+    return [one[0], one[1:-1], one[-1]] if flat else one

@@ -85,7 +85,7 @@ class Change(StrEnum):
 
 
 class EventType(StrEnum):
-    """The event types of the contract, and the service's own two."""
+    """The event types of the contract, and the service's own."""
 
     DEMOGRAPHICS = "demographics"
     CONSENT = "consent"
@@ -104,6 +104,29 @@ class EventType(StrEnum):
     CONTRIBUTION = "contribution"
     DISCARD = "discard"
     ACTIVATION = "activation"
+    SUSPENSION = "suspension"
+    RESUMPTION = "resumption"
+
+
+# What the service itself appends to the log is never published.
+OWN_TYPES = frozenset(
+    {
+        EventType.CONTRIBUTION,
+        EventType.DISCARD,
+        EventType.ACTIVATION,
+        EventType.SUSPENSION,
+        EventType.RESUMPTION,
+    }
+)
+
+
+class HoldKind(StrEnum):
+    """Why a trial is held."""
+
+    CROSSED = "crossed"  # a stopping rule's boundary was reached
+    RULE = "rule"  # an alert rule over the trial's facts fired
+    PAUSED = "paused"  # an alert rule over a subject fired: outside of the statistics
+    PERSON = "person"  # somebody asked for it
 
 
 class ValueType(StrEnum):

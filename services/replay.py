@@ -375,7 +375,11 @@ def _contributions(
         for row in events.rows_of(conn, own.id)
         if row.type == rules.EventType.CONTRIBUTION
     }
-    stored |= {row.event: row.data for row in waiting.of_trial(conn, trial)}
+    stored |= {
+        row.event: row.data
+        for row in waiting.of_trial(conn, trial)
+        if row.subject != streams.TRIAL_SUBJECT
+    }
     for event, one in sorted(made.items()):
         if stored.pop(event, None) != one.data:
             yield Difference(one.subject, "contribution", one.id, "is not stored as it follows")

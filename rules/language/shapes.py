@@ -17,7 +17,7 @@ from rules.language.vocabulary import (
     GIVERS,
     INFUSION_STATUSES,
 )
-from rules.terms import EventType
+from rules.terms import OWN_TYPES, EventType
 
 Fields = Mapping[str, Check | None]
 
@@ -27,8 +27,7 @@ ENROLMENT = ("screened", "enrolled", "treatment_stopped", "withdrawn", "complete
 CONDITION = ("active", "resolved", "absent", "suspected")
 PROCEDURE = ("done", "not_done")
 MEDICATION = ("started", "stopped", "tapering", "dose_changed", "not_taken")
-NEVER_PUBLISHED = (EventType.CONTRIBUTION, EventType.DISCARD, EventType.ACTIVATION)
-PUBLISHED = tuple(kind for kind in EventType if kind not in NEVER_PUBLISHED)
+PUBLISHED = tuple(kind for kind in EventType if kind not in OWN_TYPES)
 
 # Which keys must be there; of several in one tuple, at least one.
 REQUIRED: Mapping[EventType, tuple[tuple[str, ...], ...]] = {

@@ -135,7 +135,3 @@ def spans(subject: Subject) -> dict[str, Span]:
         if entities.given(merged):
             result[name] = entities.infusion_span(merged, subject.plan.calendar)
     return result
-
-
-def starts(subject: Subject) -> dict[str, int]:
-    return {name: span.start for name, span in spans(subject).items()}

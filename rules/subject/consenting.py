@@ -8,7 +8,8 @@ from __future__ import annotations
 from rules.facts import entities
 from rules.facts.calendar import iso
 from rules.facts.projections import UNKNOWN, Reading
-from rules.findings import RECONSENT_OVERDUE, Step
+from rules.findings import Step
+from rules.ownrules import RECONSENT_OVERDUE
 from rules.pinning import Owed
 from rules.subject.context import Subject
 

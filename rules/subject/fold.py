@@ -16,8 +16,9 @@ from rules.facts import entities
 from rules.facts.calendar import FOREVER, iso
 from rules.facts.log import effective
 from rules.facts.projections import UNKNOWN
-from rules.findings import OPS_DISAGREE, Findings, Step, digest
+from rules.findings import Findings, Step, digest
 from rules.folding import Dirty, absorb, compact, refold
+from rules.ownrules import OPS_DISAGREE
 from rules.plan import Plan
 from rules.state import SubjectState
 from rules.subject import (
@@ -200,8 +201,9 @@ class SubjectFold:
             fired = {OPS_DISAGREE.id} if subject.disagreed else set()
             subject.findings.differ(step, "ops", fired, lambda _name: UNKNOWN)
         contributions: tuple[Contribution, ...] = ()
-        if dirty.everything or dirty.sums or dirty.status:
-            wanted = sums.wanted(self.plan, state, anchored.starts(subject), step.at_us)
+        paused = any(change.hold in sums.HOLDING for change in step.changes)
+        if dirty.everything or dirty.sums or dirty.status or paused:
+            wanted = sums.wanted(self.plan, state, anchored.spans(subject), step.at_us)
             contributions = sums.differ(state, subject.name, wanted, step.at_us)
         if moved or step.changes or not state.digest:
             state.digest = digest(state.decision, state.codes, state.findings)

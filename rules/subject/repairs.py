@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from rules.events import Event
 from rules.facts.projections import UNKNOWN, Reading
-from rules.findings import OPS_UNFIT, Step
+from rules.findings import Step
+from rules.ownrules import OPS_UNFIT
 from rules.subject.context import Subject
 
 _CORRECTION = "correction"

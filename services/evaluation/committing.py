@@ -19,9 +19,8 @@ from services.evaluation import contributing
 from services.evaluation.thinking import Thought
 from services.repositories import steps, trials
 
-SUSPENDED = "suspended"
-_ENROLMENT = "enrolment"
 _OWED = ("version", "since_us", "due_us")
+_HOLD = ("id", "kind", "what", "since_us", "by", "reason", "subject")
 _ACTOR = "evaluation"
 
 
@@ -53,7 +52,7 @@ def _commit(db: Database, thoughts: Sequence[Thought], now_us: int) -> Committed
         done.rung = contributing.contribute(conn, won, now_us)
         for thought in won:
             if thought.work.is_trial:
-                _suspend(conn, thought, now_us)
+                _follow(conn, thought, now_us)
     done.steps = sum(len(thought.outcome.results) for thought in won)
     done.changes = applied.changes
     return done
@@ -162,22 +161,29 @@ def _audit(conn: Connection, applied: alerting.Applied, now_us: int) -> None:
         audit.append_all(conn, audit.stream_chain(stream), now_us, entries)
 
 
-def _suspend(conn: Connection, thought: Thought, now_us: int) -> None:
-    """A stopping rule that holds enrolment suspends the trial, in the commit that found it."""
-    opened = [
-        (change, result.at_us)
-        for result in thought.outcome.results
-        for change in result.changes
-        if change.change is rules.Change.OPENED and change.hold == _ENROLMENT
-    ]
-    if not opened:
+def _follow(conn: Connection, thought: Thought, now_us: int) -> None:
+    """The trial's row says which holds stand, in the commit of the step that began or lifted one.
+
+    A person's that was asked for and is not folded yet stands too.
+    """
+    outcome, head = thought.outcome, thought.work.head
+    if not outcome.turned or outcome.holds is None:
         return
-    head, (change, at_us) = thought.work.head, opened[0]
     row = trials.lock(conn, head.trial)
-    if row.status != trials.OPEN:
-        return
-    hold = {"since_us": at_us, "by": change.rule, "reason": change.title}
-    trials.change(conn, head.trial, status=SUSPENDED, hold=orjson.dumps(hold).decode())
-    detail = {"rule": change.rule}
-    chain = audit.stream_chain(head.id)
-    audit.append(conn, chain, now_us, _ACTOR, "trial.suspended", head.trial, detail)
+    before = trials.standing(row)
+    folded = {one.id for one in outcome.holds}
+    standing = [_shape(one) for one in outcome.holds if one.until_us is None]
+    person = rules.HoldKind.PERSON
+    standing += [one for one in before if one["kind"] == person and one["id"] not in folded]
+    trials.follow(conn, row, standing)
+    known = {one["id"] for one in before}
+    begun = [one for one in standing if one["id"] not in known and one["kind"] != person]
+    if begun and row.status != trials.CLOSED:
+        action = "trial.suspended" if row.status == trials.OPEN else "trial.held"
+        detail = {"rule": begun[0]["by"], "holds": [one["id"] for one in begun]}
+        audit.append(conn, audit.stream_chain(head.id), now_us, _ACTOR, action, head.trial, detail)
+
+
+def _shape(hold: rules.TrialHold) -> dict[str, Any]:
+    """A hold as the trial's row has it."""
+    return {name: getattr(hold, name) for name in _HOLD}

@@ -84,15 +84,16 @@ def append(conn: Connection, head: Head, some: Sequence[Made], now_us: int) -> N
 
 
 def _row(head: Head, one: Made, n: int, received_us: int, now_us: int) -> events.NewEvent:
+    own = one.subject == streams.TRIAL_SUBJECT  # a person's decision, not what a subject counts for
     return events.NewEvent(
         stream_id=head.id,
         n=n,
         event=one.event,
         trial=head.trial,
         subject=head.subject,
-        source=SOURCE,
-        id=one.id,
-        type=rules.EventType.CONTRIBUTION,
+        source=events.SERVICE_SOURCE if own else SOURCE,
+        id=one.event if own else one.id,
+        type=one.id.partition(":")[0] if own else rules.EventType.CONTRIBUTION,
         time_us=one.since_us,
         timeprecision="second",
         recorded_us=None,

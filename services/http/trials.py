@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Response
 
-from services import protocols
+from services import holding, protocols
 from services import trials as step
 from services.clock import iso, now_us
 from services.errors import NotFound
@@ -21,9 +21,9 @@ from services.http.schemas.fields import PageQuery
 from services.http.schemas.trials import (
     Advance,
     Awaiting,
-    OptionalReason,
     Reason,
     StoppingPage,
+    Suspension,
     Trial,
     TrialNew,
     TrialPage,
@@ -80,21 +80,23 @@ def advance(body: dict[str, Any], trial: str) -> Response:
 
 
 @blueprint.route(f"{BASE}/<name:trial>/suspend", methods=["POST"])
-@blueprint.arguments(Reason)
+@blueprint.arguments(Suspension)
 @blueprint.answers(200, Trial, 400, 404, 409, 413, 415, 422)
-@blueprint.alt_response(202, schema=Awaiting, description="A second person must ask the same")
 def suspend(body: dict[str, Any], trial: str) -> Response:
-    """Hold enrolment; two different persons must ask for it within 24 hours."""
-    return _by_two(step.Wish.SUSPEND, trial, body["reason"])
+    """Hold enrolment, or the whole trial, at once; one person is enough."""
+    who = person(caller())
+    done = holding.suspend(parts().database, trial, body["what"], who, body["reason"], now_us())
+    return _asked(done, trial)
 
 
 @blueprint.route(f"{BASE}/<name:trial>/resume", methods=["POST"])
-@blueprint.arguments(OptionalReason)
+@blueprint.arguments(Reason)
 @blueprint.answers(200, Trial, 400, 404, 409, 413, 415, 422)
 @blueprint.alt_response(202, schema=Awaiting, description="A second person must ask the same")
 def resume(body: dict[str, Any], trial: str) -> Response:
-    """Let enrolment go on; two different persons must ask for it within 24 hours."""
-    return _by_two(step.Wish.RESUME, trial, body["reason"])
+    """Lift the holds that stand; two different persons must ask for it within 24 hours."""
+    who = person(caller())
+    return _asked(holding.resume(parts().database, trial, who, body["reason"], now_us()), trial)
 
 
 @blueprint.route(f"{BASE}/<name:trial>/stopping")
@@ -119,12 +121,11 @@ def unmapped(trial: str) -> Response:
     return reply(found)
 
 
-def _by_two(wish: step.Wish, trial: str, reason: str) -> Response:
-    """The first person's wish waits; the second one's makes it happen."""
-    who = caller()
-    until_us = step.by_two(parts().database, trial, wish, person(who), reason, now_us())
-    if until_us is not None:
-        return reply({"status": "awaiting_second", "until": iso(until_us)}, 202)
+def _asked(done: holding.Asked, trial: str) -> Response:
+    """The trial as it is now, or how long the first person's wish waits."""
+    if done.until_us is not None:
+        return reply({"status": "awaiting_second", "until": iso(done.until_us)}, 202)
+    parts().broker.ring_evaluate(done.dirty)
     return reply(_one(trial))
 
 

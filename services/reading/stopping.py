@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+import rules
 from services.reading import engines
 from services.reading.pages import Json, everything
 from services.repositories import streams
@@ -19,4 +20,5 @@ def of_trial(conn: Connection, trial: str) -> Json | None:
     if stream is None:
         return None
     engine = engines.of_version(conn, trial, stream.protocol_version)
-    return everything([] if engine is None else engine.stopping_view(stream.state))
+    page = everything([] if engine is None else engine.stopping_view(stream.state))
+    return {**page, "holds": [rules.hold_view(one) for one in rules.holds_of(stream.state)]}

@@ -16,6 +16,7 @@ from services.models import alerts, protocol_versions, trials
 from services.reading import engines
 from services.reading.pages import Json, everything, iso_or_none, page, unpack
 from services.repositories import streams as repository
+from services.repositories import trials as repository_trials
 
 # How long a first person's wish waits for a second person (contract §3).
 SECOND_PERSON_WITHIN_US = 24 * 3600 * 1_000_000
@@ -61,7 +62,7 @@ def _shape(conn: Connection, row: Row[Any], now_us: int) -> Json:
         },
         "open_alerts": _open_alerts(conn, row.id),
         "clock": iso_or_none(row.clock_us or None) if row.mode == "replay" else None,
-        "hold": _with_time(row.hold, "since"),
+        "hold": _hold(row),
         "awaiting_second": waiting(row.awaiting_second, now_us),
         "created_at": iso(row.created_us),
     }
@@ -94,12 +95,22 @@ def _with_time(text: str | None, name: str) -> Json | None:
     }
 
 
+def _hold(row: Row[Any]) -> Json | None:
+    """The oldest hold that stands, and how many do."""
+    held = _with_time(row.hold, "since")
+    if held is None:
+        return None
+    standing = repository_trials.standing(row)
+    return {"what": "enrolment", "kind": "person", **held, "standing": len(standing)}
+
+
 def waiting(text: str | None, now_us: int) -> Json | None:
     """The first person's wish, while it still counts; a dead letter's names no action."""
     wish = _with_time(text, "at")
     if text is None or wish is None:
         return None
     until_us = orjson.loads(text)["at_us"] + SECOND_PERSON_WITHIN_US
+    wish.pop("lifts", None)
     return {"action": "discard", **wish, "until": iso(until_us)} if now_us < until_us else None
 
 

@@ -5,9 +5,10 @@ Who comes in: protocols, intake, evaluation, sweep, reading. Who goes out: the s
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Row, insert, select, update
 
 from services.models import trials
@@ -16,6 +17,10 @@ from services.repositories.among import by_dialect, wanted
 LIVE = "live"
 REPLAY = "replay"
 OPEN = "open"
+SUSPENDED = "suspended"
+CLOSED = "closed"
+# A hold of a version before the log told of holds.
+_EARLIER = {"id": "earlier", "kind": "person", "what": "enrolment"}
 
 TrialRow = Row[*tuple[Any, ...]]
 
@@ -79,3 +84,27 @@ def mark_folded(conn: Connection, trial: str, folded_us: int) -> None:
 def change(conn: Connection, trial: str, **columns: str | None) -> None:
     """Set `active_version`, `status`, `hold` or `awaiting_second` of a locked trial."""
     conn.execute(update(trials).where(trials.c.id == trial).values(**columns))
+
+
+def standing(row: TrialRow) -> list[dict[str, Any]]:
+    """The holds that stand by a trial's row: id, kind, what, since_us, by, reason of each."""
+    if row.status != SUSPENDED:
+        return []
+    held = orjson.loads(row.hold or "{}")
+    if "standing" in held:
+        return list(held["standing"])
+    return [{"since_us": 0, "by": "", "reason": "", **held, **_EARLIER}]
+
+
+def follow(conn: Connection, row: TrialRow, holds: Sequence[Mapping[str, Any]]) -> None:
+    """Let a locked trial's row say which holds stand: suspended by the oldest, or open."""
+    if row.status == CLOSED:
+        return
+    if not holds:
+        change(conn, row.id, status=OPEN, hold=None)
+        return
+    first = min(holds, key=lambda one: one["since_us"])
+    held = {name: first[name] for name in ("since_us", "by", "reason", "kind")}
+    held["what"] = max((one["what"] for one in holds), key=("enrolment", "trial").index)
+    held["standing"] = list(holds)
+    change(conn, row.id, status=SUSPENDED, hold=orjson.dumps(held).decode())

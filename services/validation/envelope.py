@@ -23,10 +23,7 @@ from services.repositories.events import RESERVED_SOURCE
 Found = tuple[str, str, str]
 
 PRECISIONS = ("second", "day", "month", "year")
-OWN_TYPES = frozenset(
-    {rules.EventType.CONTRIBUTION, rules.EventType.DISCARD, rules.EventType.ACTIVATION}
-)
-TYPES = frozenset(str(kind) for kind in rules.EventType if kind not in OWN_TYPES)
+TYPES = frozenset(str(kind) for kind in rules.EventType if kind not in rules.OWN_TYPES)
 
 _REQUIRED = ("specversion", "id", "source", "type", "trial", "subject", "time", "data")
 _OPTIONAL = ("timeprecision", "recordedtime", "datacontenttype", "dataschema")

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from services import clock, intake, models, responses, trials
+from services import clock, holding, intake, models, responses
 from services.database import Database
 from services.demo.everyday import EVERY, everyday
 from services.demo.scenes import Answer, Resumption, Scene
@@ -106,8 +106,8 @@ class Stage:
 
     def do(self, deed: Answer | Resumption) -> None:
         if isinstance(deed, Resumption):
-            wish = trials.Wish.RESUME
-            trials.by_two(self.db, flagship.TRIAL, wish, deed.role, deed.reason, self.now_us)
+            done = holding.resume(self.db, flagship.TRIAL, deed.role, deed.reason, self.now_us)
+            flagship.evaluate(self.db, list(done.dirty), self.now_us)
             return
         who = None if deed.who is None else self.evening.name(deed.who)
         table = models.alerts.c

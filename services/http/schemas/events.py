@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from rules import EventType
+from rules import OWN_TYPES, EventType
 from services.http.schemas.errors import ErrorItem
 from services.http.schemas.fields import Answer, maybe, name, one_of, short, time_out
 
-# What the service itself appends to the log is never published.
-PUBLISHED = [
-    kind.value
-    for kind in EventType
-    if kind not in {EventType.CONTRIBUTION, EventType.DISCARD, EventType.ACTIVATION}
-]
+PUBLISHED = [kind.value for kind in EventType if kind not in OWN_TYPES]
 
 
 class CloudEvent(Schema):

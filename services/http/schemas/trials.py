@@ -48,10 +48,10 @@ class Reason(Schema):
     reason = short(2000, required=True)
 
 
-class OptionalReason(Schema):
-    """Why, if there is something to say."""
+class Suspension(Reason):
+    """Why, and what waits: new enrolments, or everything new of the trial, infusions too."""
 
-    reason = short(2000, least=0, load_default="")
+    what = one_of(["enrolment", "trial"], load_default="enrolment")
 
 
 class Enrolment(Answer):
@@ -62,11 +62,35 @@ class Enrolment(Answer):
 
 
 class Hold(Answer):
-    """An enrolment hold."""
+    """Why the trial is held: the oldest hold that stands, and how many do."""
 
     since = time_out(required=True)
     by = fields.String(required=True)
     reason = fields.String(required=True)
+    what = one_of(["enrolment", "trial"], required=True)
+    kind = one_of(["crossed", "paused", "rule", "person"], required=True)
+    standing = fields.Integer(required=True)
+
+
+class Lifted(Answer):
+    """Which two persons lifted a hold, and why."""
+
+    by = fields.List(fields.String(), required=True)
+    reasons = fields.List(fields.String(), required=True)
+
+
+class HoldTold(Answer):
+    """One hold, standing or lifted."""
+
+    id = fields.String(required=True)
+    kind = one_of(["crossed", "paused", "rule", "person"], required=True)
+    what = one_of(["enrolment", "trial"], required=True)
+    since = time_out(required=True)
+    until = maybe(time_out(required=True))
+    by = fields.String(required=True)
+    reason = fields.String(required=True)
+    subject = fields.String(required=True, allow_none=True)
+    lifted = fields.Nested(Lifted, required=True, allow_none=True)
 
 
 class Waiting(Answer):
@@ -158,7 +182,8 @@ class Stopping(Answer):
     crossed_at = maybe(time_out(required=True))
     next_stop_at = fields.Integer(required=True, allow_none=True)
     stop_if = fields.List(fields.Nested(StopIf), required=True)
-    hold = fields.Dict(required=True, allow_none=True)
+    hold = fields.Nested(HoldTold, required=True, allow_none=True)
+    holds = fields.List(fields.Nested(HoldTold), required=True)
     during_hold = fields.List(fields.Dict())
 
 
@@ -185,7 +210,10 @@ TrialPage = page_of(Trial, "TrialPage")
 ProtocolPage = page_of(ProtocolVersion, "ProtocolPage")
 
 
-StoppingPage = page_of(Stopping, "StoppingPage")
+class StoppingPage(page_of(Stopping, "_StoppingPage")):  # type: ignore[misc]  # made by a function
+    """Every stopping rule, and every hold that the trial ever had."""
+
+    holds = fields.List(fields.Nested(HoldTold), required=True)
 
 
 UnmappedPage = page_of(Unmapped, "UnmappedPage")

@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from services import trials
+from services import holding
 from services.accounts import people
 from services.clock import now_us
 
@@ -205,15 +205,10 @@ def test_the_trial_shows_enrolment_open_alerts_stopping_rules_and_subjects(clini
 
 
 def test_a_held_trial_says_so_and_by_whom(house, clinician, story):
-    for person in ("the investigator", "the sponsor"):
-        trials.by_two(
-            house.services.database,
-            "msc-cgvhd",
-            trials.Wish.SUSPEND,
-            person,
-            "the board decides",
-            now_us(),
-        )
+    database = house.services.database
+    holding.suspend(
+        database, "msc-cgvhd", "enrolment", "the investigator", "the board decides", now_us()
+    )
     text = clinician.get("/trials/msc-cgvhd")
     assert "Enrolment is held" in text
     assert "the board decides" in text

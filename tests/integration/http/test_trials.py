@@ -2,7 +2,7 @@
 
 import pytest
 
-from services import trials as step
+from services import holding
 from services.clock import SECOND_US, iso, now_us
 from tests.integration.http.conftest import YAML
 from tests.support.trials import backtested
@@ -61,55 +61,93 @@ def test_a_live_trials_clock_is_not_moved(admin):
     assert admin.post("/v1/trials/nowhere/advance", json={"to": iso(now_us())}).status_code == 404
 
 
-def test_suspending_and_resuming_take_two_persons(house):
+def test_one_person_suspends_and_two_resume(house):
     one, other = house.door("clinician"), house.key("clinician", "the-second-clinician")
-    first = one.post(f"{TRIAL}/suspend", json={"reason": "two events"})
-    assert (first.status_code, first.json["status"]) == (202, "awaiting_second")
-    assert one.post(f"{TRIAL}/suspend", json={"reason": "two events"}).status_code == 409
-    assert one.get(TRIAL).json["awaiting_second"]["by"] == "the-investigator"
-    done = other.post(f"{TRIAL}/suspend", json={"reason": "agreed"})
-    assert (done.status_code, done.json["status"]) == (200, "suspended")
-    assert done.json["hold"]["reason"] == "two events"
-    assert done.json["awaiting_second"] is None
+    held = one.post(f"{TRIAL}/suspend", json={"reason": "two events"})
+    assert (held.status_code, held.json["status"]) == (200, "suspended")
+    assert (held.json["hold"]["reason"], held.json["hold"]["by"]) == (
+        "two events",
+        "the-investigator",
+    )
     again = other.post(f"{TRIAL}/suspend", json={"reason": "agreed"})
-    assert (again.status_code, again.json["status"]) == (200, "suspended")
-    assert other.post(f"{TRIAL}/resume", json={"reason": "looked into"}).status_code == 202
-    resumed = one.post(f"{TRIAL}/resume")
+    assert (again.status_code, again.json["hold"]) == (200, held.json["hold"])
+    house.evaluate()
+    assert other.get(TRIAL).json["hold"] == held.json["hold"]
+    first = other.post(f"{TRIAL}/resume", json={"reason": "looked into"})
+    assert (first.status_code, first.json["status"]) == (202, "awaiting_second")
+    assert other.post(f"{TRIAL}/resume", json={"reason": "looked into"}).status_code == 409
+    assert one.get(TRIAL).json["awaiting_second"]["by"] == "the-second-clinician"
+    assert one.post(f"{TRIAL}/resume", json={}).status_code == 422  # each says why
+    resumed = one.post(f"{TRIAL}/resume", json={"reason": "the board agrees"})
     assert (resumed.status_code, resumed.json["status"], resumed.json["hold"]) == (
         200,
         "open",
         None,
     )
+    assert resumed.json["awaiting_second"] is None
+    assert one.post(f"{TRIAL}/resume", json={"reason": "again"}).json["status"] == "open"
+    house.evaluate()
+    assert one.get(TRIAL).json["status"] == "open"
+    (hold,) = one.get(f"{TRIAL}/stopping").json["holds"]
+    assert (hold["kind"], hold["what"], hold["by"]) == ("person", "enrolment", "the-investigator")
+    assert hold["lifted"] == {
+        "by": ["the-second-clinician", "the-investigator"],
+        "reasons": ["looked into", "the board agrees"],
+    }
+
+
+def test_a_wider_hold_is_added_and_a_narrower_one_is_not(house):
+    one = house.door("clinician")
+    one.post(f"{TRIAL}/suspend", json={"reason": "enrol nobody"})
+    wider = one.post(f"{TRIAL}/suspend", json={"reason": "infuse nobody", "what": "trial"})
+    assert (wider.json["hold"]["what"], wider.json["hold"]["standing"]) == ("trial", 2)
+    same = one.post(f"{TRIAL}/suspend", json={"reason": "enrol nobody"})
+    assert same.json["hold"]["standing"] == 2
+    house.evaluate()
+    assert one.get(TRIAL).json["hold"] == wider.json["hold"]
+    assert one.post(f"{TRIAL}/suspend", json={"reason": "x", "what": "all"}).status_code == 422
+
+
+def test_what_began_after_the_first_person_asked_is_not_lifted(house):
+    one, other = house.door("clinician"), house.key("clinician", "the-second-clinician")
+    one.post(f"{TRIAL}/suspend", json={"reason": "enrol nobody"})
+    one.post(f"{TRIAL}/resume", json={"reason": "looked into"})
+    one.post(f"{TRIAL}/suspend", json={"reason": "infuse nobody", "what": "trial"})
+    still = other.post(f"{TRIAL}/resume", json={"reason": "agreed"})
+    assert (still.status_code, still.json["status"], still.json["hold"]["standing"]) == (
+        200,
+        "suspended",
+        1,
+    )
+    house.evaluate()
+    assert one.get(TRIAL).json["hold"]["reason"] == "infuse nobody"
+    assert [one["until"] is None for one in one.get(f"{TRIAL}/stopping").json["holds"]] == [
+        False,
+        True,
+    ]
 
 
 def test_two_keys_of_one_person_are_one_person(house):
-    house.door("clinician").post(f"{TRIAL}/suspend", json={"reason": "x"})
-    assert (
-        house.key("admin", "the-investigator")
-        .post(f"{TRIAL}/suspend", json={"reason": "x"})
-        .status_code
-        == 409
-    )
+    clinician = house.door("clinician")
+    clinician.post(f"{TRIAL}/suspend", json={"reason": "x"})
+    clinician.post(f"{TRIAL}/resume", json={"reason": "x"})
+    again = house.key("admin", "the-investigator").post(f"{TRIAL}/resume", json={"reason": "x"})
+    assert again.status_code == 409
 
 
 def test_a_wish_counts_for_a_day(house):
     database = house.services.database
+
+    def wish(person, at_us):
+        return holding.resume(database, "msc-cgvhd", person, "looked into", at_us).until_us
+
     asked_us = now_us() - DAY_US
-    assert (
-        step.by_two(database, "msc-cgvhd", step.Wish.SUSPEND, "the-investigator", "x", asked_us)
-        == asked_us + DAY_US
-    )
+    holding.suspend(database, "msc-cgvhd", "trial", "the-investigator", "x", asked_us)
+    assert wish("the-investigator", asked_us) == asked_us + DAY_US
     assert house.door("clinician").get(TRIAL).json["awaiting_second"] is None
-    late = step.by_two(
-        database, "msc-cgvhd", step.Wish.SUSPEND, "the-second-clinician", "x", asked_us + DAY_US
-    )
-    assert late == asked_us + 2 * DAY_US
-    assert (
-        step.by_two(
-            database, "msc-cgvhd", step.Wish.SUSPEND, "the-investigator", "x", asked_us + DAY_US + 1
-        )
-        is None
-    )
+    assert wish("the-second-clinician", asked_us + DAY_US) == asked_us + 2 * DAY_US
+    assert wish("the-investigator", asked_us + DAY_US + 1) is None
+    assert house.door("clinician").get(TRIAL).json["status"] == "open"
 
 
 def test_a_version_is_drafted_shown_and_put_in_force(admin, house, make_event):

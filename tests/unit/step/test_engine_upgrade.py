@@ -7,7 +7,6 @@ import pytest
 
 import rules
 from rules import state as states
-from rules import trial
 from rules.terms import Change
 from tests.support.step_logs import START, engine, event, run
 
@@ -23,7 +22,8 @@ LOG = [
 @pytest.fixture
 def newer(monkeypatch):
     monkeypatch.setattr(states, "ENGINE_VERSION", 99)
-    monkeypatch.setattr(trial, "ENGINE_VERSION", 99)
+    monkeypatch.setattr("rules.trial.state.ENGINE_VERSION", 99)
+    monkeypatch.setattr("rules.trial.fold.ENGINE_VERSION", 99)
     monkeypatch.setattr("rules.step.ENGINE_VERSION", 99)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import rules
+from rules.facts.calendar import iso
 from rules.stopping import table
 from tests.support.step_logs import START, engine, event
 
@@ -76,7 +77,9 @@ def test_two_toxicities_stop_the_trial_and_hold_enrolment():
     view, _ = engine().stopping_view(outcome.state)
     assert (view["evaluable"], view["events"], view["pending"]) == (2, 2, 0)
     assert view["crossed"] is True
-    assert view["hold"] == {"since": view["path"][1]["at"]}
+    hold = view["hold"]
+    assert (hold["kind"], hold["by"], hold["what"]) == ("rule", "ST", "enrolment")
+    assert (hold["since"], hold["until"]) == (iso(START), None)
 
 
 def test_an_older_revision_that_arrives_late_changes_nothing():
@@ -97,12 +100,12 @@ def test_a_withdrawn_contribution_counts_for_nothing_and_clears():
     assert told(fold(log)) == [(2, "opened", "FULL"), (3, "cleared", "FULL")]
 
 
-def test_who_is_enrolled_after_the_crossing_is_named():
+def test_who_is_enrolled_during_the_hold_is_named():
     log = sums(
         ("ST-TOX", "S-1", True, True, 1, 1, False),
         ("ST-TOX", "S-2", True, True, 2, 1, False),
         ("enrolled", "S-3", True, True, 3, 1, False),
-        ("enrolled", "S-2", True, True, 1, 1, False),
+        ("enrolled", "S-2", True, True, -1, 1, False),
     )
     view, _ = engine().stopping_view(fold(log).state)
     assert [(one["what"], one["subject"]) for one in view["during_hold"]] == [("enrolled", "S-3")]

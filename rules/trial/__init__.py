@@ -1,0 +1,12 @@
+"""The trial's own stream: what counts subjects, the stopping rules on their path, and the holds.
+
+Who comes in: Engine, with contributions and what persons decided. Who goes out: outcomes, views.
+Counts and paths follow from the set of latest contributions, whatever their arrival; holds are what
+was found and done, in the order of the stream.
+"""
+
+from rules.trial.fold import TrialFold
+from rules.trial.holds import holds_of
+from rules.trial.view import counts_view, hold_view, stopping_view
+
+__all__ = ["TrialFold", "counts_view", "hold_view", "holds_of", "stopping_view"]

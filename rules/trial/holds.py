@@ -1,0 +1,156 @@
+"""The holds of a trial: when one begins, and what two persons lift.
+
+Who comes in: the fold, step by step. Who goes out: the state's `holds`; services ask which stand.
+Nothing but a resumption ends a hold: that a boundary is no longer reached does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from rules.events import Event, TrialHold
+from rules.findings import Step
+from rules.model import StoppingRule
+from rules.plan import Plan
+from rules.sums import HOLDING, PAUSED
+from rules.terms import Change, HoldKind, Scope
+from rules.trial.paths import Path
+from rules.trial.state import TrialState, place
+
+ENROLMENT, TRIAL = "enrolment", "trial"
+_HOLDS = list(TrialState.__dataclass_fields__).index("holds")
+
+
+def holds_of(data: bytes | None) -> tuple[TrialHold, ...]:
+    """Every hold of a trial's stored state, oldest first; no protocol is needed."""
+    values = [] if data is None else orjson.loads(data)
+    held = values[_HOLDS] if len(values) > _HOLDS else []
+    return tuple(TrialHold(**one) for one in held)
+
+
+class Holds:
+    """The holds of one trial within one call; the state is changed in place."""
+
+    def __init__(self, plan: Plan, state: TrialState) -> None:
+        """`turned` says whether any began or was lifted, `moved` the same of one step."""
+        self.plan, self.state = plan, state
+        self.turned = self.moved = False
+
+    @property
+    def every(self) -> tuple[TrialHold, ...]:
+        """All that ever began, oldest first."""
+        return tuple(TrialHold(**one) for one in self.state.holds)
+
+    @property
+    def stand(self) -> bool:
+        """Whether any stands."""
+        return any(one["until_us"] is None for one in self.state.holds)
+
+    def decided(self, step: Step, event: Event) -> None:
+        """What a person decided: to hold, or, with a second one, to lift."""
+        data: Any = event.data
+        self._begin(
+            step,
+            HoldKind.PERSON,
+            event.event,
+            what=str(data["what"]),
+            by=str(data["by"]),
+            reason=str(data["reason"]),
+            hold_id=event.event,
+        )
+
+    def lift(self, step: Step, event: Event, paths: Mapping[str, Path]) -> None:
+        """Lift what two persons named; a rule then holds again only with more events."""
+        data: Any = event.data
+        for one in self.state.holds:
+            if one["id"] in data["lifts"] and one["until_us"] is None:
+                one["until_us"] = step.at_us
+                one["lifted"] = {"by": data["by"], "reasons": data["reasons"]}
+                self.turned = self.moved = True
+                if one["kind"] == HoldKind.CROSSED.value and one["by"] in paths:
+                    self.state.accepted[one["by"]] = paths[one["by"]].events
+
+    def cross(self, step: Step, paths: Mapping[str, Path]) -> None:
+        """Hold where a path has reached its boundary, with more events than were accepted."""
+        accepted = self.state.accepted
+        for rule_id, found in paths.items():
+            if rule_id in accepted:
+                accepted[rule_id] = min(accepted[rule_id], found.events)
+            rule = self.plan.stopping[rule_id]
+            what = held_by(rule)
+            more = found.events > accepted.get(rule_id, -1)
+            if what is not None and found.crossed_at is not None and more:
+                self._begin(
+                    step, HoldKind.CROSSED, rule_id, what=what, by=rule_id, reason=rule.title
+                )
+
+    def pause(self, step: Step) -> None:
+        """Hold for every finding about a subject whose rule asks for it, at once."""
+        before, now = set(self.state.paused), dict(self.state.standing(PAUSED))
+        for name in sorted(now.keys() - before):
+            subject, unit = place(name)
+            rule_id = unit.split("|", 1)[0]
+            rule = self.plan.rules.get(rule_id)
+            self._begin(
+                step,
+                HoldKind.PAUSED,
+                name,
+                what=now[name].what or TRIAL,
+                by=rule_id,
+                reason=rule_id if rule is None else rule.title,
+                subject=subject,
+            )
+        self.state.paused = sorted(now)
+
+    def fired(self, step: Step) -> None:
+        """Hold for the alert rules over the trial's facts that began to hold in this step."""
+        for change in step.changes:
+            asks = change.scope is Scope.TRIAL and change.hold in HOLDING
+            if asks and change.change is Change.OPENED:
+                self._begin(
+                    step,
+                    HoldKind.RULE,
+                    change.rule,
+                    what=str(change.hold),
+                    by=change.rule,
+                    reason=change.title,
+                )
+
+    def _begin(
+        self,
+        step: Step,
+        kind: HoldKind,
+        name: str,
+        *,
+        what: str,
+        by: str,
+        reason: str,
+        subject: str | None = None,
+        hold_id: str | None = None,
+    ) -> None:
+        """Begin a hold, unless one for the same stands that keeps as much."""
+        for one in self.state.holds:
+            same = (one["kind"], one["name"]) == (kind.value, name)
+            if same and one["until_us"] is None and one["what"] in {what, TRIAL}:
+                return
+        made = TrialHold(
+            id=hold_id or f"{step.n}|{kind.value}|{name}",
+            kind=kind.value,
+            name=name,
+            what=what,
+            since_us=step.at_us,
+            by=by,
+            reason=reason,
+            subject=subject,
+        )
+        self.state.holds.append(made.as_data())
+        self.turned = self.moved = True
+
+
+def held_by(rule: StoppingRule) -> str | None:
+    """What waits once the boundary is reached; None: nothing by itself."""
+    crossing = getattr(rule, "crossing", None)
+    return crossing.hold.value if crossing is not None and crossing.hold in HOLDING else None
