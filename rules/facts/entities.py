@@ -14,12 +14,13 @@ import orjson
 
 from rules.errors import LogNeeded
 from rules.events import Event
-from rules.facts.calendar import Calendar, Span, iso
+from rules.facts.calendar import DAY_US, Calendar, Span, iso
 from rules.facts.reading import Reading
 
 Part = list[Any]  # [start, end, n, event id, fields, and once collapsed: origins]
 START, END, N, EVENT, FIELDS, ORIGINS = range(6)
 MOST_PARTS = 8
+_LONGEST_DAY_US = DAY_US * 5 // 4  # a local day with an hour or two put in
 _KEPT = {
     "adverse_event": (
         "grade",
@@ -171,15 +172,21 @@ def adverse_event_readings(
         readings["seriousness_criteria"] = told._replace(value=len(listed))
     status = merged.reading("status")
     readings["ae_status"] = status if status.value else status._replace(value="valid")
-    after: bool | None = False
-    if first_infusion is not None:
-        after = None
-        if began.end < first_infusion.start:
-            after = False
-        elif began.start >= first_infusion.start or began.end >= first_infusion.end:
-            after = True if began.start >= first_infusion.start else None
+    after = False if first_infusion is None else _after(began, first_infusion)
     readings["onset_after_infusion"] = merged.reading("onset")._replace(value=after)
     return readings
+
+
+def _after(began: Span, infusion: Span) -> bool | None:
+    """Whether it began at or after the infusion; None where both may be.
+
+    Of an infusion dated by its day alone all of that day is after it; one dated by its month or
+    year may have been given at any time of it.
+    """
+    given_us = infusion.start if infusion.end - infusion.start <= _LONGEST_DAY_US else infusion.end
+    if began.start >= given_us:
+        return True
+    return False if began.end < infusion.start else None
 
 
 # --- enrolment --------------------------------------------------------------------------------

@@ -356,7 +356,7 @@ def _suffered(pick: Pick) -> Fact:
     )
     spec: dict[str, Any] = {"from": "adverse_event", **where, **_perhaps_window(pick)}
     if pick.chance(2):
-        take = pick("count", "count", "days_since", "consecutive")
+        take = pick("count", "days_since", *["count", "consecutive"] * ("where" in spec))
         return Fact(spec | {"take": take}, "number", (0, 1, 2))
     if where and pick.chance(4):
         return Fact(spec | {"take": "any"}, "boolean")
@@ -677,7 +677,8 @@ class Teller:
             "status": pick("completed", "completed", "interrupted", "not_done"),
         }
         made |= {"dose": pick(1.5, 2, 3)} if pick.chance(2) else {}
-        return made | ({"start": self.trial.day.isoformat()} if pick.chance(4) else {})
+        start = self.trial.day.isoformat()[: pick(10, 10, 7)]
+        return made | ({"start": start} if pick.chance(4) else {})
 
     def adverse_event(self) -> dict[str, Any]:
         pick = self.pick

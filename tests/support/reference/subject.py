@@ -14,7 +14,7 @@ import rules
 from tests.support.reference.facts import Facts
 from tests.support.reference.history import Fits, effective
 from tests.support.reference.logic import NOT_APPLICABLE, Logic
-from tests.support.reference.moments import Span
+from tests.support.reference.moments import Span, day_of
 from tests.support.reference.spelling import spelt, unit
 from tests.support.reference.told import ENDED, Entity, Told
 
@@ -122,8 +122,10 @@ class Subject:
         infusions = self.told.infusions()
         if not infusions:
             return False
-        first = infusions[0].when[0]  # of a day alone: anything on that day was after it
-        answers = {began >= first for began in onset}
+        low, high = infusions[0].when
+        day = day_of(self.told.zone, low) == day_of(self.told.zone, high)
+        # Of a day alone anything on that day was after it; of a month it may have been its last.
+        answers = {began >= first for began in onset for first in ((low,) if day else (low, high))}
         return answers.pop() if len(answers) == 1 else None
 
     def _status(self, name: str, at: int | None) -> Any:

@@ -7,9 +7,10 @@ import pytest
 from rules import state as states
 from rules.errors import LogNeeded
 from rules.facts import entities
+from rules.facts.calendar import Span
 from rules.facts.entity_records import as_told
 from tests.support.entity_trial import engine, run
-from tests.support.step_logs import event
+from tests.support.step_logs import at, event
 
 
 def part(at, end=None, **fields):
@@ -48,3 +49,37 @@ def test_how_often_what_never_happened_is_known_from_the_first_event_on():
     verdicts = {item["id"]: item["verdict"] for item in view["criteria"]}
     assert verdicts["E1"] == "not_met"
     assert states.loads(outcome.state).live["severe"] == 0
+
+
+JANUARY = ("2026-01-01T00:00:00", "2026-01-31T23:59:59")
+
+
+@pytest.mark.parametrize(
+    ("onset", "infused", "after"),
+    [
+        (("2026-01-12T09:00:00",), JANUARY, None),
+        (("2026-01-12T00:00:00", "2026-01-12T23:59:59"), JANUARY, None),
+        (JANUARY, JANUARY, None),
+        (("2026-01-01T00:00:00", "2026-12-31T23:59:59"), JANUARY, None),
+        (("2025-12-31T09:00:00",), JANUARY, False),
+        (("2026-02-01T00:00:00",), JANUARY, True),
+        (("2026-01-12T09:00:00",), ("2026-01-01T00:00:00", "2026-12-31T23:59:59"), None),
+        (JANUARY, ("2026-01-12T09:00:00",), None),
+        (("2026-01-12T00:00:00",), ("2026-01-12T00:00:00", "2026-01-12T23:59:59"), True),
+        (("2026-01-12T09:00:00",), ("2026-01-12T09:00:00",), True),
+    ],
+)
+def test_an_onset_is_after_an_infusion_only_where_both_times_leave_no_other_way(
+    onset, infused, after
+):
+    began, first = (Span(at(one[0]), at(one[-1])) for one in (onset, infused))
+    readings = entities.adverse_event_readings(entities.Merged({}, {}, began), began, first)
+    assert readings["onset_after_infusion"].value is after
+
+
+def test_an_infusion_dated_by_its_month_leaves_open_what_came_after_it():
+    log = [
+        event(1, "administration", "2026-01-20T09:00:00", number=1, status="completed", start="2026-01"),
+        event(2, "adverse_event", "2026-01-21T09:00:00", ae="A", grade=4, onset="2026-01-12T09:00:00-05:00"),
+    ]  # fmt: skip
+    assert engine().facts(run(log).state, ["bad_after"]) == {"bad_after": None}
