@@ -19,6 +19,7 @@ from rules.facts.reading import DATE_ONLY, UNKNOWN, UNTOLD, Reading, began, end_
 from rules.facts.sources import ENTITIES, SPANS
 from rules.facts.thresholds import Thresholds
 from rules.facts.timeline import END, EVENT, START, VALUE, Record
+from rules.facts.units import risen, settled
 from rules.model import FactSpec, Scalar
 from rules.terms import Take
 
@@ -322,10 +323,10 @@ def changed(latest: Scalar, base: Scalar, spec: FactSpec) -> Scalar | None:
         return None
     try:
         if spec.change == "absolute":
-            return number(latest - base, spec.value)
+            return number(settled(latest - base, max(latest, base, key=abs)), spec.value)
         if spec.change == "ratio":
-            return number(latest / base, spec.value)
-        return number((latest - base) / abs(base) * 100, spec.value)
+            return number(settled(latest / base), spec.value)
+        return number(risen(latest, base), spec.value)
     except (ZeroDivisionError, OverflowError):
         return None
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from rules.facts.units import rounded
+from rules.facts.units import apart, rounded, settled
 from rules.language.dependencies import numbers_in
 from rules.language.functions import build, definitely, load, names_in, three_valued
 from rules.model import (
@@ -100,7 +100,7 @@ def sure(value: float) -> float:
 
 def told(value: float) -> float:
     """A finite number at 12 significant digits, zero without a sign. Raises NoAnswerError."""
-    return rounded(sure(value)) + 0.0
+    return rounded(settled(sure(value))) + 0.0
 
 
 def half_up(value: float, digits: float = 0) -> float:
@@ -112,6 +112,7 @@ def half_up(value: float, digits: float = 0) -> float:
 _GIVEN: dict[str, Any] = {
     "sure": sure,
     "told": told,
+    "apart": apart,
     "failed": (ArithmeticError, ValueError),
     "min": min,
     "max": max,
@@ -129,7 +130,7 @@ def _number(expression: Expression) -> Value:
 def _test(test: Test) -> Value:
     names = (*numbers_in(test.left), *numbers_in(test.right))
     left, right = _source(test.left), _source(test.right)
-    return _computed(names, f"told({left}) {test.op} told({right})")
+    return _computed(names, f"apart(told({left}), told({right})) {test.op} 0")
 
 
 def _computed(names: tuple[str, ...], source: str) -> Value:

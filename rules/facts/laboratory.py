@@ -18,7 +18,7 @@ from rules.events import Event
 from rules.facts import timeline, units
 from rules.facts.calendar import Calendar, Span
 from rules.facts.projections import UNKNOWN, Reading
-from rules.facts.units import rounded
+from rules.facts.units import risen, rounded, settled
 from rules.model import Code, Scalar
 from rules.terms import ValueType
 
@@ -166,9 +166,9 @@ def _run(series: Series, beyond: Callable[[Record], bool | None], place: int) ->
 
 def _ratio(value: float, limit: float | None) -> float | None:
     """The value in multiples of a limit; a limit that is not above zero has none."""
-    return None if limit is None or limit <= 0 else rounded(value / limit)
+    return None if limit is None or limit <= 0 else rounded(settled(value / limit))
 
 
 def _percent(value: float, base: Any) -> float | None:
     """By how many percent of it a value lies above the baseline."""
-    return None if base is None or base == 0 else rounded((value - base) / abs(base) * 100)
+    return None if base is None or base == 0 else rounded(risen(value, base))

@@ -170,7 +170,7 @@ def _ratio(source: Source, data: Mapping[str, object]) -> tuple[Scalar | None, s
     limit = _typed(source, data[end], data.get("unit"))
     if not isinstance(value, int | float) or not isinstance(limit, int | float) or limit <= 0:
         return None, NO_REFERENCE
-    return units.rounded(value / limit), None
+    return units.rounded(units.settled(value / limit)), None
 
 
 def _typed(source: Source, value: Any, unit: object) -> Scalar | None:

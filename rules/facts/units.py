@@ -5,6 +5,7 @@ Who comes in: the door's checker and the timeline. Who goes out: pint, once per 
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -28,9 +29,35 @@ class _Line(NamedTuple):
     offset: float
 
 
+ROUNDING = 2e-11  # of a number: twice what two values of 12 digits can be off by
+
+
 def rounded(value: float) -> float:
     """`value` at 12 significant digits, which is where converted values are compared."""
     return float(f"{value:.12g}")
+
+
+def settled(value: float, size: float = 0.0) -> float:
+    """A computed number, or the short one that it misses by no more than roundings of conversions.
+
+    0.5 and 0.75 mg/dL, told in umol/L, are 49.9999999999 percent apart: a limit of 50 is reached.
+    `size`: of what it was computed from, where that is larger. Short: 7 digits of the larger.
+    """
+    size = max(abs(value), abs(size))
+    if size == 0 or not math.isfinite(size):
+        return value
+    short = round(value, 6 - math.floor(math.log10(size)))
+    return short if abs(value - short) <= ROUNDING * size else value
+
+
+def apart(left: float, right: float) -> float:
+    """How far `left` lies above `right`; 0 where roundings of conversions alone divide them."""
+    return 0.0 if math.isclose(left, right, rel_tol=ROUNDING) else left - right
+
+
+def risen(value: float, base: float) -> float:
+    """By how many percent of its size a value lies above a baseline that is not 0."""
+    return (settled(value / base) - 1) * math.copysign(100, base)
 
 
 @lru_cache(maxsize=1)

@@ -28,7 +28,15 @@ from tests.support.reference.moments import (
     extremes,
     shift,
 )
-from tests.support.reference.takes import ENTITIES, TAKES, Seen, change, outcomes
+from tests.support.reference.takes import (
+    ENTITIES,
+    TAKES,
+    Seen,
+    change,
+    outcomes,
+    rounded,
+    short,
+)
 from tests.support.reference.told import Record, Told, expired
 from tests.support.reference.touching import touching
 
@@ -423,7 +431,7 @@ class Facts:
             answer = self.logic.ask(text)
             return None if answer is NOT_APPLICABLE else answer
         result = self.logic.number(text)
-        return None if result is None else float(f"{result:.12g}")
+        return None if result is None else rounded(short(result, abs(result)))
 
 
 def _between(which: Callable[..., int], spans: Sequence[Span]) -> Span:

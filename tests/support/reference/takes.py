@@ -92,6 +92,14 @@ def rounded(value: float) -> float:
     return float(f"{value:.12g}")
 
 
+def short(value: float, size: float) -> float:
+    """The number of 7 digits of `size` that it is but for the rounding of conversions."""
+    if not size:
+        return value
+    told = round(value, -int(f"{size:.16e}".partition("e")[2]) + 6)
+    return told if abs(told - value) <= size * 2e-11 else value
+
+
 # --- the takes --------------------------------------------------------------------------------
 def _latest(facts: Any, spec: Spec, seen: list[Seen]) -> Any:
     groups = grouped(facts, spec, chosen(spec, seen))
@@ -182,10 +190,11 @@ def change(facts: Any, spec: Spec, seen: list[Seen], anchor: int | None, holds: 
         return None
     kind = spec.get("change", "absolute")
     if kind == "absolute":
-        return rounded(last - base)
+        return rounded(short(last - base, max(abs(last), abs(base))))
     if base == 0:
         return None
-    return rounded(last / base if kind == "ratio" else (last - base) / abs(base) * 100)
+    ratio = short(last / base, abs(last / base))
+    return rounded(ratio if kind == "ratio" else (ratio - 1) * (100 if base > 0 else -100))
 
 
 TAKES: Mapping[str, Callable[[Any, Spec, list[Seen]], Any]] = {
