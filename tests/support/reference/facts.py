@@ -431,7 +431,7 @@ class Facts:
             answer = self.logic.ask(text)
             return None if answer is NOT_APPLICABLE else answer
         result = self.logic.number(text)
-        return None if result is None else rounded(short(result, abs(result)))
+        return None if result is None else rounded(short(float(result), abs(float(result))))
 
 
 def _between(which: Callable[..., int], spans: Sequence[Span]) -> Span:
