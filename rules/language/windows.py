@@ -66,7 +66,19 @@ def window(section: Section, params: Constants, key: str = "window") -> Window |
     offsets = _offsets(part, units[0], place, params)
     if offsets is None or anchor == "":
         return None
-    return Window(units[0], *offsets, anchor, ends)
+    made = Window(units[0], *offsets, anchor, ends)
+    if _holds_nothing(*offsets, made):
+        part.complain("ends", f"with `ends: {ends}` nothing lies in the window", "ends: both")
+    return made
+
+
+def _holds_nothing(low: float, high: float, made: Window) -> bool:
+    """Whether what is shut out at the ends is all there is: an instant, or one day or two."""
+    shut = {Ends.BOTH: 0, Ends.FIRST: 1, Ends.LAST: 1, Ends.NEITHER: 2}[made.ends]
+    if made.unit.exact:
+        return low == high and shut > 0
+    # Calendar units reach over whole days: of as many as are counted, and of the anchor's.
+    return made.unit is WindowUnit.CALENDAR_DAYS and high - low + 1 <= shut
 
 
 def _not_one(part: Section, place: str, *, open_ended: bool) -> None:
@@ -115,6 +127,9 @@ def _number(
         fits = isinstance(value, int | float) and not isinstance(value, bool)
         if not fits or (least is not None and not 0 < value <= longest):  # type: ignore[operator]
             part.complain(unit.value, "`hours` must be a number above 0")
+            return None
+        if abs(value) > longest:  # type: ignore[arg-type]
+            part.complain(unit.value, f"`hours` must lie from -{longest} to {longest}")
             return None
         return value  # type: ignore[return-value]
     low = int(least) if least is not None else -longest
