@@ -36,8 +36,10 @@ from rules.state import ENGINE_VERSION
 from rules.step import Engine
 from rules.stopping.bounds import (
     Accrual,
+    Admissible,
     Boundary,
     Characteristics,
+    admissible,
     boundary,
     characteristics,
     details,
@@ -76,6 +78,7 @@ __all__ = [
     "OWN_TYPES",
     "Absence",
     "Accrual",
+    "Admissible",
     "Assessment",
     "Boundary",
     "Category",
@@ -115,6 +118,7 @@ __all__ = [
     "ValueType",
     "Verdict",
     "VirtualTrials",
+    "admissible",
     "as_sections",
     "boundary",
     "characteristics",

@@ -2,8 +2,10 @@
 
 from rules.stopping.bounds import (
     Accrual,
+    Admissible,
     Boundary,
     Characteristics,
+    admissible,
     boundary,
     characteristics,
     details,
@@ -21,6 +23,7 @@ from rules.stopping.problems import checked, methods, problems
 
 __all__ = [
     "Accrual",
+    "Admissible",
     "Boundary",
     "Characteristics",
     "Design",
@@ -29,6 +32,7 @@ __all__ = [
     "Method",
     "Outcome",
     "Problem",
+    "admissible",
     "boundary",
     "characteristics",
     "checked",

@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.stopping.bounds import Boundary
-from rules.stopping.design import Design, DesignError, Method, Outcome, Problem, given
+from rules.stopping.bounds import Admissible, Boundary
+from rules.stopping.design import Design, DesignError, Method, Problem
 from rules.stopping.problems import checked
 
 Floats = NDArray[np.float64]
@@ -24,14 +23,6 @@ Ints = NDArray[np.int64]
 
 MOST = 2**17  # boundaries: what is computed within a second or two
 _ROUNDING = 1e-12  # of probabilities and expectations that are mathematically equal
-
-
-class Admissible(NamedTuple):
-    """A boundary that no other with a type I error of alpha at most beats in both respects."""
-
-    bound: Boundary
-    power: float  # probability of stopping at p1
-    expected_evaluable: float  # units at the stop at p1
 
 
 def admissible(looks: tuple[int, ...], p0: float, p1: float, alpha: float) -> list[Admissible]:
@@ -44,14 +35,14 @@ def admissible(looks: tuple[int, ...], p0: float, p1: float, alpha: float) -> li
     error, _ = _behaviour(design.looks, limits, p0)
     kept = np.flatnonzero(error <= alpha + _ROUNDING)
     power, size = _behaviour(design.looks, limits[kept], p1)
-    best = _unbeaten(power, size)
     return [
         Admissible(
-            _bound(design.looks, limits[kept[i]], p0, float(error[kept[i]])),
+            _bound(looks, limits[kept[i]], p0, float(error[kept[i]])),
             float(power[i]),
             float(size[i]),
         )
-        for i in best
+        for i in _unbeaten(power, size)
+        if power[i] > 0  # else it never stops
     ]
 
 
@@ -103,7 +94,6 @@ def _bound(looks: tuple[int, ...], limits: Ints, p0: float, error: float) -> Bou
     return Boundary(
         design=Design(
             method=Method.TABLE,
-            outcome=Outcome.BINARY,
             looks=tuple(size for size, _ in rows),
             p0=p0,
             table=rows,

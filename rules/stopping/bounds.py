@@ -102,6 +102,14 @@ class Characteristics:
     expected_calendar_days: float | None = None
 
 
+class Admissible(NamedTuple):
+    """A boundary that no other with a type I error of alpha at most beats in both respects."""
+
+    bound: Boundary
+    power: float  # probability of stopping at p1
+    expected_evaluable: float  # units at the stop at p1
+
+
 @functools.lru_cache(maxsize=1024)
 def boundary(design: Design) -> Boundary:
     """The boundary of the design.
@@ -133,4 +141,14 @@ def details(bound: Boundary) -> dict[str, Any]:
     if maker is None:
         return {}
     found: dict[str, Any] = import_module(f"rules.stopping.{maker}").details(bound)
+    return found
+
+
+def admissible(looks: tuple[int, ...], p0: float, p1: float, alpha: float) -> list[Admissible]:
+    """All boundaries of a small trial are computed: those that nothing beats, most powerful first.
+
+    Raises DesignError for parameters that are wrong, and for looks with too many boundaries.
+    """
+    module = import_module("rules.stopping.admissible")
+    found: list[Admissible] = module.admissible(looks, p0, p1, alpha)
     return found

@@ -6,8 +6,7 @@ or the answers to a file of cases.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ import orjson
 
 import rules
 from services.cli import batch
+from services.cli.boundary_text import lines, unbeaten_lines
 from services.cli.families import answered
 
 Json = dict[str, Any]
@@ -77,18 +77,21 @@ def _span(part: str) -> range:
 @click.option(
     "--batch", "cases", type=click.File("rb"), help="Answer a file of cases (- is stdin)."
 )
+@click.option("--admissible", is_flag=True, help="The best of all boundaries of a small trial.")
 @click.option("--json", "as_json", is_flag=True)
 def command(*, as_json: bool, cases: Any, **asked: Any) -> int:
     """A stopping boundary and exactly how it behaves; nothing is simulated for binary outcomes."""
     if cases is not None:
         return batch.answer_all(cases.read(), answered)
+    unbeaten = asked.pop("admissible")
     try:
-        answer = computed(asked)
+        answer = _unbeaten(asked) if unbeaten else computed(asked)
     except rules.DesignError as error:
         for problem in error.problems:
             click.echo(f"vigil: {problem.message} ({problem.hint})", err=True)
         return 2
-    click.echo(orjson.dumps(answer) if as_json else "\n".join(_lines(answer)))
+    shown = unbeaten_lines if unbeaten else lines
+    click.echo(orjson.dumps(answer) if as_json else "\n".join(shown(answer)))
     return 0
 
 
@@ -110,6 +113,29 @@ def computed(asked: Json) -> Json:
         "operating_characteristics": [_row(row) for row in rows],
         "details": rules.details(bound),
         "notes": list(bound.notes),
+    }
+
+
+def _unbeaten(asked: Json) -> Json:
+    """The boundaries that no other beats; the method is none of the named ones."""
+    if asked["method"] is not None:
+        raise _wrong("method", "--admissible takes no --method", "leave it out")
+    for name in ("p0", "p1", "alpha"):
+        if asked[name] is None:
+            raise _wrong(name, f"--admissible needs --{name}", "as --p0 0.2 --p1 0.4 --alpha 0.1")
+    looks, p0, p1, alpha = _looks(asked), asked["p0"], asked["p1"], asked["alpha"]
+    found = rules.admissible(looks, p0, p1, alpha)
+    return {
+        "parameters": {"n": looks[-1], "looks": looks, "p0": p0, "p1": p1, "alpha": alpha},
+        "admissible": [
+            {
+                "boundary": _boundary(one.bound),
+                "type_1_error": one.bound.type_1_error,
+                "power": one.power,
+                "expected_evaluable": one.expected_evaluable,
+            }
+            for one in found
+        ],
     }
 
 
@@ -249,46 +275,3 @@ def _row(row: rules.Characteristics) -> Json:
         "expected_calendar_days": row.expected_calendar_days,
     }
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _lines(answer: Json) -> Iterator[str]:
-    given = answer["parameters"]
-    said = ", ".join(f"{name} {_short(value)}" for name, value in given.items() if name != "looks")
-    yield f"{answer['method']}: {said}"
-    if answer["type_1_error"] is not None:
-        yield f"type I error {answer['type_1_error']:.6f}"
-    yield from (f"note: {note}" for note in answer["notes"])
-    yield ""
-    yield from _table(answer["boundary"])
-    yield ""
-    yield f"{'true rate':>10} {'stops':>8} {'events':>8} {'evaluable':>10}"
-    for row in answer["operating_characteristics"]:
-        yield (
-            f"{row['p']:>10g} {row['reject']:>8.4f} {row['expected_events']:>8.3f} "
-            f"{row['expected_evaluable']:>10.3f}"
-        )
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(_short(one) for one in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _table(rows: Sequence[Json]) -> Iterator[str]:
-    """The boundary, looks with the same limit in one line."""
-    if rows and "events" in rows[0]:
-        yield f"{'events':>10}  stop if the exposure is at most"
-        yield from (f"{row['events']:>10}  {row['max_exposure']:.4f}" for row in rows)
-        return
-    accepting = any(row.get("accept_at") is not None for row in rows)
-    yield f"{'evaluable':>10}  stop at" + ("  accept at" if accepting else "")
-    for (limit, accepted), same in groupby(
-        rows, lambda row: (row["stop_at"], row.get("accept_at"))
-    ):
-        sizes = [row["evaluable"] for row in same]
-        span = f"{sizes[0]}-{sizes[-1]}" if len(sizes) > 1 else str(sizes[0])
-        limits = f"{'-' if limit is None else limit!s:>7}"
-        yield f"{span:>10}  {limits}" + (
-            f"  {'-' if accepted is None else accepted!s:>9}" * accepting
-        )

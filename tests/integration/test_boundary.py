@@ -167,6 +167,16 @@ def test_accrual_adds_who_is_enrolled_and_pending(boundary: Boundary) -> None:
     assert row["expected_calendar_days"] > 30
 
 
+def test_all_boundaries_of_a_small_trial_are_weighed_and_the_best_are_named(
+    boundary: Boundary,
+) -> None:
+    asked = ("--admissible", "--n", "10", "--p0", "0.2", "--p1", "0.4", "--alpha", "0.1")
+    found = json.loads(boundary(*asked, "--json").stdout)["admissible"]
+    assert [round(one["power"], 4) for one in found] == [0.5293, 0.4923, 0.4914, 0.4848]
+    assert found[0]["boundary"][0] == {"evaluable": 3, "stop_at": 3}
+    assert "3/3 3/4 4/5 4/6 4/7 4/8 4/9 5/10" in boundary(*asked).stdout
+
+
 POCOCK = ("--method", "pocock", "--p0", "0.2", "--alpha", "0.05")
 
 
@@ -187,6 +197,9 @@ POCOCK = ("--method", "pocock", "--p0", "0.2", "--alpha", "0.05")
         ((*POCOCK, "--n", "10", "--prior", "1,2"), "method pocock does not use prior"),
         ((*POCOCK, "--n", "10", "--accrual-days", "300"), "needs --window"),
         ((*POCOCK, "--n", "9000"), "too many"),
+        (("--admissible", "--n", "10", "--p0", "0.2", "--alpha", "0.1"), "needs --p1"),
+        (("--admissible", *POCOCK, "--n", "10"), "takes no --method"),
+        (("--admissible", *POCOCK[2:], "--p1", "0.4", "--n", "40"), "more than 131072"),
         (("--method", "sprt", *POCOCK[2:], "--n", "10", "--p1", "0.2"), "p1 must be greater"),
         (("--method", "beta_binomial", *POCOCK[2:], "--n", "10", "--prior", "1"), "two numbers"),
         (

@@ -9,7 +9,16 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from rules.stopping import Boundary, Design, Method, boundary, characteristics, continuous, table
+from rules.stopping import (
+    Boundary,
+    Design,
+    Method,
+    admissible,
+    boundary,
+    characteristics,
+    continuous,
+    table,
+)
 from rules.stopping.calibrated import statistic
 from tests.support.every_path import counted
 from tests.support.random_designs import CALIBRATED, FIXED, designs
@@ -175,6 +184,49 @@ def test_a_course_with_one_more_event_stops_as_early_or_earlier() -> None:
                     more = (*course[:place], True, *course[place + 1 :])
                     then = table.crossing(rows, more)
                     assert stopped is None or (then is not None and then <= stopped), design
+
+
+def test_no_calibrated_rule_beats_the_best_of_all_boundaries() -> None:
+    for n, p0, p1, alpha in ((4, 0.3, 0.6, 0.2), (7, 0.1, 0.4, 0.1), (10, 0.2, 0.4, 0.05)):
+        best = admissible(continuous(n), p0, p1, alpha)
+        for one in best:
+            (row,) = characteristics(one.bound, [p1])
+            assert one.power == pytest.approx(row.reject, abs=EXACT)
+            assert one.expected_evaluable == pytest.approx(row.expected_evaluable, abs=EXACT)
+            (null,) = characteristics(one.bound, [p0])
+            assert null.reject == pytest.approx(one.bound.type_1_error, abs=EXACT)
+            assert null.reject <= alpha + EXACT
+        for method in (Method.POCOCK, Method.OBRIEN_FLEMING, Method.MAX_SPRT):
+            bound = boundary(Design(method=method, looks=continuous(n), p0=p0, alpha=alpha))
+            (row,) = characteristics(bound, [p1])
+            assert any(
+                one.power >= row.reject - EXACT
+                and one.expected_evaluable <= row.expected_evaluable + EXACT
+                for one in best
+            ), (method, n)
+
+
+def test_the_best_of_all_boundaries_are_those_that_trying_each_one_finds() -> None:
+    looks, p0, p1, alpha = (2, 3, 5), 0.25, 0.5, 0.15
+    tried = [
+        (counted(looks, limits, p1), limits)
+        for limits in product((1, 2, 3), (1, 2, 3, 4), (1, 2, 3, 4, 5, 6))
+        if counted(looks, limits, p0).reject <= alpha
+    ]
+    best = {
+        (round(one.reject, 9), round(one.expected_evaluable, 9))
+        for one, _ in tried
+        if one.reject > 0
+        and not any(
+            other.reject >= one.reject - EXACT
+            and other.expected_evaluable <= one.expected_evaluable + EXACT
+            and other.reject - other.expected_evaluable
+            > one.reject - one.expected_evaluable + EXACT
+            for other, _ in tried
+        )
+    }
+    found = admissible(looks, p0, p1, alpha)
+    assert {(round(one.power, 9), round(one.expected_evaluable, 9)) for one in found} == best
 
 
 @pytest.mark.soak
