@@ -5,6 +5,7 @@ and comes out of it, errors, terms.
 """
 
 from rules.assessment import Assessment
+from rules.checking.boundaries import Planned
 from rules.checking.scenarios import check_scenarios
 from rules.checking.whole import Report, check
 from rules.errors import (
@@ -104,6 +105,7 @@ __all__ = [
     "MaxInfo",
     "Method",
     "Outcome",
+    "Planned",
     "Problem",
     "Protocol",
     "ProtocolError",

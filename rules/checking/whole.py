@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rules.checking import cases, coverage, mutants
+from rules.checking import boundaries, cases, coverage, mutants
+from rules.checking.boundaries import Planned
 from rules.checking.cases import Row
 from rules.checking.coverage import Clause
 from rules.checking.mutants import Mutant
@@ -33,6 +34,7 @@ class Report:
     cases: tuple[Row, ...] = field(default=())
     size: str = ""  # what was looked at, in words; "" where the file does not load
     survivors: tuple[Mutant, ...] | None = None  # None: not looked for
+    boundaries: tuple[Planned, ...] = ()  # of its stopping rules
 
 
 def check(protocol: Protocol, *, mutate: bool = False) -> Report:
@@ -44,14 +46,16 @@ def check(protocol: Protocol, *, mutate: bool = False) -> Report:
     knowledge = KnowledgeBase(definition)
     seen = Seen()
     engine = watched(protocol, seen, knowledge)
-    complaints: list[Complaint] = []
+    stopping = boundaries.judge(definition)
+    complaints = [*stopping.complaints]
     for scenario in definition.scenarios:
         complaints += check_scenario(engine, scenario, seen)
         if len(complaints) >= MAX_COMPLAINTS:
-            return Report(tuple(sorted({*complaints})[:MAX_COMPLAINTS]))
+            refused = tuple(sorted({*complaints})[:MAX_COMPLAINTS])
+            return Report(refused, boundaries=stopping.planned)
     made = cases.generate(protocol, knowledge)
     rows = coverage.clauses(definition, seen)
-    notes = [*sense.notes(definition), *made.notes]
+    notes = [*sense.notes(definition), *made.notes, *stopping.notes]
     if definition.scenarios:
         notes += [*coverage.verdicts(definition), *coverage.notes(definition, rows)]
     survivors = tuple(mutants.surviving(definition, seen)) if mutate else None
@@ -63,6 +67,7 @@ def check(protocol: Protocol, *, mutate: bool = False) -> Report:
         cases=made.rows,
         size=_size(definition, len(made.rows)),
         survivors=survivors,
+        boundaries=stopping.planned,
     )
 
 

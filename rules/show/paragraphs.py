@@ -23,7 +23,7 @@ from rules.model import (
     Visit,
 )
 from rules.protocol import Protocol
-from rules.show import wording
+from rules.show import stopping, wording
 from rules.terms import ChangeKind, Conflict, CriterionKind, Measure, Take
 
 Block = tuple[str, str, list[tuple[str, str]]]  # heading, text, (label, value) lines
@@ -91,14 +91,7 @@ def _rule_block(item: AlertRule) -> Block:
 
 
 def _stopping_block(item: StoppingRule) -> Block:
-    table = ", ".join(f"{at} of {evaluable}" for evaluable, at in item.table)
-    lines = _lines(
-        ("Counts", item.expression),
-        ("Among", item.among_expression),
-        ("Evaluable after", f"{item.window_days} days"),
-        ("Stop at", table),
-        ("Source", _told(item.source)),
-    )
+    lines = _lines(*stopping.lines(item), ("Source", _told(item.source)))
     return item.id, item.title, lines
 
 

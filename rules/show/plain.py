@@ -25,6 +25,7 @@ from rules.model import (
     Window,
 )
 from rules.protocol import Protocol
+from rules.show import stopping
 from rules.terms import Ends
 
 Json = dict[str, Any]
@@ -225,14 +226,4 @@ def _rule(item: AlertRule) -> Json:
 
 
 def _stopping(item: StoppingRule) -> Json:
-    return {
-        "id": item.id,
-        "title": item.title,
-        "method": item.method,
-        "endpoint": item.expression,
-        "among": item.among_expression or None,
-        "window_days": item.window_days,
-        "table": [{"evaluable": n, "stop_at": at} for n, at in item.table],
-        "source": _source(item.source),
-        "line": item.line,
-    }
+    return {**stopping.as_data(item), "source": _source(item.source), "line": item.line}

@@ -25,8 +25,10 @@ from rules.model import (
     In,
     Not,
     Or,
+    StoppingRule,
 )
 from rules.protocol import Protocol
+from rules.stopping.design import Design
 from rules.terms import AmendmentKind, Category
 from rules.versions import renaming
 
@@ -129,34 +131,55 @@ def _change(section: str, name: str, what: str, touches: Collection[str], keys: 
 
 def _keys(one: Any, other: Any) -> list[Json]:
     """The keys of one declaration whose values differ."""
+    left, right = _held(one), _held(other)
     return [
-        {"key": item.name, "from": left, "to": right}
-        for item in fields(one)
-        if item.name not in _PLACES and getattr(one, item.name) != getattr(other, item.name)
-        for left, right in [_both(one, other, item.name)]
+        {"key": name, "from": said[0], "to": said[1]}
+        for name in dict.fromkeys((*left, *right))
+        if left.get(name) != right.get(name)
+        for said in [_both(one, other, name)]
     ]
+
+
+def _held(item: Any) -> dict[str, Any]:
+    """What a declaration says, by key; a stopping rule's design and limits beside the rest."""
+    found = {one.name: getattr(item, one.name) for one in fields(item)}
+    if isinstance(item, StoppingRule):
+        found |= _planned(found.pop("design"))
+        found |= {"table": item.table, "exposure": item.exposure}
+    return {name: value for name, value in found.items() if name not in _PLACES}
+
+
+def _planned(design: Design) -> dict[str, Any]:
+    """What a design says that is no default; a table's looks stand in the table."""
+    return {
+        one.name: value
+        for one in fields(design)
+        if (value := getattr(design, one.name)) != one.default
+        and one.name not in {"window_days", "table"}
+        and not (one.name == "looks" and design.table)
+    }
 
 
 def _both(one: Any, other: Any, name: str) -> tuple[Any, Any]:
     """A key's two values: as written where that shows the difference, else as it is meant."""
     left, right = _shown(one, name), _shown(other, name)
     if left == right:
-        return plain(getattr(one, name)), plain(getattr(other, name))
+        return plain(_held(one).get(name)), plain(_held(other).get(name))
     return left, right
 
 
 def _shown(item: Any, name: str) -> Any:
     written = getattr(item, _WRITTEN.get(name, ""), "")
-    return " ".join(written.split()) if written else plain(getattr(item, name))
+    return " ".join(written.split()) if written else plain(_held(item).get(name))
 
 
 def _all_keys(item: Any, *, added: bool) -> list[Json]:
     """What a declaration says that came or went."""
     found = []
-    for one in fields(item):
-        value = _shown(item, one.name)
-        if one.name not in _PLACES and value not in (None, "", [], {}, False):
-            found.append({"key": one.name, "from": None, "to": value})
+    for name in _held(item):
+        value = _shown(item, name)
+        if value not in (None, "", [], {}, False):
+            found.append({"key": name, "from": None, "to": value})
     if not added:
         found = [{**one, "from": one["to"], "to": None} for one in found]
     return found

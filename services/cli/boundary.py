@@ -103,9 +103,14 @@ def computed(asked: Json) -> Json:
     design = _design(asked)
     bound = rules.boundary(design)
     rates = _rates(design, asked["true_p"])
-    rows = rules.characteristics(bound, rates, _accrual(asked))
+    return told(asked["method"], bound, rules.characteristics(bound, rates, _accrual(asked)))
+
+
+def told(method: str, bound: rules.Boundary, rows: Sequence[rules.Characteristics]) -> Json:
+    """A boundary and how it behaves, as contract section 6 has it."""
+    design = bound.design
     return {
-        "method": asked["method"],
+        "method": method,
         "parameters": _parameters(design),
         "boundary": _boundary(bound),
         "type_1_error": bound.type_1_error,

@@ -15,6 +15,8 @@ import orjson
 
 import rules
 from rules import Report
+from services.cli import boundary
+from services.cli.boundary_text import lines as boundary_lines
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -37,7 +39,8 @@ def check(files: tuple[Path, ...], *, coverage: bool, cases: bool, as_json: bool
     """Schema, types, sense, the scenarios inside and generated cases.
 
     Exit 1 with FILE:LINE per complaint. Notes say what a person should look at; they refuse
-    nothing. What holds is told on stderr.
+    nothing. Of a file that holds every stopping boundary is shown, and how it behaves. What holds
+    is told on stderr.
     """
     found = {file: report_of(file, mutate=coverage) for file in files}
     reports = list(found.values())
@@ -46,7 +49,7 @@ def check(files: tuple[Path, ...], *, coverage: bool, cases: bool, as_json: bool
         click.echo(orjson.dumps({"ok": ok, **_joined(reports)}))
     else:
         for file, report in found.items():
-            for line in _lines(report, coverage=coverage, cases=cases):
+            for line in _lines(file, report, coverage=coverage, cases=cases):
                 click.echo(line)
             if not report.complaints:
                 click.echo(f"{file} holds: {report.size}", err=True)
@@ -61,10 +64,16 @@ def _joined(reports: list[Report]) -> dict[str, list[dict[str, Any]]]:
         "coverage": [asdict(one) for report in reports for one in report.coverage],
         "cases": [asdict(one) for report in reports for one in report.cases],
         "survivors": [asdict(one) for report in reports for one in report.survivors or ()],
+        "boundaries": [_planned(one) for report in reports for one in report.boundaries],
     }
 
 
-def _lines(report: Report, *, coverage: bool, cases: bool) -> Iterator[str]:
+def _planned(one: rules.Planned) -> dict[str, Any]:
+    told = boundary.told(one.bound.design.method, one.bound, one.behaviour)
+    return {"rule": one.rule, "line": one.line, **told}
+
+
+def _lines(file: Path, report: Report, *, coverage: bool, cases: bool) -> Iterator[str]:
     yield from map(str, report.complaints)
     for note in report.notes:
         yield str(replace(note, message=f"note: {note.message}"))
@@ -79,6 +88,9 @@ def _lines(report: Report, *, coverage: bool, cases: bool) -> Iterator[str]:
         for one in report.survivors or ():
             slip = f"`{one.clause}` -> `{one.instead}`"
             yield f"{one.line:>5} no scenario would notice in {one.what}: {slip}"
+    for planned in () if report.complaints else report.boundaries:
+        yield f"{file}:{planned.line}: {planned.rule}"
+        yield from (f"  {line}".rstrip() for line in boundary_lines(_planned(planned)))
 
 
 @command.command()

@@ -1,0 +1,134 @@
+"""The check computes every boundary of a file, shows how it behaves, and refuses what fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import rules
+from services.cli import protocol as cli
+from tests.support.small import SMALL, line_of
+
+TABLE = "method: table, endpoint: grade >= 3, window_days: 28, table: [[3, 2], [6, 3]]"
+BAYES = (
+    "method: bayes_threshold, endpoint: grade >= 3, window_days: 28, n: 10, p0: 0.2, "
+    "prior: [0.4, 1.6], threshold: 0.95"
+)
+
+
+def checked(design: str):
+    text = SMALL.replace(TABLE, design)
+    report = rules.check(rules.loads(text, "p.yaml"))
+    return text, report
+
+
+def said(report) -> list[str]:
+    return [str(one) for one in (*report.complaints, *report.notes) if "ST-TOX" in str(one)]
+
+
+def test_a_boundary_is_tried_around_p0_and_at_p1():
+    _, report = checked(f"{BAYES}, alpha: 0.1")
+    (planned,) = report.boundaries
+    rates = [row.p for row in planned.behaviour]
+    assert rates == [0.1, 0.2, 0.3, 0.4, 0.6]
+    at_p0 = planned.behaviour[1]
+    assert at_p0.reject == pytest.approx(planned.bound.type_1_error, abs=1e-15)
+    assert at_p0.reject == pytest.approx(0.092772, abs=1e-6)
+    assert report.complaints == ()
+
+
+def test_a_table_without_a_rate_is_tried_at_usual_ones():
+    _, report = checked(TABLE)
+    assert [row.p for row in report.boundaries[0].behaviour] == [0.1, 0.2, 0.3, 0.4, 0.5]
+
+
+def test_a_table_that_exceeds_its_declared_alpha_is_refused_at_the_alpha():
+    text, report = checked(f"{TABLE},\n     p0: 0.2,\n     alpha: 0.05")
+    (complaint,) = report.complaints
+    assert complaint.line == line_of(text, "     alpha: 0.05")
+    assert "type I error at p0 0.2 is 0.148032, above its alpha 0.05" in complaint.message
+
+
+def test_a_table_that_keeps_to_its_declared_alpha_holds():
+    _, report = checked(f"{TABLE}, p0: 0.2, alpha: 0.15")
+    assert report.complaints == ()
+
+
+def test_who_counts_pending_as_free_of_events_is_told_what_that_does():
+    _, report = checked(f"{BAYES}, pending: event_free")
+    assert [one for one in said(report) if "stops later than planned" in one]
+
+
+def test_a_lower_limit_on_which_nobody_acts_is_noted():
+    design = (
+        "method: binomial_sprt, endpoint: grade >= 3, window_days: 28, n: 20, p0: 0.1, p1: 0.4, "
+        "alpha: 0.1, beta: 0.2"
+    )
+    _, report = checked(design)
+    assert [one for one in said(report) if "lower limit" in one]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "p.yaml"
+    path.write_text(SMALL.replace(TABLE, f"{BAYES}, alpha: 0.1"), encoding="utf-8")
+    return str(path)
+
+
+def test_the_command_prints_the_boundary_and_its_characteristics(file: str):
+    run = CliRunner().invoke(cli.check, [file], standalone_mode=False)
+    lines = [" ".join(line.split()) for line in run.stdout.splitlines()]
+    assert run.return_value == 0
+    assert "3-4 3" in lines
+    assert "9-10 5" in lines
+    assert "type I error 0.092772" in lines
+    assert "0.2 0.0928 1.902 9.512" in lines
+
+
+def test_the_command_tells_the_same_as_json(file: str):
+    run = CliRunner().invoke(cli.check, [file, "--json"], standalone_mode=False)
+    (told,) = json.loads(run.stdout)["boundaries"]
+    assert (told["rule"], told["method"]) == ("ST-TOX", "bayes_threshold")
+    assert {"evaluable": 10, "stop_at": 5} in told["boundary"]
+    assert told["boundary"][0] == {"evaluable": 1, "stop_at": None}
+    assert [row["p"] for row in told["operating_characteristics"]] == [0.1, 0.2, 0.3, 0.4, 0.6]
+
+
+def test_a_reader_is_shown_the_method_the_limits_and_what_reaching_them_does():
+    design = f"{BAYES}, crossing: {{hold: trial, notify: [safety_board], safety_board: required}}"
+    protocol = rules.loads(SMALL.replace(TABLE, design), "p.yaml")
+    text = rules.show(protocol)
+    assert "Method: bayes_threshold, n 10, p0 0.2, prior 0.4 1.6, threshold 0.95" in text
+    assert "Stop at: 2 of 2, 3 of 3 to 4, 4 of 5 to 8, 5 of 9 to 10" in text
+    assert "Type I error: 0.0928 at a true rate of 0.2" in text
+    wanted = "enrol nobody and infuse nobody; told: safety board; the safety board has to meet"
+    assert f"When reached: {wanted}" in text
+    (told,) = rules.show(protocol, "json")["stopping"]
+    assert told["parameters"] == {"n": 10, "p0": 0.2, "prior": [0.4, 1.6], "threshold": 0.95}
+    assert told["crossing"] == {"hold": "trial", "notify": ["safety_board"], "safety_board": True}
+    assert told["table"][0] == {"evaluable": 2, "stop_at": 2}
+
+
+def test_two_versions_differ_by_the_numbers_and_by_the_limits_they_make():
+    old = rules.loads(SMALL.replace(TABLE, BAYES), "p.yaml")
+    new = rules.loads(
+        SMALL.replace(TABLE, BAYES.replace("0.95", "0.9")).replace('"1.0"', '"2.0"'), "p.yaml"
+    )
+    (change,) = rules.diff(old, new)["changes"]
+    keys = {one["key"]: (one["from"], one["to"]) for one in change["keys"]}
+    assert keys.keys() == {"threshold", "table"}
+    assert keys["threshold"] == (0.95, 0.9)
+    assert keys["table"][0][:2] == [[2, 2], [3, 3]]
+    assert keys["table"][1][:2] != keys["table"][0][:2]
+
+
+def test_a_table_stated_by_its_method_instead_changes_no_limit():
+    flagship = "[[2, 2], [3, 3], [4, 3], [5, 4], [6, 4], [7, 4], [8, 4], [9, 5], [10, 5]]"
+    old = rules.loads(SMALL.replace("[[3, 2], [6, 3]]", flagship), "p.yaml")
+    new = rules.loads(SMALL.replace(TABLE, BAYES), "p.yaml")
+    (change,) = rules.diff(old, new)["changes"]
+    assert "table" not in [one["key"] for one in change["keys"]]
+    assert "method" in [one["key"] for one in change["keys"]]
