@@ -106,7 +106,9 @@ def test_a_reader_is_shown_the_method_the_limits_and_what_reaching_them_does():
     assert "Type I error: 0.0928 at a true rate of 0.2" in text
     wanted = "enrol nobody and infuse nobody; told: safety board; the safety board has to meet"
     assert f"When reached: {wanted}" in text
-    (told,) = rules.show(protocol, "json")["stopping"]
+    shown = rules.show(protocol, "json")
+    assert isinstance(shown, dict)
+    (told,) = shown["stopping"]
     assert told["parameters"] == {"n": 10, "p0": 0.2, "prior": [0.4, 1.6], "threshold": 0.95}
     assert told["crossing"] == {"hold": "trial", "notify": ["safety_board"], "safety_board": True}
     assert told["table"][0] == {"evaluable": 2, "stop_at": 2}
