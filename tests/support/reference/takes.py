@@ -173,7 +173,8 @@ def _days_since(facts: Any, spec: Spec, seen: list[Seen]) -> Any:
     some = [one for one in seen if counts(spec, one) is True]
     if not some:
         return None
-    return (day_of(facts.zone, facts.at) - day_of(facts.zone, some[-1].at)).days
+    newest = max(one.at for one in some)
+    return (day_of(facts.zone, facts.at) - day_of(facts.zone, newest)).days
 
 
 def change(facts: Any, spec: Spec, seen: list[Seen], anchor: int | None, holds: int) -> Any:
