@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from rules.language.reasoning import Bounds
 from rules.language.vocabulary import FactType, declared, entity_facts, scopes_of
-from rules.model import Condition, Const, Criterion, Definition, FactSpec
+from rules.model import Condition, Const, Criterion, Definition, Derivation, FactSpec, Num
 from rules.terms import EventType, Measure, Scope, Take, ValueType, Verdict
 
 Names = Mapping[str, FactType]
@@ -130,7 +130,9 @@ def bounds(definition: Definition, *, asked: bool = True) -> dict[str, Bounds]:
 
 
 def _bounds(definition: Definition, spec: FactSpec) -> Bounds:
-    if spec.derived is not None or spec.origin is None:
+    if spec.derived is not None:
+        return _constants(spec.derived)
+    if spec.origin is None:
         return Bounds()
     if spec.take is Take.COMPLETED_YEARS or spec.take in (Take.COUNT, Take.CONSECUTIVE):
         return Bounds(0)
@@ -143,6 +145,16 @@ def _bounds(definition: Definition, spec: FactSpec) -> Bounds:
         None if None in lows else min(low for low in lows if low is not None),
         None if None in highs else max(high for high in highs if high is not None),
     )
+
+
+def _constants(derivation: Derivation) -> Bounds:
+    """Of cases that are all numbers no other number comes out than from the least to the most."""
+    values = [case.value for case in derivation.cases]
+    values += [] if derivation.otherwise is None else [derivation.otherwise]
+    numbers = [value.value for value in values if isinstance(value, Num)]
+    if not numbers or len(numbers) != len(values):
+        return Bounds()
+    return Bounds(min(numbers), max(numbers))
 
 
 def where_bounds(definition: Definition, spec: FactSpec) -> dict[str, Bounds]:

@@ -41,9 +41,11 @@ def judge_now(
     occurred_us: int | None,
     units: Mapping[str, str] | None = None,
     untrue_from_us: int | None = None,
+    key: str | None = None,
 ) -> None:
     """Judge one entity with the subject's facts of now, and say what differs.
 
+    `key`: of its findings, where it is not the entity's own name.
     `untrue_from_us`: what was found as of then or later never was so.
     """
     plan, state = subject.plan, subject.state
@@ -61,7 +63,7 @@ def judge_now(
             entity,
             fired,
             read,
-            key=entity,
+            key=key or entity,
             occurred_us=occurred_us,
             units=units,
             untrue_from_us=untrue_from_us,

@@ -11,6 +11,7 @@ from rules.facts.projections import Reading
 from rules.findings import Step
 from rules.folding import Dirty
 from rules.model import Visit
+from rules.subject.anchored import spans
 from rules.subject.context import Subject
 from rules.subject.ranging import judge_now, touched_now
 from rules.subject.relating import moved, relate
@@ -18,6 +19,7 @@ from rules.terms import EventType, Scope
 
 _DUE = "@visit:"  # beside which the state notes when time alone changes a visit
 _ENTITY = "visit:"
+_LAST = "last_infusion"  # an anchor that each infusion moves
 
 
 def all_visits(subject: Subject, step: Step, dirty: Dirty, changed: set[str]) -> None:
@@ -100,15 +102,28 @@ def _visit(
     )
     _wait(subject, step, visit, min(until_us, stands.next_us))
     took_place = held if visits.counts(visit, anchor, held) else None
+    entity, key = _ENTITY + visit.id, _key(subject, visit)
+    if any(one[0] != key for one in state.findings.get(entity, {}).values()):
+        subject.forget(step, entity, wrong=False)
     judge_now(
         subject,
         step,
         Scope.VISIT,
-        _ENTITY + visit.id,
+        entity,
         _readings(subject, visit, stands, _time(subject, visit, anchor, took_place)),
         occurred_us=stands.occurred_us,
         untrue_from_us=took_place[visits.START] if took_place and took_place[visits.DONE] else None,
+        key=key,
     )
+
+
+def _key(subject: Subject, visit: Visit) -> str:
+    """Of its findings: what is after the last infusion is another visit after each."""
+    name = _ENTITY + visit.id
+    if visit.anchor != _LAST:
+        return name
+    last = max((span, number) for number, span in spans(subject).items())
+    return f"{name}:{last[1]}"
 
 
 def _time(subject: Subject, visit: Visit, anchor: Span, held: visits.Told | None) -> Span:

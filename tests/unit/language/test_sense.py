@@ -134,3 +134,28 @@ def test_what_could_be_left_out_is_noted(condition, note):
 
 def test_the_small_protocol_has_nothing_to_leave_out():
     assert sense.notes(rules.loads(SMALL).definition) == []
+
+
+DOSE = "  dose_limit: {cases: [{when: infarction, value: 5}], otherwise: 2.5}\ncriteria:"
+
+
+@pytest.mark.parametrize(
+    ("condition", "word"),
+    [
+        ("dose_limit > 6", "can never hold"),
+        ("dose_limit < 2.5", "can never hold"),
+        ("infarction || dose_limit > 5", "can never hold: `dose_limit > 5`"),
+        ("dose_limit >= 2.5", "always holds where it is known"),
+    ],
+)
+def test_a_fact_of_constant_cases_lies_from_the_least_to_the_most(condition, word):
+    (complaint,) = complaints(bent(condition).replace("criteria:", DOSE, 1))
+    assert word in complaint.message
+    assert complaint.hint == "`dose_limit` lies from 2.5 to 5"
+
+
+def test_a_fact_of_cases_that_are_worked_out_may_be_anything():
+    open_end = DOSE.replace("2.5", "{derive: hottest * 2}, unit: Cel")
+    open_end = open_end.replace("value: 5", "derive: hottest")
+    rules.loads(bent("dose_limit > 6").replace("criteria:", open_end, 1), "p.yaml")
+    rules.loads(bent("dose_limit > 2.5").replace("criteria:", DOSE, 1), "p.yaml")

@@ -166,8 +166,26 @@ def test_an_infusion_that_was_not_given_takes_its_visits_away():
 def test_a_visit_after_the_last_infusion_moves_with_each():
     log = [ENROLLED, GIVEN, infusion(3, "2026-01-11T10:00:00", number=2)]
     outcome = run(log, until="2026-01-13T00:00:00")
-    assert ("V-OPEN", "visit:next_call") in opened(outcome)
-    assert ("V-OVERDUE", "visit:next_call") in opened(run(log, until="2026-01-15T00:00:00"))
+    assert ("V-OPEN", "visit:next_call:2") in opened(outcome)
+    assert ("V-OVERDUE", "visit:next_call:2") in opened(run(log, until="2026-01-15T00:00:00"))
+
+
+def test_what_was_found_of_the_visit_after_an_earlier_infusion_is_another_finding():
+    """Whoever settled the former by hand is told of the latter all the same."""
+
+    def calls(log, until):
+        return [
+            (change, key)
+            for _, change, rule, key in said(run(log, until=until))
+            if rule == "V-OVERDUE" and key.startswith("visit:next_call")
+        ]
+
+    first, second = "visit:next_call:1", "visit:next_call:2"
+    again = infusion(3, "2026-01-20T10:00:00", number=2)
+    ends = [("opened", first), ("cleared", first), ("opened", second)]
+    assert calls([ENROLLED, GIVEN, again], "2026-02-01T00:00:00") == ends
+    late = infusion(3, "2026-01-11T10:00:00", 2, "2026-01-20T10:00:00")
+    assert calls([ENROLLED, GIVEN, late], "2026-02-01T00:00:00") == ends
 
 
 @pytest.mark.parametrize("left", ["withdrawn", "completed", "lost"])
