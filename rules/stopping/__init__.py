@@ -5,10 +5,12 @@ from rules.stopping.bounds import (
     Admissible,
     Boundary,
     Characteristics,
+    Joint,
     admissible,
     boundary,
     characteristics,
     details,
+    joint,
 )
 from rules.stopping.design import (
     Design,
@@ -28,6 +30,7 @@ __all__ = [
     "Characteristics",
     "Design",
     "DesignError",
+    "Joint",
     "MaxInfo",
     "Method",
     "Outcome",
@@ -38,6 +41,7 @@ __all__ = [
     "checked",
     "continuous",
     "details",
+    "joint",
     "methods",
     "problems",
 ]

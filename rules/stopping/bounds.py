@@ -110,6 +110,16 @@ class Admissible(NamedTuple):
     expected_evaluable: float  # units at the stop at p1
 
 
+class Joint(NamedTuple):
+    """Several rules over the same units and endpoint, at the true rate p."""
+
+    p: float
+    reject: float  # probability that any of them is reached
+    alone: tuple[float, ...]  # and each of them, were it the only one
+    expected_events: float
+    expected_evaluable: float
+
+
 @functools.lru_cache(maxsize=1024)
 def boundary(design: Design) -> Boundary:
     """The boundary of the design.
@@ -151,4 +161,14 @@ def admissible(looks: tuple[int, ...], p0: float, p1: float, alpha: float) -> li
     """
     module = import_module("rules.stopping.admissible")
     found: list[Admissible] = module.admissible(looks, p0, p1, alpha)
+    return found
+
+
+def joint(bounds: Sequence[Boundary], true_p: Sequence[float]) -> tuple[Joint, ...]:
+    """How rules over the same units and the same endpoint behave together, and each alone.
+
+    Raises ValueError for rules that are not binary, or that accept at a lower limit.
+    """
+    module = import_module("rules.stopping.joint")
+    found: tuple[Joint, ...] = module.joint(bounds, true_p)
     return found

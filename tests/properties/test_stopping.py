@@ -17,6 +17,7 @@ from rules.stopping import (
     boundary,
     characteristics,
     continuous,
+    joint,
     table,
 )
 from rules.stopping.calibrated import statistic
@@ -227,6 +228,33 @@ def test_the_best_of_all_boundaries_are_those_that_trying_each_one_finds() -> No
     }
     found = admissible(looks, p0, p1, alpha)
     assert {(round(one.power, 9), round(one.expected_evaluable, 9)) for one in found} == best
+
+
+def test_rules_over_one_endpoint_stop_together_on_the_courses_that_stop_any_of_them() -> None:
+    early = Design(method=Method.POCOCK, looks=continuous(8), p0=0.2, alpha=0.2)
+    late = Design(method=Method.OBRIEN_FLEMING, looks=continuous(8), p0=0.2, alpha=0.1)
+    seldom = Design(method=Method.POCOCK, looks=(3, 7, 9), p0=0.1, alpha=0.1)
+    for first, second in ((early, late), (late, early), (seldom, late), (early, seldom)):
+        bounds = boundary(first), boundary(second)
+        for rate, row in zip(RATES, joint(bounds, RATES), strict=True):
+            stops = 0.0
+            for course in product((0, 1), repeat=max(first.n, second.n)):
+                if any(reaches(bound, course) for bound in bounds):
+                    stops += float(weight(course, Fraction(rate)))
+            assert row.reject == pytest.approx(stops, abs=EXACT), bounds
+            alone = [characteristics(bound, [rate])[0].reject for bound in bounds]
+            assert row.alone == pytest.approx(tuple(alone), abs=EXACT)
+
+
+def reaches(bound: Boundary, course: Sequence[int]) -> bool:
+    """Whether the course ever has so many events at a look as stop there."""
+    return any(sum(course[:size]) >= events for size, events in bound.rows)
+
+
+def test_rules_that_cannot_be_taken_together_are_refused() -> None:
+    (two_sided,) = designs(1, 1, methods=(Method.BINOMIAL_SPRT,))
+    with pytest.raises(ValueError, match="one-sided binary"):
+        joint([boundary(two_sided)], [0.2])
 
 
 @pytest.mark.soak
