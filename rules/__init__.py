@@ -42,6 +42,7 @@ from rules.stopping.bounds import (
     Characteristics,
     admissible,
     boundary,
+    boundary_at,
     characteristics,
     details,
 )
@@ -55,6 +56,7 @@ from rules.stopping.design import (
     gamma_rate,
 )
 from rules.stopping.design import Outcome as DesignOutcome
+from rules.stopping.prediction import crossing_probability
 from rules.stopping.problems import methods, problems
 from rules.terms import (
     OWN_TYPES,
@@ -123,12 +125,14 @@ __all__ = [
     "admissible",
     "as_sections",
     "boundary",
+    "boundary_at",
     "characteristics",
     "check",
     "check_scenarios",
     "clashes",
     "concerning",
     "continuous",
+    "crossing_probability",
     "details",
     "diff",
     "diff_text",

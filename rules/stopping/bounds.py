@@ -31,9 +31,26 @@ _MAKERS: Mapping[tuple[Outcome, Method], str] = {
     (Outcome.BINARY, Method.BAYES_THRESHOLD): "fixed",
     (Outcome.BINARY, Method.BOIN): "boin",
     (Outcome.BINARY, Method.THALL_SIMON): "thall_simon",
+    (Outcome.TIME_TO_EVENT, Method.POCOCK): "exposure",
+    (Outcome.TIME_TO_EVENT, Method.OBRIEN_FLEMING): "exposure",
+    (Outcome.TIME_TO_EVENT, Method.WANG_TSIATIS): "exposure",
+    (Outcome.TIME_TO_EVENT, Method.SPRT): "exposure",
+    (Outcome.TIME_TO_EVENT, Method.MAX_SPRT): "exposure",
+    (Outcome.TIME_TO_EVENT, Method.GAMMA_POISSON): "exposure",
+    (Outcome.TITE, Method.POCOCK): "tite",
+    (Outcome.TITE, Method.OBRIEN_FLEMING): "tite",
+    (Outcome.TITE, Method.WANG_TSIATIS): "tite",
+    (Outcome.TITE, Method.BETA_BINOMIAL): "tite",
+    (Outcome.TITE, Method.CHEN_CHALONER): "tite",
+    (Outcome.TITE, Method.SPRT): "tite",
+    (Outcome.TITE, Method.MAX_SPRT): "tite",
 }
 # outcome -> the module whose `characteristics(bound, true_p, accrual)` says how it behaves.
-_BEHAVIOUR: Mapping[Outcome, str] = {Outcome.BINARY: "exact"}
+_BEHAVIOUR: Mapping[Outcome, str] = {
+    Outcome.BINARY: "exact",
+    Outcome.TIME_TO_EVENT: "exposure",
+    Outcome.TITE: "tite",
+}
 # method -> the module whose `details(bound)` has what the method tells besides its boundary.
 _DETAILS: Mapping[Method, str] = {
     Method.BOIN: "boin",
@@ -128,6 +145,18 @@ def boundary(design: Design) -> Boundary:
     """
     maker = _MAKERS[checked(design).outcome, design.method]
     made: Boundary = import_module(f"rules.stopping.{maker}").bound(design)
+    return made
+
+
+def boundary_at(design: Design, critical: float) -> Boundary:
+    """The exposure cuts that a given critical value makes, whatever their type I error.
+
+    Raises DesignError where the design has problems, ValueError for a binary outcome.
+    """
+    maker = _MAKERS[checked(design).outcome, design.method]
+    if design.outcome is Outcome.BINARY:
+        raise ValueError("a given critical value makes cuts in exposure only")
+    made: Boundary = import_module(f"rules.stopping.{maker}").bound_at(design, critical)
     return made
 
 

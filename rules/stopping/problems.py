@@ -101,6 +101,7 @@ def problems(design: Design) -> tuple[Problem, ...]:
         return (_no_such(design),)
     return (
         *_looks(design.looks),
+        *_events_look(design),
         *_presence(design, needed),
         *_ranges(design),
         *_between(design),
@@ -128,6 +129,13 @@ def _looks(looks: tuple[int, ...]) -> Iterator[Problem]:
         yield Problem("looks", "looks must increase, each greater than the one before", _LOOKS)
     elif looks[-1] > _MOST_UNITS or looks[-1] * len(looks) > _MOST_PLACES:
         yield Problem("looks", f"{len(looks)} looks at up to {looks[-1]} are too many", _LOOKS)
+
+
+def _events_look(design: Design) -> Iterator[Problem]:
+    every = tuple(range(1, design.n + 1))
+    if design.outcome is not Outcome.BINARY and design.looks not in ((), every):
+        said = f"outcome {design.outcome} has no looks of its own: every event is one"
+        yield Problem("looks", said, "give n alone, the greatest number of units")
 
 
 def _presence(design: Design, needed: tuple[str, ...]) -> Iterator[Problem]:

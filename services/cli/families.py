@@ -25,6 +25,8 @@ _CALIBRATED = {
     "MaxSPRT": rules.Method.MAX_SPRT,
 }
 
+_TIMED = {**_CALIBRATED, "GP": rules.Method.GAMMA_POISSON}
+
 
 def answered(case: Json) -> Json:
     """What a case of its family expects.
@@ -169,6 +171,45 @@ def _published(case: Json) -> Json:
     }
 
 
+def _survival(case: Json) -> Json:
+    given = {**case["input"], "looks": rules.continuous(case["input"]["n"])}
+    if case["method"] == "GP":
+        given["prior"] = given["gamma_prior_shape_rate"]
+    design = replace(
+        _design(_TIMED[case["method"]], given),
+        outcome=rules.DesignOutcome.TIME_TO_EVENT,
+        window_days=given["tau"],
+        max_info=rules.MaxInfo(given["max_info"]),
+    )
+    bound = rules.boundary(design)
+    return {
+        "cval": bound.critical,
+        "events": [events for events, _ in bound.exposure],
+        "max_total_exposure_to_stop": [most for _, most in bound.exposure],
+        "type1_truncated": bound.type_1_error,
+        "oc_poisson": _behaviour(bound, given),
+    }
+
+
+def _tite(case: Json) -> Json:
+    """The cuts alone depend on no window; one day stands for it."""
+    given = dict(case["input"])
+    if case["method"] == "Pocock":
+        given.pop("delta", None)  # it is 0.5 by its name
+    design = replace(
+        _design(_CALIBRATED[case["method"]], {**given, "looks": rules.continuous(given["n"])}),
+        outcome=rules.DesignOutcome.TITE,
+        window_days=1.0,
+    )
+    told = given.get("given_cval")
+    bound = rules.boundary(design) if told is None else rules.boundary_at(design, told)
+    return {
+        "cval": bound.critical,
+        "events": [events for events, _ in bound.exposure],
+        "max_ess_to_stop": [most for _, most in bound.exposure],
+    }
+
+
 def _design(method: rules.Method, given: Json) -> rules.Design:
     return rules.Design(
         method=method,
@@ -216,4 +257,6 @@ FAMILIES: dict[str, Callable[[Json], Json]] = {
     "thall_simon": _thall_simon,
     "repeated_significance_toxbdry": _toxbdry,
     "published": _published,
+    "survival_calibrated": _survival,
+    "tite_from_cval": _tite,
 }
