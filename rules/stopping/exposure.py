@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,7 +190,7 @@ def _max_sprt(_design: Design, _scale: _Scale, critical: float, events: Floats) 
     """Cut where d ln(d / x) - (d - x) = c below d, by Lambert's W."""
     if critical <= 0:
         return events
-    at = np.asarray(-np.exp(-1 - critical / events), dtype=np.complex128)
+    at: Any = -np.exp(-1 - critical / events)
     return np.asarray(-events * np.real(lambertw(at)))
 
 
