@@ -29,7 +29,7 @@ from rules.facts.reading import (
 from rules.facts.timeline import BASELINE, END, EVENT, EXPIRES, ORDER, START, VALUE, Record
 from rules.facts.windows import leaves, low_edge
 from rules.model import FactSpec, Scalar
-from rules.terms import Conflict, ValueType
+from rules.terms import Conflict, EventType, ValueType
 
 
 class Chosen(NamedTuple):
@@ -148,6 +148,8 @@ def chooser(spec: FactSpec, calendar: Calendar, *, newest: bool = True) -> Choos
         sure, maybe, why = found.sure, found.maybe, DATE_ONLY
         if divide is not None:
             sure, maybe, why = divide(sure, maybe)
+        if newest and spec.origin is EventType.CONSENT:
+            sure = _withdrawn_in_doubt(sure)
         if not newest:
             sure = [record for record in sure if record[VALUE] is not None]
             maybe = [record for record in maybe if record[VALUE] is not None]
@@ -165,6 +167,21 @@ def chooser(spec: FactSpec, calendar: Calendar, *, newest: bool = True) -> Choos
         return Chosen(reading, used)
 
     return choose
+
+
+def _withdrawn_in_doubt(records: list[Record]) -> list[Record]:
+    """A withdrawal told by its day alone may have followed a consent of that day: then it did."""
+    if not records or records[-1][VALUE] is not True:
+        return records
+    given = records[-1]
+    later = [
+        one
+        for one in records
+        if one[VALUE] is False
+        and one[END] > given[START]
+        and (one[START], one[END]) != (given[START], given[END])  # of one time: as they came
+    ]
+    return later or records
 
 
 def _newest_group(spec: FactSpec, calendar: Calendar, records: list[Record]) -> list[Record]:

@@ -138,6 +138,8 @@ def _is_plain(spec: FactSpec) -> bool:
     newest = spec.take in (Take.LATEST, Take.RATIO_TO_REFERENCE)
     if not newest or any(part is not None for part in more):
         return False
+    if spec.origin is EventType.CONSENT:  # two of one day may not say which came last
+        return False
     if spec.conflict is not Conflict.LAST or spec.within_day:
         return False
     return len(source_keys(spec)) == 1

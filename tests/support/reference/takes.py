@@ -103,6 +103,11 @@ def short(value: float, size: float) -> float:
 # --- the takes --------------------------------------------------------------------------------
 def _latest(facts: Any, spec: Spec, seen: list[Seen]) -> Any:
     groups = grouped(facts, spec, chosen(spec, seen))
+    if spec["from"] == "consent" and groups and groups[-1][-1].value is True:
+        span = groups[-1][-1].record.span
+        told = [one.record.span for one in seen if one.value is False]
+        if any(high > span[0] and (low, high) != span for low, high in told):
+            return False
     return settled(spec, groups[-1]) if groups and groups[-1][-1].holds else None
 
 
