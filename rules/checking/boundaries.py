@@ -7,14 +7,14 @@ above the alpha that is declared, of tables too; a boundary of whose crossing no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rules.errors import Complaint
 from rules.language.functions import names_in
 from rules.language.vocabulary import stopping_fact
 from rules.model import Definition, StoppingRule
-from rules.stopping.bounds import Boundary, Characteristics, characteristics
+from rules.stopping.bounds import Boundary, Characteristics, characteristics, joint
 from rules.stopping.design import Design, Outcome
 from rules.terms import Pending, Scope
 
@@ -58,7 +58,20 @@ def judge(definition: Definition) -> Judged:
         said.nobody_told(rule, told)
         planned.append(_planned(rule))
         said.of(rule, planned[-1].bound)
+    for rules in _alike(definition.stopping):
+        said.together(rules)
     return Judged(tuple(planned), tuple(said.complaints), tuple(said.notes))
+
+
+def _alike(rules: Iterable[StoppingRule]) -> Iterator[list[StoppingRule]]:
+    """Binary one-sided rules that count the same units and events: two or more."""
+    groups: dict[tuple[object, ...], list[StoppingRule]] = {}
+    for rule in rules:
+        if rule.design.outcome is Outcome.BINARY and not rule.bound.go_at:
+            what = (rule.on, rule.expression, rule.among_expression, rule.unit)
+            when = (rule.window_days, rule.window_from, rule.planned_infusions)
+            groups.setdefault((*what, *when, rule.evaluable, rule.pending), []).append(rule)
+    yield from (group for group in groups.values() if len(group) > 1)
 
 
 def _planned(rule: StoppingRule) -> Planned:
@@ -101,6 +114,17 @@ class _Said:
         if rule.pending is Pending.EVENT_FREE:
             message = "who is pending counts as without an event, so it stops later than planned"
             self._note(rule, ("pending",), message)
+
+    def together(self, rules: Sequence[StoppingRule]) -> None:
+        """What rules over the same units and events come to, at the rate that one calls good."""
+        rate = next((rule.design.p0 for rule in rules if rule.design.p0 is not None), None)
+        if rate is None or max(rule.design.n for rule in rules) > MOST_UNITS:
+            return
+        (row,) = joint([rule.bound for rule in rules], (rate,))
+        alone = ", ".join(f"{one:.4f}" for one in row.alone)
+        others = ", ".join(f"`{rule.id}`" for rule in rules[:-1])
+        message = f"counts the same as {others}; alone they stop with probability {alone} at p"
+        self._note(rules[-1], (), f"{message} {rate:g}, together with {row.reject:.4f}")
 
     def _error(self, rule: StoppingRule, design: Design, alpha: float, error: float) -> None:
         if error > alpha + _ROUNDING[design.outcome]:

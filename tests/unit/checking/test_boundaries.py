@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 import rules
+from rules.stopping import continuous
 from services.cli import protocol as cli
+from tests.support.every_path import counted
 from tests.support.small import SMALL, line_of
 
 TABLE = "method: table, endpoint: grade >= 3, window_days: 28, table: [[3, 2], [6, 3]]"
@@ -69,6 +71,19 @@ def test_a_lower_limit_on_which_nobody_acts_is_noted():
     )
     _, report = checked(design)
     assert [one for one in said(report) if "lower limit" in one]
+
+
+def test_two_rules_that_count_the_same_are_told_what_they_come_to_together():
+    again = TABLE.replace("[[3, 2], [6, 3]]", "[[10, 4]]")
+    line = next(one for one in SMALL.splitlines() if TABLE in one)
+    second = line.replace("ST-TOX", "ST-AGAIN").replace(TABLE, again)
+    text = SMALL.replace(line, f"{line.replace(TABLE, BAYES)}\n{second}")
+    report = rules.check(rules.loads(text, "p.yaml"))
+    (note,) = [str(one) for one in report.notes if "ST-AGAIN" in str(one) and "same" in str(one)]
+    assert "counts the same as `ST-TOX`" in note
+    together = counted(continuous(10), (None, 2, 3, 3, 4, 4, 4, 4, 5, 4), 0.2).reject
+    alone = "alone they stop with probability 0.0928, 0.1209 at p 0.2"
+    assert f"{alone}, together with {together:.4f}" in note
 
 
 @pytest.fixture
