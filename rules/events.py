@@ -74,7 +74,7 @@ class FindingChange:
     evidence: tuple[dict[str, object], ...]  # Evidence.as_dict
     occurred_us: int
     because_of: str | None  # event id; null: time alone
-    hold: str | None  # infusion | enrolment
+    hold: str | None  # infusion | enrolment | trial
     version: str | None = None  # whose rule it is, where that is not the active version
     # The rule's clause tree as it then was; None for CLEARED and SUPERSEDED and the engine's own.
     explanation: Mapping[str, object] | None = None

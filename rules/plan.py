@@ -89,6 +89,12 @@ class Plan:
         self.behind = {rule.id: _behind(definition, rule) for rule in definition.rules}
         self.endpoints = {r.id: compile_condition(r.endpoint) for r in definition.stopping}
         self.stopping = {rule.id: rule for rule in definition.stopping}
+        # Endpoints over the subject's own facts, with everything that they rest on.
+        self.own_endpoints = {
+            rule.id: self.with_inputs(names_in(rule.endpoint))
+            for rule in definition.stopping
+            if rule.on is Scope.SUBJECT
+        }
         self.days = self._thresholds(lambda spec: spec.take is Take.DAYS_SINCE)
         self._counts = self._thresholds(_counts_entities)
         self._compile()
@@ -150,6 +156,7 @@ class Plan:
         self.ranges = Ranges(self.definition, {scope: self.names(scope) for scope in Scope})
         asked = [name for scope in LIVE_SCOPES for name in self.names(scope)]
         asked += [*self.ranges.applicable_names, *self.ranges.anchors]
+        asked += [name for names in self.own_endpoints.values() for name in names]
         self.subject_facts = tuple(name for name in dict.fromkeys(asked) if name in self.specs)
         live = dict.fromkeys((*self.criteria_facts, *self.subject_facts))
         self.live = tuple(live)

@@ -47,7 +47,7 @@ class SubjectState:
     snapshot: dict[str, Scalar] = field(default_factory=dict)  # of the subject's scope
     decision: str | None = None
     codes: str = ""  # one letter a criterion
-    endpoints: dict[str, dict[str, int]] = field(default_factory=dict)  # rule -> ae -> since
+    endpoints: dict[str, dict[str, list[int]]] = field(default_factory=dict)  # rule -> ae -> span
     # What was said.
     findings: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     asked: dict[str, str] = field(default_factory=dict)  # entity -> hash of its last snapshot

@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from rules.events import Contribution
-from rules.facts.calendar import DAY_US, Span
+from rules.facts.calendar import Span
 from rules.facts.entities import END, START, enrolled_part
 from rules.findings import KEY, OCCURRED
+from rules.model import StoppingRule
 from rules.plan import Plan
 from rules.state import SubjectState
+from rules.terms import Evaluable, Hold
+from rules.units import Watched, left_us, place, watched
 
 ENROLLED, INFUSED, PAUSED = "enrolled", "infused", "paused"
-HOLDING = ("enrolment", "trial")  # what a rule may hold of the trial as a whole
+HOLDS = (Hold.ENROLMENT, Hold.TRIAL)  # what a rule may hold of the trial as a whole
 
 
 class Sum(NamedTuple):
@@ -52,19 +55,35 @@ def wanted(
     result |= _pauses(plan, state)
     for rule_id, rule in plan.stopping.items():
         state.until.pop(f"@{rule_id}", None)
-        if state.first_infusion is None or not state.among.get(rule_id, True):
-            continue
-        start_us = state.first_infusion[0]
-        found = state.endpoints.get(rule_id)
-        window_end = start_us + rule.window_days * DAY_US
-        if found:
-            result[rule_id, "subject"] = Sum(True, True, min(found.values()), start_us)
-        elif window_end <= now_us:
-            result[rule_id, "subject"] = Sum(True, False, window_end, start_us)
-        else:
-            result[rule_id, "subject"] = Sum(False, False, start_us, start_us)
-            state.until[f"@{rule_id}"] = window_end
+        if state.among.get(rule_id, True):
+            result |= _stopping(rule, state, infusions, now_us)
     return result
+
+
+def _stopping(
+    rule: StoppingRule, state: SubjectState, infusions: Mapping[str, Span], now_us: int
+) -> dict[tuple[str, str], Sum]:
+    """What each unit under watch counts for in one stopping rule."""
+    units = watched(rule, state, infusions)
+    place(units, (Span(*began) for began in state.endpoints.get(rule.id, {}).values()))
+    ends = [one.over_us for one in units if one.over_us is not None and one.over_us > now_us]
+    if ends:
+        state.until[f"@{rule.id}"] = min(ends)
+    left = left_us(state)
+    return {(rule.id, one.unit): _counted(rule, one, left, now_us) for one in units}
+
+
+def _counted(rule: StoppingRule, unit: Watched, left: int | None, now_us: int) -> Sum:
+    """One unit: evaluable at its first event, or when its window is over; pending before."""
+    start_us, over_us = unit.start.start, unit.over_us
+    over = over_us is not None and over_us <= now_us
+    early = left is not None and (over_us is None or left < over_us)
+    until_us = max(left, start_us) if early and left is not None else None
+    happened = bool(unit.events_us)
+    if happened and rule.evaluable is Evaluable.AT_EVENT:
+        return Sum(True, True, min(unit.events_us), start_us, until_us)
+    since_us = over_us if over and over_us is not None else start_us
+    return Sum(over, happened, since_us, start_us, until_us)
 
 
 def _instant(span: Span) -> Sum:
@@ -75,10 +94,10 @@ def _instant(span: Span) -> Sum:
 def _pauses(plan: Plan, state: SubjectState) -> dict[tuple[str, str], Sum]:
     """Every open finding whose rule holds the whole trial."""
     return {
-        (PAUSED, f"{rule_id}|{known[KEY]}"): Sum(True, True, known[OCCURRED], what=rule.hold)
+        (PAUSED, f"{rule_id}|{known[KEY]}"): Sum(True, True, known[OCCURRED], what=rule.hold.value)
         for held in state.findings.values()
         for rule_id, known in held.items()
-        if (rule := plan.rules.get(rule_id)) is not None and rule.hold in HOLDING
+        if (rule := plan.rules.get(rule_id)) is not None and rule.hold in HOLDS
     }
 
 

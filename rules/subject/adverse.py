@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from rules.anchors import Judged, read_span
-from rules.anchors import known as known_values
 from rules.facts import entities, entity_records
-from rules.facts.calendar import DAY_US, Span
+from rules.facts.calendar import Span
 from rules.facts.entities import merge
 from rules.facts.entity_records import Known
 from rules.facts.projections import UNKNOWN, Reading
 from rules.findings import Step
 from rules.folding import Dirty
-from rules.subject import anchored
+from rules.subject import anchored, endpoints
 from rules.subject.context import Subject, snapshot_of
 from rules.subject.relating import moved, relate
 from rules.terms import Scope
@@ -75,7 +74,7 @@ def _read(subject: Subject, name: str, known: Known) -> TouchedEvent:
 def adverse_event(subject: Subject, step: Step, dirty: Dirty, event: TouchedEvent) -> None:
     """Say what differs about one adverse event."""
     entity, readings = f"ae:{event.name}", event.readings
-    _endpoints(subject, event)
+    endpoints.of_event(subject, event.name, event.span, readings, gone=event.gone)
     if event.gone:
         subject.forget(step, entity)
         return
@@ -91,26 +90,6 @@ def adverse_event(subject: Subject, step: Step, dirty: Dirty, event: TouchedEven
             occurred_us=event.span.start,
             wrong=event.name not in dirty.adverse_events,
         )
-
-
-def _endpoints(subject: Subject, event: TouchedEvent) -> None:
-    """Note for which stopping rules this adverse event is an endpoint, and since when."""
-    state, began = subject.state, event.span
-    first = None if state.first_infusion is None else Span(*state.first_infusion)
-    facts = known_values(event.readings)
-    counts = first is not None and began.end >= first.start and not event.gone
-    for rule_id, endpoint in subject.plan.endpoints.items():
-        held = state.endpoints.setdefault(rule_id, {})
-        last_us = 0 if first is None else first.start + _window_us(subject, rule_id)
-        if counts and first is not None and began.start <= last_us and endpoint(facts) is True:
-            held[event.name] = max(began.start, first.start)
-        else:
-            held.pop(event.name, None)
-
-
-def _window_us(subject: Subject, rule_id: str) -> int:
-    """How long after the first infusion an adverse event counts for a stopping rule."""
-    return subject.plan.stopping[rule_id].window_days * DAY_US
 
 
 def death(subject: Subject, step: Step) -> None:

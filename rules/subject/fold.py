@@ -26,6 +26,7 @@ from rules.subject import (
     anchored,
     consenting,
     deciding,
+    endpoints,
     laboratory,
     live,
     members,
@@ -174,6 +175,7 @@ class SubjectFold:
         events = adverse.touched_events(subject, dirty)
         dirty.sums = dirty.sums or bool(events)
         members.refresh(subject, dirty)
+        endpoints.of_subject(subject, dirty)
         labs = laboratory.touched_series(subject, dirty, changed)
         deciding.decide(subject, dirty, changed, anchor, refixed=refixed)
         moved = before != (state.decision, state.codes)
@@ -201,7 +203,7 @@ class SubjectFold:
             fired = {OPS_DISAGREE.id} if subject.disagreed else set()
             subject.findings.differ(step, "ops", fired, lambda _name: UNKNOWN)
         contributions: tuple[Contribution, ...] = ()
-        paused = any(change.hold in sums.HOLDING for change in step.changes)
+        paused = any(change.hold in sums.HOLDS for change in step.changes)
         if dirty.everything or dirty.sums or dirty.status or paused:
             wanted = sums.wanted(self.plan, state, anchored.spans(subject), step.at_us)
             contributions = sums.differ(state, subject.name, wanted, step.at_us)

@@ -1,4 +1,4 @@
-"""Which stopping rules the subject counts for: its cohort, its arm, as of its first infusion.
+"""Which stopping rules the subject counts for: its cohort, its arm, as of when it is watched.
 
 Who comes in: the fold. Who goes out: nothing; the state notes it. Reading may raise LogNeeded.
 """
@@ -10,6 +10,7 @@ from rules.facts.calendar import Span
 from rules.folding import Dirty
 from rules.subject import anchored
 from rules.subject.context import Subject
+from rules.units import anchor
 
 
 def refresh(subject: Subject, dirty: Dirty) -> None:
@@ -17,19 +18,26 @@ def refresh(subject: Subject, dirty: Dirty) -> None:
     state, ranges = subject.state, subject.plan.ranges
     if not ranges.among:
         return
-    if state.first_infusion is None:
-        state.among = {}
+    moments = {
+        rule_id: span
+        for rule_id in ranges.among
+        if (span := anchor(subject.plan.stopping[rule_id], state)) is not None
+    }
+    last_us = max((span.end for span in moments.values()), default=-1)
+    moved = dirty.first_infusion or dirty.enrolment or dirty.earliest_us <= last_us
+    if not (dirty.everything or moved) and moments.keys() == state.among.keys():
         return
-    span = Span(*state.first_infusion)
-    touched = dirty.everything or dirty.first_infusion or dirty.earliest_us <= span.end
-    if not touched and state.among:
-        return
+    among = {rule_id: _counts(subject, rule_id, span) for rule_id, span in moments.items()}
+    if among != state.among:
+        state.among, dirty.sums = among, True
+
+
+def _counts(subject: Subject, rule_id: str, span: Span) -> bool:
+    """Whether `among` definitely held as of that moment."""
 
     def judged() -> Judged:
         return anchored.judged_at(subject, span.end)
 
-    read = read_span(subject.plan, state, subject.timeline, span, judged)
-    facts = known(read.all(ranges.among_names))
-    among = {rule_id: when(facts) is True for rule_id, when in ranges.among.items()}
-    if among != state.among:
-        state.among, dirty.sums = among, True
+    read = read_span(subject.plan, subject.state, subject.timeline, span, judged)
+    ranges = subject.plan.ranges
+    return ranges.among[rule_id](known(read.all(ranges.among_names))) is True

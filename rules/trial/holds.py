@@ -15,7 +15,7 @@ from rules.events import Event, TrialHold
 from rules.findings import Step
 from rules.model import StoppingRule
 from rules.plan import Plan
-from rules.sums import HOLDING, PAUSED
+from rules.sums import HOLDS, PAUSED
 from rules.terms import Change, HoldKind, Scope
 from rules.trial.paths import Path
 from rules.trial.state import TrialState, place
@@ -108,7 +108,7 @@ class Holds:
     def fired(self, step: Step) -> None:
         """Hold for the alert rules over the trial's facts that began to hold in this step."""
         for change in step.changes:
-            asks = change.scope is Scope.TRIAL and change.hold in HOLDING
+            asks = change.scope is Scope.TRIAL and change.hold in HOLDS
             if asks and change.change is Change.OPENED:
                 self._begin(
                     step,
@@ -152,5 +152,5 @@ class Holds:
 
 def held_by(rule: StoppingRule) -> str | None:
     """What waits once the boundary is reached; None: nothing by itself."""
-    crossing = getattr(rule, "crossing", None)
-    return crossing.hold.value if crossing is not None and crossing.hold in HOLDING else None
+    hold = None if rule.crossing is None else rule.crossing.hold
+    return hold.value if hold in HOLDS and hold is not None else None
