@@ -155,7 +155,7 @@ class VirtualTrial:
     def _look(self, at_us: int) -> None:
         """Whether the trial is held now."""
         views = self._views()
-        if any(view["hold"] for view in views.values()):
+        if any(view["hold"] or view["crossed"] for view in views.values()):
             self.held = frozenset({"enrolment", "infusion"})
         crossed = [name for name, view in views.items() if view["crossed"]]
         if crossed and self.happened.stopped is None:

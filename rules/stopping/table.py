@@ -7,7 +7,9 @@ rows the next ones hold: who reaches a later row's count early is certain to rea
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 
 Table = Sequence[tuple[int, int]]
 
@@ -23,12 +25,34 @@ def crossing(table: Table, happened: Sequence[bool]) -> int | None:
 
     `happened`: one entry for each evaluable unit in order, whether it had the event.
     """
-    events = 0
-    for evaluable, event in enumerate(happened, start=1):
-        events += event
-        limit = stop_at(table, evaluable)
-        if limit is not None and events >= limit:
-            return evaluable
+    return first_reached(table, list(enumerate(accumulate(happened), start=1)))
+
+
+def first_reached(table: Table, path: Sequence[tuple[int, int]]) -> int | None:
+    """The place, from 1, of the first (evaluable, events) on the path that reaches the table."""
+    ahead: dict[int, int] = {}  # size -> the least number of events of it and all later rows
+    least: int | None = None
+    for size, limit in sorted(table, reverse=True):
+        least = limit if least is None else min(least, limit)
+        ahead[size] = least
+    sizes = sorted(ahead)
+    for place, (evaluable, events) in enumerate(path, start=1):
+        row = bisect_left(sizes, evaluable)
+        if row < len(sizes) and events >= ahead[sizes[row]]:
+            return place
+    return None
+
+
+def events_to_stop(table: Table, evaluable: int, events: int, counted: int = 0) -> int | None:
+    """The least further events that stop if nothing else comes before them; None: none do.
+
+    `counted` units are among the evaluable already and may still have theirs.
+    """
+    last = max((size for size, _ in table), default=0)
+    for further in range(1, last - evaluable + counted + 1):
+        limit = stop_at(table, evaluable + max(0, further - counted))
+        if limit is not None and events + further >= limit:
+            return further
     return None
 
 

@@ -13,6 +13,7 @@ from rules.model import Scalar
 from rules.plan import Plan
 from rules.stopping import table
 from rules.sums import ENROLLED, INFUSED
+from rules.terms import Scope
 from rules.trial.paths import Path
 from rules.trial.state import TrialState, place
 
@@ -39,8 +40,17 @@ def readings(
             "subjects": found.evaluable + found.pending,
             "crossed": found.crossed_at is not None,
             "margin": table.margin(limits, found.evaluable, found.events),
+            "events_to_stop": found.events_to_stop(state.at_us),
+            "exposure_days": _exposure_days(plan, found, state.at_us),
         }
         for what, value in counts.items():
             time_us = found.crossed_us if what == "crossed" else None
             result[stopping_fact(rule_id, what)] = Reading(value, time_us)
     return result
+
+
+def _exposure_days(plan: Plan, found: Path, at_us: int) -> float | None:
+    """The exposure of all units so far; worked out only where a rule names it."""
+    if stopping_fact(found.rule.id, "exposure_days") not in plan.names(Scope.TRIAL):
+        return None
+    return round(found.standing(at_us).exposure_days, 6)

@@ -151,6 +151,13 @@ class Boundary(Answer):
     stop_at = fields.Integer(required=True, allow_none=True)
 
 
+class ExposureBoundary(Answer):
+    """The greatest exposure (days; effective units) at which so many events stop."""
+
+    events = fields.Integer(required=True)
+    max_exposure = fields.Float(required=True)
+
+
 class PathStep(Answer):
     """One step of the trial's own path."""
 
@@ -158,6 +165,59 @@ class PathStep(Answer):
     events = fields.Integer(required=True)
     at = time_out(required=True)
     subject = fields.String(required=True)
+    unit = fields.String(required=True)
+    event = fields.Boolean(required=True)
+    exposure = fields.Float(required=True, allow_none=True)
+
+
+class PendingUnit(Answer):
+    """A unit whose window is not over; `evaluable_at` null: its end cannot be placed yet."""
+
+    subject = fields.String(required=True)
+    unit = fields.String(required=True)
+    since = time_out(required=True)
+    evaluable_at = maybe(time_out(required=True))
+
+
+class Distance(Answer):
+    """How near the boundary is; null: no further event stops, or the boundary was reached."""
+
+    events_to_stop = fields.Integer(required=True, allow_none=True)
+    margin = fields.Integer(required=True, allow_none=True)
+
+
+class Prediction(Answer):
+    """How likely the boundary is reached before the last look, under this Beta prior."""
+
+    value = fields.Float(required=True)
+    prior = fields.List(fields.Float(), required=True)
+    last_look = fields.Integer(required=True)
+
+
+class CrossingTold(Answer):
+    """What reaching the boundary does."""
+
+    hold = one_of(["enrolment", "trial", "none"], required=True)
+    notify = fields.List(fields.String(), required=True)
+    safety_board = fields.Boolean(required=True)
+
+
+class Behaviour(Answer):
+    """How the boundary behaves at one true rate."""
+
+    p = fields.Float(required=True)
+    reject = fields.Float(required=True)
+    expected_events = fields.Float(required=True)
+    expected_evaluable = fields.Float(required=True)
+
+
+class DuringHold(Answer):
+    """Who was enrolled or infused while that was held."""
+
+    what = one_of(["enrolled", "infused"], required=True)
+    subject = fields.String(required=True)
+    unit = fields.String(required=True)
+    at = time_out(required=True)
 
 
 class StopIf(Answer):
@@ -171,20 +231,42 @@ class Stopping(Answer):
     """Where one stopping rule stands."""
 
     id = fields.String(required=True)
-    title = fields.String()
+    title = fields.String(required=True)
     method = fields.String(required=True)
+    outcome = one_of(["binary", "time_to_event", "tite"], required=True)
+    unit = one_of(["subject", "infusion"], required=True)
+    window_days = fields.Integer(required=True)
+    window_from = one_of(["first_infusion", "last_infusion", "enrolment"], required=True)
+    evaluable_when = one_of(["at_event", "after_window"], required=True)
+    pending_counts = one_of(["wait", "event_free", "partial"], required=True)
+    alpha = fields.Float(required=True, allow_none=True)
+    p0 = fields.Float(required=True, allow_none=True)
+    p1 = fields.Float(required=True, allow_none=True)
     evaluable = fields.Integer(required=True)
     events = fields.Integer(required=True)
     pending = fields.Integer(required=True)
+    effective = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "units by their share of the window"},
+    )
+    exposure_days = fields.Float(required=True, allow_none=True)
     boundary = fields.List(fields.Nested(Boundary), required=True)
+    exposure_boundary = fields.List(fields.Nested(ExposureBoundary), required=True)
     path = fields.List(fields.Nested(PathStep), required=True)
     crossed = fields.Boolean(required=True)
     crossed_at = maybe(time_out(required=True))
+    crossed_step = fields.Integer(required=True, allow_none=True)
     next_stop_at = fields.Integer(required=True, allow_none=True)
     stop_if = fields.List(fields.Nested(StopIf), required=True)
     hold = fields.Nested(HoldTold, required=True, allow_none=True)
     holds = fields.List(fields.Nested(HoldTold), required=True)
-    during_hold = fields.List(fields.Dict())
+    during_hold = fields.List(fields.Nested(DuringHold), required=True)
+    distance = fields.Nested(Distance, required=True)
+    pending_subjects = fields.List(fields.Nested(PendingUnit), required=True)
+    predictive_probability = fields.Nested(Prediction, required=True, allow_none=True)
+    crossing = fields.Nested(CrossingTold, required=True, allow_none=True)
+    characteristics = fields.List(fields.Nested(Behaviour), required=True)
 
 
 class Unmapped(Answer):
