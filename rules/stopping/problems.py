@@ -80,6 +80,7 @@ _MOST_UNITS, _MOST_PLACES = (
     20_000,
     4_000_000,
 )  # what is computed within seconds: units, looks x units
+_FIRMEST = 100_000_000  # a + b of a standard's prior: firmer ones are a number, not a prior
 _LOOKS = "numbers of evaluable units such as 5,10,15"
 
 
@@ -164,6 +165,9 @@ def _ranges(design: Design) -> Iterator[Problem]:
         prior = getattr(design, name)
         if prior is not None and not all(0 < one < math.inf for one in prior):
             yield _outside(name, "must be two positive numbers", f"{prior[0]:g},{prior[1]:g}")
+    if sum(design.standard_prior or ()) > _FIRMEST:
+        said = f"standard_prior weighs more than {_FIRMEST:,} subjects"
+        yield Problem("standard_prior", said, _MEANS["standard_prior"])
     if design.min_evaluable < 1:
         yield Problem("min_evaluable", "min_evaluable must be 1 or more", "3, as BOIN has it")
 

@@ -19,6 +19,7 @@ from services.cli.families import answered
 
 Json = dict[str, Any]
 
+_PLAIN = ("p0", "p1", "p_safe", "alpha", "beta", "power", "delta", "nu")
 _WINDOW_DAYS = 30.0
 _STEPS = (0.0, 0.1, 0.2, 0.3, 0.4)  # above p0: the true rates shown where none are asked for
 _BARE = (0.1, 0.2, 0.3, 0.4, 0.5)  # the same without a p0
@@ -65,6 +66,7 @@ def _span(part: str) -> range:
 @click.option("--delta", type=float, help="Shape: 0 O'Brien-Fleming, 0.5 Pocock (see the manual).")
 @click.option("--prior", type=_Numbers(), help="a,b of its Beta(a, b); gamma_poisson: shape,rate.")
 @click.option("--standard-prior", type=_Numbers(), help="thall_simon: of the standard's rate.")
+@click.option("--p-safe", type=float, help="boin: escalate below it; default 0.6 p0, p1 1.4 p0.")
 @click.option("--nu", type=float, help="chen_chaloner: P(p > p1) to be exceeded.")
 @click.option("--threshold", type=float, help="Posterior probability at which to stop.")
 @click.option("--at-threshold", is_flag=True, help="bayes_threshold: stop at it, not only above.")
@@ -147,13 +149,18 @@ def _unbeaten(asked: Json) -> Json:
 def _design(asked: Json) -> rules.Design:
     method, outcome = _method(asked)
     window = asked["window"]
+    if asked["at_threshold"] and method is not rules.Method.BAYES_THRESHOLD:
+        said = f"method {method} does not use --at-threshold"
+        raise _wrong("at_threshold", said, "bayes_threshold does")
+    if asked["max_info"] and outcome is not rules.DesignOutcome.TIME_TO_EVENT:
+        raise _wrong("max_info", "--max-info is for the time to an event", "add --time-to-event")
     if outcome is not rules.DesignOutcome.BINARY and window is None:
         window = _WINDOW_DAYS
     return rules.Design(
         method=method,
         outcome=outcome,
         looks=_looks(asked),
-        **{name: asked[name] for name in ("p0", "p1", "alpha", "beta", "power", "delta", "nu")},
+        **{name: asked[name] for name in _PLAIN},
         threshold=_threshold(method, asked["threshold"]),
         strict=not asked["at_threshold"],
         min_evaluable=asked["min_evaluable"],
@@ -243,8 +250,8 @@ def _wrong(parameter: str, message: str, hint: str) -> rules.DesignError:
 
 def _parameters(design: rules.Design) -> Json:
     """What the boundary was made of; what the method does not use is left out."""
-    names = ("p0", "p1", "alpha", "beta", "power", "delta", "prior", "standard_prior", "nu")
-    given = {name: getattr(design, name) for name in (*names, "threshold", "window_days")}
+    names = (*_PLAIN, "prior", "standard_prior", "threshold", "window_days")
+    given = {name: getattr(design, name) for name in names}
     timed = design.outcome is rules.DesignOutcome.TIME_TO_EVENT
     return {
         "outcome": str(design.outcome),

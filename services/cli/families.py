@@ -125,6 +125,8 @@ def _thall_simon(case: Json) -> Json:
 
 def _toxbdry(case: Json) -> Json:
     given = case["input"]
+    if given.get("priority", "null") != "null":
+        raise ValueError("only the search that gives priority to the null is followed")
     design = rules.Design(
         method=rules.Method.TOXBDRY,
         looks=_looks(given),
@@ -225,7 +227,10 @@ def _design(method: rules.Method, given: Json) -> rules.Design:
 
 
 def _looks(given: Json) -> tuple[int, ...]:
-    return tuple(int(look) for look in given["looks"])
+    looks = tuple(given["looks"])
+    if not all(isinstance(look, int) for look in looks):
+        raise ValueError("looks are whole numbers of evaluable units")
+    return looks
 
 
 def pair(numbers: Sequence[float]) -> tuple[float, float]:

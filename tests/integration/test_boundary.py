@@ -104,6 +104,7 @@ def test_a_case_without_an_answer_says_why_and_the_others_are_answered() -> None
         ({"id": "a", "family": "no_such"}, "family no_such is not one of"),
         ({"id": "b", **calibrated, "input": {"p0": 0.2}}, "'looks' is missing"),
         ({"id": "c", **calibrated, "input": {"p0": 2, "looks": [5], "alpha": 0.1}}, "p0 must lie"),
+        ({"id": "f", **calibrated, "input": {"p0": 0.2, "looks": [1.5], "alpha": 0.1}}, "whole"),
         ({"id": "d", **calibrated, "input": 5}, "cannot be read"),
         ({"id": "e", **calibrated, "input": {"p0": "x", "looks": [5], "alpha": 0.1}}, "cannot be"),
     ]
@@ -201,6 +202,8 @@ POCOCK = ("--method", "pocock", "--p0", "0.2", "--alpha", "0.05")
         (("--admissible", "--n", "10", "--p0", "0.2", "--alpha", "0.1"), "needs --p1"),
         (("--admissible", *POCOCK, "--n", "10"), "takes no --method"),
         (("--admissible", *POCOCK[2:], "--p1", "0.4", "--n", "40"), "more than 131072"),
+        ((*POCOCK, "--n", "10", "--at-threshold"), "pocock does not use --at-threshold"),
+        ((*POCOCK, "--n", "10", "--max-info", "maximum"), "is for the time to an event"),
         (("--method", "sprt", *POCOCK[2:], "--n", "10", "--p1", "0.2"), "p1 must be greater"),
         (("--method", "beta_binomial", *POCOCK[2:], "--n", "10", "--prior", "1"), "two numbers"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from rules.stopping import Accrual, Design, DesignError, Method, boundary, characteristics
@@ -53,6 +54,34 @@ def test_accrual_tells_who_is_pending_when_the_trial_stops() -> None:
     assert one.expected_pending is not None
     assert one.expected_enrolled == pytest.approx(one.expected_evaluable + one.expected_pending)
     assert one.expected_pending > 0
+
+
+@pytest.mark.parametrize("looks", [(6,), (4, 7, 10), tuple(range(1, 11))])
+def test_pending_enrolled_and_calendar_are_those_of_simulated_arrivals(
+    looks: tuple[int, ...],
+) -> None:
+    # The only simulation here: of entry times alone, against the exact expectation.
+    bound = boundary(Design(method=Method.POCOCK, looks=looks, p0=0.2, alpha=0.2))
+    (row,) = characteristics(bound, [0.4], Accrual(window_days=30, accrual_days=120))
+    chance, n, trials = np.random.default_rng(5), looks[-1], 40_000
+    entry = np.sort(chance.uniform(0, 120, (trials, n)), axis=1)
+    events = np.cumsum(chance.uniform(size=(trials, n)) < 0.4, axis=1)
+    last = np.full(trials, n)  # evaluable units at the end
+    for size, limit in reversed(bound.rows):
+        last[events[:, size - 1] >= limit] = size
+    instant = entry[np.arange(trials), last - 1] + 30
+    stopped = np.zeros(trials, dtype=bool)
+    for size, limit in bound.rows:
+        stopped |= events[:, size - 1] >= limit
+    pending = np.where(stopped, (entry < instant[:, None]).sum(axis=1) - last, 0)
+    for found, simulated in (
+        (row.expected_pending, pending),
+        (row.expected_enrolled, last + pending),
+        (row.expected_calendar_days, instant),
+        (row.expected_evaluable, last),
+    ):
+        error = 4 * simulated.std() / np.sqrt(trials) + 1e-9
+        assert found == pytest.approx(simulated.mean(), abs=error)
 
 
 @pytest.mark.parametrize(
