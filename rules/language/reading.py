@@ -17,6 +17,7 @@ from rules.language.syntax import did_you_mean
 
 E = TypeVar("E", bound=StrEnum)
 MAX_TEXT = 20_000
+_COMMA = "within { } quote a text that holds a comma"  # the rest of the text is read as a key
 MAX_ENTRIES = 1000  # of one list or mapping
 # What reading may cost, in characters of conditions (15 microseconds each); a unit costs as many.
 MAX_WORK, WORK_OF_UNIT, WORK_OF_EVENT = 200_000, 400, 2
@@ -222,4 +223,5 @@ class Section:
         self.book.closed(self.node, self.asked)
         for key in self.node:
             if key not in self.asked:
-                self.complain(key, f"unknown key `{key}`", did_you_mean(key, self.asked))
+                hint = did_you_mean(key, self.asked) or _COMMA * any(one in key for one in " )")
+                self.complain(key, f"unknown key `{key}`", hint)

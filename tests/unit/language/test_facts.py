@@ -150,6 +150,7 @@ def test_a_window_reaches_from_end_to_end_of_its_anchor(text, window):
 FAULTS = [
     ("x: {from: observations, code: hiv}", "`from` must be one of", "did you mean observation?"),
     ("x: {from: observation, code: hiv, tak: latest}", "unknown key `tak`", "did you mean take?"),
+    ("x: {from: observation, code: hiv, label: Hip, knee or spine}", "unknown key `knee or spine`", "within { } quote a text that holds a comma"),
     ("x: {from: observation, code: [hiv, creatinine]}", "`hiv` and `creatinine` differ in value or unit", "derived"),
     ("x: {from: observation, code: [creatinine, weight]}", "`creatinine` and `weight` differ", ""),
     ("x: {from: observation, code: [creatinine, creatinine]}", "a list of different codes", ""),
