@@ -276,7 +276,8 @@ def _days_since(spec: FactSpec, calendar: Calendar, thresholds: Thresholds | Non
             return Chosen(unsure(doubt[-1], why) if doubt else UNKNOWN, doubt)
         earliest = max(record[START] for record in sure)
         # What counts has happened by then, however long the span goes on that it is dated by.
-        latest = min(max(record[END] for record in (*sure, *doubt)), at_us)
+        latest = max(record[END] for record in (*sure, *doubt))
+        latest = max(earliest, min(latest, at_us))
         newest = sure[-1]
         days = days_between(calendar, earliest, latest, at_us, thresholds)
         return Chosen(_dated(days, newest), [newest, *doubt])

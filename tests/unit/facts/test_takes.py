@@ -365,6 +365,12 @@ def test_days_since_a_month_that_is_not_over_end_where_it_was_told():
     assert reading(fact, log, "2026-03-02T12:00:00").value is None
 
 
+def test_days_since_what_is_dated_ahead_are_fewer_than_none():
+    log = then([], "administration", "2026-03-01T09:00:00", start="2026-03-03", status="completed")
+    fact = "x: {from: administration, take: days_since}"
+    assert reading(fact, log, "2026-03-01T12:00:00").value == -2
+
+
 def test_what_happened_is_dated_by_its_onset():
     log = [
         event(
