@@ -11,6 +11,8 @@ from typing import Any
 
 Json = dict[str, Any]
 
+_AMOUNTS = {"time_to_event": "total exposure in days", "tite": "effective sample"}
+
 
 def lines(answer: Json) -> Iterator[str]:
     """The boundary, its error, its notes and its characteristics."""
@@ -21,7 +23,7 @@ def lines(answer: Json) -> Iterator[str]:
         yield f"type I error {answer['type_1_error']:.6f}"
     yield from (f"note: {note}" for note in answer["notes"])
     yield ""
-    yield from _table(answer["boundary"])
+    yield from _table(answer["boundary"], _AMOUNTS.get(given["outcome"], ""))
     yield ""
     yield f"{'true rate':>10} {'stops':>8} {'events':>8} {'evaluable':>10}"
     for row in answer["operating_characteristics"]:
@@ -37,10 +39,10 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _table(rows: Sequence[Json]) -> Iterator[str]:
+def _table(rows: Sequence[Json], amount: str) -> Iterator[str]:
     """The boundary, looks with the same limit in one line."""
     if rows and "events" in rows[0]:
-        yield f"{'events':>10}  stop if the exposure is at most"
+        yield f"{'events':>10}  stop if the {amount} is at most"
         yield from (f"{row['events']:>10}  {row['max_exposure']:.4f}" for row in rows)
         return
     accepting = any(row.get("accept_at") is not None for row in rows)

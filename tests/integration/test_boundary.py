@@ -169,6 +169,38 @@ def test_accrual_adds_who_is_enrolled_and_pending(boundary: Boundary) -> None:
     assert row["expected_calendar_days"] > 30
 
 
+PLAN = ("--n", "10", "--p0", "0.05", "--alpha", "0.05", "--window", "30")
+
+
+@pytest.mark.parametrize(
+    ("method", "outcome", "last", "said"),
+    [
+        (("pocock", "--time-to-event"), "time_to_event", 300, "total exposure in days is at most"),
+        (("gamma_poisson", "--prior", "0.15,90"), "time_to_event", 300, "total exposure in days"),
+        (("gamma_poisson", "--prior", "0.15"), "time_to_event", 300, "total exposure in days"),
+        (("tite", "--delta", "0.25"), "tite", 10, "effective sample is at most"),
+    ],
+)
+def test_boundaries_over_time_are_cuts_in_exposure(
+    boundary: Boundary, method: tuple[str, ...], outcome: str, last: float, said: str
+) -> None:
+    asked = ("--method", *method, *PLAN)
+    answer = json.loads(boundary(*asked, "--json").stdout)
+    assert answer["parameters"]["outcome"] == outcome
+    assert answer["boundary"][-1]["max_exposure"] == last
+    assert answer["type_1_error"] <= 0.05 + 1e-12
+    assert all(row["reject"] <= 1 for row in answer["operating_characteristics"])
+    assert said in boundary(*asked).stdout
+
+
+def test_exposure_is_counted_up_to_the_most_that_is_asked_for(boundary: Boundary) -> None:
+    asked = ("--method", "obrien_fleming", "--time-to-event", *PLAN, "--json", "--max-info")
+    cuts = [
+        json.loads(boundary(*asked, one).stdout)["boundary"][0] for one in ("expected", "maximum")
+    ]
+    assert [round(cut["max_exposure"], 4) for cut in cuts] == [200.4239, 198.8729]
+
+
 def test_all_boundaries_of_a_small_trial_are_weighed_and_the_best_are_named(
     boundary: Boundary,
 ) -> None:
@@ -204,6 +236,9 @@ POCOCK = ("--method", "pocock", "--p0", "0.2", "--alpha", "0.05")
         (("--admissible", *POCOCK[2:], "--p1", "0.4", "--n", "40"), "more than 131072"),
         ((*POCOCK, "--n", "10", "--at-threshold"), "pocock does not use --at-threshold"),
         ((*POCOCK, "--n", "10", "--max-info", "maximum"), "is for the time to an event"),
+        ((*POCOCK, "--time-to-event", "--n", "10", "--window", "0"), "more than 0 days, not 0"),
+        ((*POCOCK, "--time-to-event", "--looks", "5,10"), "has no looks of its own"),
+        (("--method", "boin", "--time-to-event", "--n", "9", "--p0", "0.2"), "does not exist for"),
         (("--method", "sprt", *POCOCK[2:], "--n", "10", "--p1", "0.2"), "p1 must be greater"),
         (("--method", "beta_binomial", *POCOCK[2:], "--n", "10", "--prior", "1"), "two numbers"),
         (
