@@ -21,7 +21,7 @@ from scipy.optimize import brentq
 from scipy.special import gammaincinv, gammaln, lambertw, pdtrc, xlogy
 
 from rules.stopping.bounds import Accrual, Boundary, Characteristics
-from rules.stopping.design import Design, MaxInfo, Method, given
+from rules.stopping.design import Design, DesignError, MaxInfo, Method, Problem, given
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +31,12 @@ CALIBRATED = "type I error is that up to {0:g} days of exposure, to which the ru
 _ROUNDING = 4 * sys.float_info.epsilon
 _HALVINGS = 70  # of an interval: beyond what a float can tell apart
 _LEAST = -1e9  # no critical value is looked for below
+_SUREST = 512.0  # -ln(1 - c) beyond which a float cannot tell a posterior probability from 1
+_TOO_SURE = Problem(
+    "prior",
+    "the prior is so sure of a high rate that no posterior probability keeps to alpha",
+    "a prior of less weight, or one whose mean is nearer to the rate at p0",
+)
 
 
 def bound(design: Design) -> Boundary:
@@ -42,13 +48,22 @@ def bound(design: Design) -> Boundary:
     scale = _scale(design)
     if given(design.alpha) >= -math.expm1(-scale.calibrated):
         return _made(design, scale, None, np.array([scale.whole]))
-    return bound_at(design, _calibrated(design, scale))
+    at = _calibrated(design, scale)
+    return _made(design, scale, at, _cuts(design, scale, at, scale.whole))
 
 
 def bound_at(design: Design, critical: float) -> Boundary:
-    """The cuts that a given critical value makes, whatever their type I error."""
+    """The cuts that a given critical value makes, whatever their type I error.
+
+    Raises ValueError for a posterior probability outside of 0 to 1.
+    """
+    at = critical
+    if design.method is Method.GAMMA_POISSON:
+        if not 0 <= critical < 1:
+            raise ValueError("a posterior probability to be reached lies from 0 to below 1")
+        at = -math.log1p(-critical)
     scale = _scale(design)
-    return _made(design, scale, critical, _cuts(design, scale, critical, scale.whole))
+    return _made(design, scale, at, _cuts(design, scale, at, scale.whole))
 
 
 def characteristics(
@@ -88,7 +103,7 @@ def _scale(design: Design) -> _Scale:
     return _Scale(window / given(design.window_days), window, whole, calibrated)
 
 
-def _made(design: Design, scale: _Scale, critical: float | None, cuts: Floats) -> Boundary:
+def _made(design: Design, scale: _Scale, at: float | None, cuts: Floats) -> Boundary:
     whole_days = design.n * given(design.window_days)
     rows = tuple(
         (events, whole_days if cut >= scale.whole else float(cut) / scale.rate)
@@ -99,9 +114,9 @@ def _made(design: Design, scale: _Scale, critical: float | None, cuts: Floats) -
     return Boundary(
         design=design,
         exposure=rows,
-        critical=critical,
+        critical=_shown(design, at),
         type_1_error=_error(np.minimum(cuts, scale.calibrated)),
-        notes=notes if critical is not None else (FIRST_EVENT, *notes),
+        notes=notes if at is not None else (FIRST_EVENT, *notes),
     )
 
 
@@ -111,30 +126,30 @@ def _made(design: Design, scale: _Scale, critical: float | None, cuts: Floats) -
 def _calibrated(design: Design, scale: _Scale) -> float:
     """The critical value with a type I error of alpha; the error falls steadily as it rises.
 
-    Both ends of the bracket are found by doubling, so there always are two; a posterior
-    probability is searched by the logarithm of what it lacks of 1. Where even the family's most
-    liberal cuts keep to alpha, those.
+    Both ends of the bracket are found by doubling, so there always are two. Where even the
+    family's most liberal cuts keep to alpha, those. Raises DesignError for a prior whose certainty
+    no limit can answer.
     """
-    posterior = design.method is Method.GAMMA_POISSON
-    floor = 0.0 if posterior or design.method is Method.MAX_SPRT else _LEAST
+    floor = 0.0 if design.method in (Method.MAX_SPRT, Method.GAMMA_POISSON) else _LEAST
 
     def excess(at: float) -> float:
-        cuts = _cuts(design, scale, _critical(at, posterior), scale.calibrated)
-        return _error(cuts) - given(design.alpha)
+        return _error(_cuts(design, scale, at, scale.calibrated)) - given(design.alpha)
 
     low, high = 0.0, 1.0
     while excess(low) <= 0:
         if low <= floor:
-            return _critical(low, posterior)
+            return low
         low = 2 * low - 1
     while excess(high) > 0:
         low, high = high, 2 * high
-    root = brentq(excess, low, high, xtol=1e-15, rtol=_ROUNDING, maxiter=1000)
-    return _critical(float(root), posterior)
+        if design.method is Method.GAMMA_POISSON and high > _SUREST:
+            raise DesignError((_TOO_SURE,))
+    return float(brentq(excess, low, high, xtol=1e-15, rtol=_ROUNDING, maxiter=1000))
 
 
-def _critical(at: float, posterior: bool) -> float:
-    return -math.expm1(-at) if posterior else at
+def _shown(design: Design, at: float | None) -> float | None:
+    """The critical value as the family has it."""
+    return -math.expm1(-at) if at is not None and design.method is Method.GAMMA_POISSON else at
 
 
 # ------------------------------------------------------------------------------------------ cuts
@@ -195,11 +210,14 @@ def _max_sprt(_design: Design, _scale: _Scale, critical: float, events: Floats) 
 
 
 def _gamma_poisson(design: Design, scale: _Scale, critical: float, events: Floats) -> Floats:
-    """P(rate > lambda0 | d, x) = c under a gamma prior of the rate (shape, rate in days)."""
+    """P(rate > lambda0 | d, x) = c under a gamma prior of the rate (shape, rate in days).
+
+    Here and where it is looked for the critical value is -ln(1 - c), so that c may be near 1.
+    """
     if critical <= 0:
         return np.full_like(events, np.inf)
     shape, days = design.prior or (1.0, 1.0)
-    return np.asarray(gammaincinv(shape + events, 1 - critical) - days * scale.rate)
+    return np.asarray(gammaincinv(shape + events, math.exp(-critical)) - days * scale.rate)
 
 
 _CUT: Mapping[Method, Callable[[Design, _Scale, float, Floats], Floats]] = {

@@ -26,11 +26,11 @@ def crossing_probability(
         raise ValueError("the prior's two numbers must be positive")
     if not 0 <= events <= evaluable:
         raise ValueError("events lie from 0 to the number of evaluable units")
-    limits = {size: least for size, least in rows if size >= evaluable}
+    limits = dict(rows)
     crossed = 0.0
     going = np.ones(1)  # of events, events + 1, .. without a crossing so far
     counts = events + np.arange(1)
-    for size in range(evaluable, max(limits, default=evaluable - 1) + 1):
+    for size in range(evaluable, max(limits, default=0) + 1):
         if size > evaluable:
             chance = (prior[0] + counts) / (prior[0] + prior[1] + size - 1)
             going = np.append(going * (1 - chance), 0.0) + np.append(0.0, going * chance)

@@ -179,6 +179,18 @@ def test_a_given_critical_value_makes_its_own_cuts() -> None:
     assert stricter.exposure[0] < calibrated.exposure[0] or stricter.exposure[0][0] > 1
 
 
+def test_a_posterior_probability_very_near_1_is_found_and_one_beyond_numbers_is_refused() -> None:
+    sure = planned(Method.GAMMA_POISSON, 10, 0.05, 0.05, prior=(60.0, 4000.0))
+    bound = boundary(sure)
+    assert bound.type_1_error == pytest.approx(0.05, abs=1e-10)
+    assert bound.critical is not None
+    assert bound.critical > 1 - 1e-9
+    with pytest.raises(DesignError, match="so sure of a high rate"):
+        boundary(planned(Method.GAMMA_POISSON, 10, 0.05, 0.05, prior=(3000.0, 1000.0)))
+    with pytest.raises(ValueError, match="from 0 to below 1"):
+        bound_at(sure, 1.0)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
