@@ -161,7 +161,8 @@ def ask(calendar: Calendar, question: Question, found: list[Touch], now_us: int)
         until = min(until, _enters(calendar, touch, now_us))
         if touch.from_lo > top or touch.to_hi < edge or _later(touch, as_of_us):
             continue
-        if touch.sure and touch.from_hi <= top and touch.to_lo >= edge:
+        sure = touch.sure or _once(touch, edge)
+        if sure and touch.from_hi <= top and touch.to_lo >= edge:
             if definite is None or touch.to_lo >= definite.to_lo:
                 definite = touch
         else:
@@ -218,7 +219,8 @@ def around(
             continue
         if as_of_us is not None and _later(touch, as_of_us):
             continue
-        if touch.sure and touch.from_hi <= in_hi and touch.to_lo >= in_lo and in_lo <= in_hi:
+        sure = touch.sure or _once(touch, in_lo)
+        if sure and touch.from_hi <= in_hi and touch.to_lo >= in_lo and in_lo <= in_hi:
             if definite is None or touch.to_lo >= definite.to_lo:
                 definite = touch
         else:
@@ -229,6 +231,14 @@ def around(
         return Answer(None, uncertain.record, until)
     told = [one for one in records if as_of_us is None or one[START] <= as_of_us]
     return Answer(False, told[-1], until) if told else Answer(None, None, until)
+
+
+def _once(touch: Touch, edge_us: int) -> bool:
+    """Whether it surely was at some time, where the window reaches back for ever.
+
+    What is told to be over was there once, nobody knows when; a suspicion may never come true.
+    """
+    return edge_us <= -FOREVER and touch.record[STATUS] != "suspected"
 
 
 def _moves(calendar: Calendar, window: Window, touch: Touch, now_us: int) -> int:

@@ -378,8 +378,9 @@ def _touch(pick: Pick) -> Fact:
     origin, code = pick(
         ("condition", "infection"), ("condition", "infarct"), ("procedure", "stent")
     )
-    take = pick("touches_point", "touches_span")
-    return Fact({"from": origin, "code": code, "take": take, **_window(pick)}, "boolean")
+    take = pick("touches_point", "touches_span", "any")
+    window = {} if take == "any" and pick.chance(2) else _window(pick)
+    return Fact({"from": origin, "code": code, "take": take, **window}, "boolean")
 
 
 # Expressions over the codes' facts, each with its unit; what is not defined is met often.

@@ -32,6 +32,7 @@ class Episode(NamedTuple):
     ends: Span
     sure: bool = True
     told: int = FIRST
+    happened: bool = False  # not `sure` of its time alone: some time it was
 
 
 def touching(facts: Any, spec: Spec, *, point: bool) -> Any:
@@ -54,7 +55,8 @@ def touching(facts: Any, spec: Spec, *, point: bool) -> Any:
         }
         perhaps = True if counts and episode.sure else None
         answers.append(touch.pop() if len(touch) == 1 else perhaps)
-        if not episode.sure and answers[-1]:
+        once = episode.happened and all(bounds.low == FIRST for bounds in windows)
+        if not (episode.sure or once) and answers[-1]:
             answers[-1] = None
     if True in answers:
         return True
@@ -110,7 +112,7 @@ def _over(facts: Any, record: Record, *, point: bool) -> Episode:
     if ended is not None:
         return Episode((FIRST, ended[1]), ended, told=record.span[0])
     before = (FIRST, record.span[1])
-    return Episode(before, before, sure=False, told=record.span[0])
+    return Episode(before, before, sure=False, told=record.span[0], happened=True)
 
 
 def _done(facts: Any, record: Record, *, point: bool) -> Episode:

@@ -472,3 +472,22 @@ def test_days_wake_only_where_a_condition_can_tell_them_apart():
     assert (found.value, iso(found.until_us)) == ("early", "2026-04-01T04:00:00Z")
     assert reading(fact, log, "2026-04-01T00:00:00")[0] == "late"
     assert reading(fact, log, "2026-04-01T00:00:00").until_us == 1 << 62
+
+
+@pytest.mark.parametrize(
+    ("fact", "status", "value"),
+    [
+        ("take: any", "resolved", True),
+        ("take: touches_point, window: {until: enrolment}", "resolved", True),
+        ("take: touches_span, window: {until: enrolment}", "resolved", True),
+        ("take: any, window: {months: 6}", "resolved", None),
+        ("take: any", "suspected", None),
+        ("take: any", "absent", False),
+    ],
+)
+def test_what_is_over_was_there_once_and_nobody_knows_when(fact, status, value):
+    log = [
+        event(1, "condition", "2026-03-01T08:00:00", code="infarct", status=status),
+        event(2, "enrolment", "2026-03-02T08:00:00", status="enrolled"),
+    ]
+    assert reading(f"x: {{from: condition, code: infarct, {fact}}}", log, NOW).value is value
