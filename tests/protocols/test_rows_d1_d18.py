@@ -347,12 +347,37 @@ criteria:
         (132.6, "umol/L", "not_met"),
         (132.7, "umol/L", "met"),
         (0.1327, "mmol/L", "met"),
+        (1.5, "mg/dL", "not_met"),
+        (1.51, "mg/dL", "met"),
+        (15.1, "mg/L", "met"),
     ],
 )
 def test_d15_mass_converts_into_amount_by_the_molar_mass(value, unit, verdict):
     story = Story(CREATININE)
     story.tell("observation", SEOUL.format("08:00:00"), code="creatinine", value=value, unit=unit)
     assert story.verdict("E1") == verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "told"),
+    [(1.5, "mg/dL", 132.602545969), (132.6, "umol/L", 132.6), (0.1326, "mmol/L", 132.6)],
+)
+def test_d15_what_was_told_as_mass_is_read_as_amount(value, unit, told):
+    story = Story(CREATININE)
+    story.tell("observation", SEOUL.format("08:00:00"), code="creatinine", value=value, unit=unit)
+    (item,) = story.view()["criteria"][0]["evidence"]
+    assert (item["value"], item["unit"]) == (told, "umol/L")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "told"),
+    [(132.6, "umol/L", 1.49997120), (1.5, "mg/dL", 1.5), (0.1326, "mmol/L", 1.4999712)],
+)
+def test_d15_what_was_told_as_amount_is_read_as_mass(value, unit, told):
+    story = Story(CREATININE.replace("unit: umol/L, molar_mass", "unit: mg/dL, molar_mass"))
+    story.tell("observation", SEOUL.format("08:00:00"), code="creatinine", value=value, unit=unit)
+    (item,) = story.view()["criteria"][0]["evidence"]
+    assert (item["value"], item["unit"]) == (told, "mg/dL")
 
 
 def test_d15_without_a_molar_mass_mass_is_no_amount():
