@@ -538,8 +538,9 @@ def test_d14_days_are_the_sites_and_not_the_servers():
 
 
 def test_d14_a_date_without_its_hour_is_an_interval():
-    story = Story(windowed("{hours: 24}"))
+    story = Story(windowed("{hours: 24}").replace("f >= 1", "f >= 2"))
     story.tell("observation", "2026-03-08T00:00:00-05:00", "2026-03-09T08:00:00-04:00", precision="day", code="temp", value=37, unit="Cel")  # fmt: skip
+    story.tell("observation", "2026-03-09T07:00:00-04:00", code="temp", value=37, unit="Cel")
     answers = [story.verdict("E1", f"2026-03-09T{at}-04:00") for at in ("08:00:00", "23:59:59.999999")]  # fmt: skip
     assert answers == ["indeterminate", "indeterminate"]  # at eight, and at the day's last hour
 
@@ -589,6 +590,8 @@ def test_d14_born_on_the_29th_of_february_one_is_of_age_on_the_1st_of_march():
     story = Story(text).tell("demographics", "2026-02-01T12:00:00+09:00", birth_date="2008-02-29")
     assert story.verdict("I1", "2026-02-28T23:59:59.999999+09:00") == "not_met"
     assert story.verdict("I1", "2026-03-01T00:00:00+09:00") == "met"
+    waits = story.run("2026-02-28T23:59:59.999999+09:00").next_due_us
+    assert waits == us("2026-03-01T00:00:00+09:00")  # it is judged anew by itself
 
 
 ANCHORED = protocol(
@@ -633,6 +636,7 @@ codes:
 POLICIES = [
     ("", "temp", (38, 36, 37), "37 Cel"),
     (", conflict: last", "temp", (38, 36, 37), "37 Cel"),
+    (", conflict: last, within: day", "temp", (38, 36, 37), "37 Cel"),
     (", conflict: worst, worse: high", "temp", (38, 36, 37), "38 Cel"),
     (", conflict: worst, worse: low", "temp", (38, 36, 37), "36 Cel"),
     (", conflict: mean", "temp", (38, 36, 38), "37.3333333333 Cel"),
@@ -663,12 +667,16 @@ def test_d18_of_one_time_may_mean_of_one_local_day(within, answer):
     assert story.open() == {"TELL": answer}
 
 
-def test_d18_a_conflict_is_visible_where_it_decides():
-    story = Story(conflicting(", conflict: worst, worse: high").replace("temp >= 50", "f >= 38"))
-    for value in (38, 36):
+@pytest.mark.parametrize(
+    ("policy", "decides"),
+    [("", 36), (", conflict: worst, worse: high", 38), (", conflict: mean", 37.3333333333)],
+)
+def test_d18_a_conflict_is_visible_where_it_decides(policy, decides):
+    story = Story(conflicting(policy).replace("temp >= 50", "f >= 30"))
+    for value in (38, 38, 36):
         story.tell("observation", SEOUL.format("08:00:00"), code="temp", value=value, unit="Cel")
     (item,) = story.view()["criteria"][0]["evidence"]
-    assert item["value"] == 38
+    assert item["value"] == decides
     assert "conflict: 2 values" in str(item)
 
 
