@@ -8,6 +8,7 @@ units arrive and when within the window events come.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ SIMULATED = "characteristics are simulated with a fixed seed, units arriving eve
 _EQUAL = 1e-11  # relative: mathematically the same value of the statistic
 _WHOLE = 1e-9  # a cut so near a whole number of units is that number
 _HALVINGS = 60
+_RUNS, _FEWEST_RUNS = 10_000, 1_000
 _CELLS = 4_000_000  # of one block of simulated units
 
 
@@ -44,7 +46,7 @@ class Course:
 
     times: Times = Times.POWER
     shape: float = 1.0
-    runs: int = 10_000
+    runs: int = _RUNS
     seed: int = 1
 
 
@@ -100,14 +102,15 @@ def _made(design: Design, critical: float, rounding: float) -> Boundary:
 def characteristics(
     bound: Boundary, true_p: Sequence[float], accrual: Accrual | None = None
 ) -> tuple[Characteristics, ...]:
-    """How the cuts behave at each true probability of an event, simulated (10,000 trials each).
+    """How the cuts behave at each true probability of an event, simulated.
 
-    Without an accrual one unit arrives per window on average. expected_evaluable is the expected
-    effective sample at the end.
+    10,000 trials each, fewer for more than 100 units. Without an accrual one unit arrives per
+    window on average. expected_evaluable is the expected effective sample at the end.
     """
     window = given(bound.design.window_days)
     arrival = accrual or Accrual(window, window * bound.design.n)
-    return simulated(bound, true_p, arrival, Course())
+    runs = min(_RUNS, max(_FEWEST_RUNS, 100 * _RUNS // bound.design.n))
+    return simulated(bound, true_p, arrival, Course(runs=runs))
 
 
 def simulated(
@@ -150,6 +153,7 @@ class _Ends(NamedTuple):
     days: Floats
 
 
+@functools.lru_cache(maxsize=256)  # a page asks for the same figures again and again
 def _row(bound: Boundary, p: float, accrual: Accrual, course: Course) -> Characteristics:
     generator = np.random.default_rng(course.seed)
     block = max(1, _CELLS // bound.design.n)
