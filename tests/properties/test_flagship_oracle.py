@@ -165,12 +165,13 @@ def adverse_event_facts(draw: random.Random, _: dict[str, Any]) -> dict[str, Any
         outcome=("fatal", "resolved", "ongoing"),
         ae_status=("valid",),
         onset_after_infusion=(True, False),
+        term=("Anaphylaxis", "Pulmonary embolism", "Dyspnoea"),
     )
 
 
 def death_facts(draw: random.Random, _: dict[str, Any]) -> dict[str, Any]:
     """One death."""
-    return maybe(draw, causality=("related", "unrelated"))
+    return maybe(draw, causality=("related", "possible", "unlikely", "unrelated"))
 
 
 def trial_facts(draw: random.Random, _: dict[str, Any]) -> dict[str, Any]:
@@ -185,6 +186,7 @@ def trial_facts(draw: random.Random, _: dict[str, Any]) -> dict[str, Any]:
         st_tox_pending=(0, 2),
         st_tox_crossed=(True, False),
         st_tox_margin=(-2, -1, 0, 1),
+        st_tox_events_to_stop=(1, 2, 3),
     )
 
 

@@ -15,6 +15,12 @@ Truth = bool | None
 
 WAYS_IN = ("no_improvement_4_weeks", "worsening_2_weeks", "worsening_on_taper")
 SUSPECTED = ("related", "probable", "possible")
+PAUSING_TERMS = (
+    "Anaphylaxis",
+    "Anaphylactic reaction",
+    "Anaphylactic shock",
+    "Pulmonary embolism",
+)
 INFECTIONS_24H = (
     "acute_infection_24h",
     "bacterial_infection_24h",
@@ -187,7 +193,11 @@ def _infusion(get: Any) -> dict[str, Truth]:
 
 def _adverse_event(get: Any) -> dict[str, Truth]:
     suspected = get("causality") is None or get("causality") in SUSPECTED
+    perhaps_after = get("onset_after_infusion") is not False
+    worst = some(at_least(get("grade"), 4), among(get("outcome"), "fatal"))
     return {
+        "PAUSE-RELATED-G4": every(worst, suspected, perhaps_after),
+        "PAUSE-TERM": every(among(get("term"), *PAUSING_TERMS), perhaps_after),
         "S-SAE": some(get("serious"), above(get("seriousness_criteria"), 0)),
         "S-RELATED-G3": every(at_least(get("grade"), 3), suspected),
         "S-FATAL-AE": some(among(get("grade"), 5), among(get("outcome"), "fatal")),
@@ -195,12 +205,14 @@ def _adverse_event(get: Any) -> dict[str, Truth]:
 
 
 def _death(get: Any) -> dict[str, Truth]:
-    return {"S-DEATH": True}
+    suspected = get("causality") is None or get("causality") in SUSPECTED
+    return {"S-DEATH": True, "PAUSE-DEATH": suspected}
 
 
 def _trial(get: Any) -> dict[str, Truth]:
     return {
         "ST-TOX-CROSSED": get("st_tox_crossed"),
+        "ST-TOX-NEAR": among(get("st_tox_events_to_stop"), 1),
         "ACC-TARGET": at_least(get("enrolled_count"), 10),
         "ACC-EXCEEDED": above(get("enrolled_count"), 10),
     }
