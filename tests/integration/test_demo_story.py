@@ -49,10 +49,14 @@ FIRST_EVENING = [
     *FEVER,
     ["opened S-RELATED-G3 04", "opened S-SAE 04"],
     ["resolved S-FEVER 02"],
-    ["opened S-RELATED-G3 05"],
-    ["resolved S-RELATED-G3 05"],
-    ["opened S-RELATED-G3 02", "opened S-SAE 02"],
-    ["opened S-RELATED-G3 06", "opened S-SAE 06", "opened ST-TOX-CROSSED trial"],
+    ["opened S-RELATED-G3 05", "opened ST-TOX-NEAR trial"],
+    ["resolved S-RELATED-G3 05", "resolved ST-TOX-NEAR trial"],
+    ["opened S-RELATED-G3 02", "opened S-SAE 02", "opened ST-TOX-NEAR trial"],
+    [
+        *("opened PAUSE-RELATED-G4 06", "opened PAUSE-TERM 06"),
+        *("opened S-RELATED-G3 06", "opened S-SAE 06"),
+        *("opened ST-TOX-CROSSED trial", "resolved ST-TOX-NEAR trial"),
+    ],
     ["opened EL-ENROLLED-NOT-ELIGIBLE 07"],
     [],
     ["acknowledged ST-TOX-CROSSED trial"],
@@ -63,7 +67,9 @@ SECOND_EVENING = [
     *RECRUITMENT,
     ["opened ACC-TARGET trial", *(f"resolved EL-ELIGIBLE {who}" for who in ("02", "03", "04"))],
     ["updated ST-TOX-CROSSED trial"] * 3,  # it is closed, and counts those who are pending
-    *FEVER,
+    FEVER[0],
+    [*FEVER[1][:1], "opened TR-INFUSED-DURING-HOLD trial", *FEVER[1][1:]],  # before it was resumed
+    FEVER[2],
     ["opened S-SAE 04"],
     ["resolved S-FEVER 02"],
     ["resolved S-SAE 04"],
@@ -160,7 +166,7 @@ def test_two_evenings_raise_exactly_what_they_promise(db):
     scenes = list(story(first, PACE))
     assert paired(scenes, Stage(db, first).play(scenes)) == paired(scenes, FIRST_EVENING)
     (trial,) = flagship.rows(db, models.trials)
-    assert orjson.loads(trial.hold)["by"] == "ST-TOX-CROSSED"
+    assert orjson.loads(trial.hold)["by"] == "ST-TOX"
     assert_details_leave_no_gap(db)
 
     second = evening_after(db, 2)

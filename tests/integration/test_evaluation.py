@@ -101,7 +101,7 @@ def test_the_stopping_table_suspends_enrolment_in_the_trial_streams_commit(db):
     f.evaluate(db, f.publish(db, some))
     (trial,) = f.rows(db, models.trials)
     assert trial.status == "suspended"
-    assert orjson.loads(trial.hold)["by"] == "ST-TOX-CROSSED"
+    assert orjson.loads(trial.hold)["by"] == "ST-TOX"
     assert "ST-TOX-CROSSED" in f.open_rules(db)
 
 

