@@ -86,7 +86,10 @@ class House:
 
 @contextmanager
 def house(database_url: str, folder: Path, **more: str) -> Iterator[House]:
-    """Everything started; everything ended, whatever happens. `more` is environment."""
+    """Everything started; everything ended, whatever happens.
+
+    `more` is environment; PROCESSES, which is not, is how many each of the two workers has.
+    """
     port = free_port()
     broker = ValkeyServer(folder / "valkey").start()
     env = {
@@ -102,7 +105,15 @@ def house(database_url: str, folder: Path, **more: str) -> Iterator[House]:
     gunicorn += ["-b", f"127.0.0.1:{port}", "tests.support.faulty_api:app"]
     api = Child(gunicorn, env, folder / "api.log").start()
     worker = python("-m", "celery", "-A", "tests.support.faulty_worker:app", "worker")
-    worker += ["-Q", "evaluate", "-c", "1", "--without-gossip", "--without-mingle", "-l", "WARNING"]
+    worker += [
+        "-Q",
+        "evaluate",
+        "-c",
+        more.get("PROCESSES", "1"),
+        "--without-gossip",
+        "--without-mingle",
+    ]
+    worker += ["-l", "WARNING"]
     workers = [
         Child([*worker, "-n", f"{name}@localhost"], env, folder / f"{name}.log").start()
         for name in ("one", "two")
