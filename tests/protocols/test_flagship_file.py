@@ -123,3 +123,28 @@ def test_the_stopping_tables_chances_are_those_that_its_source_states(
     assert [rate for rate, _ in stated] == ["10", "20", "30", "40", "50"]
     for rate, chance in stated:
         assert chance_of_stopping(rule, int(rate) / 100) == pytest.approx(float(chance), abs=0.0005)
+
+
+def test_the_stopping_rule_is_stated_by_its_method_and_makes_the_table_that_was_agreed(
+    protocol: rules.Protocol,
+) -> None:
+    (rule,) = protocol.definition.stopping
+    assert (rule.method, rule.design.p0, rule.design.prior, rule.design.threshold) == (
+        "bayes_threshold",
+        0.2,
+        (0.4, 1.6),
+        0.95,
+    )
+    agreed = [(2, 2), (3, 3), (4, 3), (5, 4), (6, 4), (7, 4), (8, 4), (9, 5), (10, 5)]
+    assert list(rule.table) == agreed
+
+
+def test_reaching_it_and_every_immediate_pause_holds_the_whole_trial(
+    protocol: rules.Protocol,
+) -> None:
+    (rule,) = protocol.definition.stopping
+    assert rule.crossing is not None
+    assert (rule.crossing.hold, rule.crossing.safety_board) == ("trial", True)
+    pauses = {one.id: one for one in protocol.definition.rules if one.hold == "trial"}
+    assert pauses.keys() == {"PAUSE-DEATH", "PAUSE-RELATED-G4", "PAUSE-TERM"}
+    assert {one.source.confidence for one in pauses.values()} == {"to be confirmed"}

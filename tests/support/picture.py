@@ -19,7 +19,7 @@ from tests.support.service import Up
 PICTURE = ROOT / "docs" / "inbox.png"
 SIZE = {"width": 1180, "height": 860}
 # While both wait for somebody to take notice.
-CRITICAL = ("enrolment is suspended", "enrolled without being eligible")
+CRITICAL = ("the trial is held", "enrolled without being eligible")
 
 
 def main() -> None:
