@@ -86,6 +86,35 @@ def test_two_rules_that_count_the_same_are_told_what_they_come_to_together():
     assert f"{alone}, together with {together:.4f}" in note
 
 
+TIMED = (
+    "method: pocock, endpoint: grade >= 3, window_days: 28, n: 10, p0: 0.1, alpha: 0.05, "
+    "outcome: time_to_event"
+)
+
+
+def test_a_rule_by_exposure_keeps_to_its_alpha_on_the_truncated_cuts():
+    _, report = checked(TIMED)
+    (planned,) = report.boundaries
+    assert report.complaints == ()  # over its whole exposure it would exceed alpha by a little
+    assert planned.bound.type_1_error == pytest.approx(0.05, abs=1e-6)
+    assert planned.behaviour[1].reject > 0.05 + 1e-6
+    assert [events for events, _ in planned.bound.exposure] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_rule_by_exposure_shows_how_few_days_stop():
+    shown = rules.show(rules.loads(SMALL.replace(TABLE, TIMED), "p.yaml"))
+    assert "Stop at: 1 within 11.11 days, 2 within 41.2 days" in str(shown)
+
+
+def test_a_rule_that_can_never_stop_is_refused_whatever_its_outcome():
+    design = (
+        "method: pocock, endpoint: grade >= 3, window_days: 28, n: 1, p0: 0.3, alpha: 0.05, "
+        "pending: partial"
+    )
+    _, report = checked(design)
+    assert [one for one in said(report) if "can never stop: up to 1 evaluable" in one]
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> str:
     path = tmp_path / "p.yaml"
