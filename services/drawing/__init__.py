@@ -1,0 +1,23 @@
+"""Figures of a stopping rule: the boundary with the trial's path on it, and its characteristics.
+
+Who comes in: the pages and `vigil boundary --plot`, with the plain JSON of contract §3's stopping
+view or of `vigil boundary --json`. Who goes out: matplotlib, imported when something is drawn.
+The same JSON gives the same bytes, on every machine with the locked dependencies.
+"""
+
+from services.drawing.course import Course
+from services.drawing.figures import boundary, characteristics, whole
+from services.drawing.sheet import Form, Shape
+from services.drawing.words import described, outlook, standing
+
+__all__ = (
+    "Course",
+    "Form",
+    "Shape",
+    "boundary",
+    "characteristics",
+    "described",
+    "outlook",
+    "standing",
+    "whole",
+)
