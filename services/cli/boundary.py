@@ -7,12 +7,14 @@ or the answers to a file of cases.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 
 import rules
+from services import drawing
 from services.cli import batch
 from services.cli.boundary_text import lines, unbeaten_lines
 from services.cli.families import answered
@@ -54,6 +56,19 @@ def _span(part: str) -> range:
     return range(int(first), int(last if dash else first) + 1)
 
 
+class _Plot(click.Path):
+    """A file whose ending says how it is drawn."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path:
+        file = Path(str(super().convert(value, param, ctx)))
+        if file.suffix.lower() not in {f".{form}" for form in drawing.Form}:
+            self.fail("must end in .svg or .png", param, ctx)
+        return file
+
+
+PLOT = _Plot(dir_okay=False)
+
+
 @click.command(name="boundary")
 @click.option("--method", type=click.Choice([str(one) for one in rules.Method if one != "table"]))
 @click.option("--n", type=int, help="Evaluable subjects at most; a look after each of them.")
@@ -80,8 +95,9 @@ def _span(part: str) -> range:
     "--batch", "cases", type=click.File("rb"), help="Answer a file of cases (- is stdin)."
 )
 @click.option("--admissible", is_flag=True, help="The best of all boundaries of a small trial.")
+@click.option("--plot", type=PLOT, help="Draw the boundary and its characteristics: .svg, .png.")
 @click.option("--json", "as_json", is_flag=True)
-def command(*, as_json: bool, cases: Any, **asked: Any) -> int:
+def command(*, as_json: bool, cases: Any, plot: Path | None, **asked: Any) -> int:
     """A stopping boundary and exactly how it behaves; nothing is simulated for binary outcomes."""
     if cases is not None:
         return batch.answer_all(cases.read(), answered)
@@ -92,9 +108,22 @@ def command(*, as_json: bool, cases: Any, **asked: Any) -> int:
         for problem in error.problems:
             click.echo(f"vigil: {problem.message} ({problem.hint})", err=True)
         return 2
+    if plot is not None:
+        if unbeaten:
+            raise click.UsageError("--plot draws one boundary; leave out --admissible")
+        _plotted(answer, plot)
     shown = unbeaten_lines if unbeaten else lines
     click.echo(orjson.dumps(answer) if as_json else "\n".join(shown(answer)))
     return 0
+
+
+def _plotted(answer: Json, file: Path) -> None:
+    """Written whole or not at all: drawn before the file is opened."""
+    figure = drawing.whole(answer, form=drawing.Form(file.suffix[1:].lower()))
+    try:
+        file.write_bytes(figure)
+    except OSError as error:
+        raise click.UsageError(f"--plot: {file} cannot be written: {error.strerror}") from error
 
 
 def computed(asked: Json) -> Json:
