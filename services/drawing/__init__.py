@@ -5,12 +5,13 @@ view or of `vigil boundary --json`. Who goes out: matplotlib, imported when some
 The same JSON gives the same bytes, on every machine with the locked dependencies.
 """
 
-from services.drawing.course import Course
+from services.drawing.course import Axis, Course
 from services.drawing.figures import boundary, characteristics, whole
 from services.drawing.sheet import Form, Shape
 from services.drawing.words import described, outlook, standing
 
 __all__ = (
+    "Axis",
     "Course",
     "Form",
     "Shape",

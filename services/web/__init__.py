@@ -9,11 +9,21 @@ from __future__ import annotations
 from flask import Flask
 from flask_bootstrap import Bootstrap5
 
-from services.web import failures, inbox, operations, shapes, signing, subjects, trials, versions
+from services.web import (
+    failures,
+    inbox,
+    operations,
+    shapes,
+    signing,
+    stopping,
+    subjects,
+    trials,
+    versions,
+)
 from services.web.blueprint import pages
 
 # Each puts its views on the one blueprint when it is imported.
-ROOMS = (signing, inbox, trials, versions, subjects, operations, failures)
+ROOMS = (signing, inbox, trials, stopping, versions, subjects, operations, failures)
 # Ours change their address with their content; Bootstrap changes with an update.
 ASSETS_S = 3600
 

@@ -31,7 +31,7 @@ HEADERS = {
 def protect(response: Response) -> Response:
     """Let a browser load only what is ours, and keep pages with subjects out of its stores."""
     for name, value in HEADERS.items():
-        response.headers[name] = value
+        response.headers.setdefault(name, value)
     return response
 
 

@@ -9,6 +9,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from flask import Flask
 
+from services import drawing
 from services.clock import now_us, to_us
 
 STATIC = Path(__file__).parent / "static"
@@ -54,6 +56,10 @@ def install(app: Flask) -> None:
         unit=unit,
         digest=digest,
         needed=needed,
+        outlook=drawing.outlook,
+        standing=drawing.standing,
+        described=drawing.described,
+        by_size=by_size,
     )
     app.jinja_env.globals.update(
         asset=asset, severities=SEVERITIES, categories=CATEGORIES, statuses=STATUSES
@@ -144,6 +150,19 @@ def needed(change: Json) -> str:
 
 def _side(wanted: Json, of: str) -> str:
     return f"{_SIGNS[wanted['op']]} {value(wanted['value'])} {of}".rstrip()
+
+
+def by_size(rule: Json) -> list[tuple[str, int]]:
+    """The boundary as rows: from how many evaluable to how many, and the events that stop there."""
+    treads = drawing.Course.of(rule).treads
+    if drawing.Course.of(rule).axis is not drawing.Axis.EVALUABLE:
+        return [(f"up to {step.end:.1f}", step.stop_at) for step in treads]
+    rows = []
+    for stop_at, level in groupby(treads, key=lambda step: step.stop_at):
+        steps = list(level)
+        first, last = int(steps[0].begin + 0.5), int(steps[-1].end - 0.5)
+        rows.append((str(first) if first == last else f"{first} to {last}", stop_at))
+    return rows
 
 
 def digest(body: Any) -> str:

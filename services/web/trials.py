@@ -38,20 +38,29 @@ def trials_page() -> Response:
 @pages.get("/trials/<name:trial>")
 def trial(trial: str) -> Response:
     """One trial at a glance."""
+    return shown(trial)
+
+
+def shown(trial: str, *, problem: str = "", status: int = 200) -> Response:
+    """The trial's page; `problem` says beside the form why nothing was done."""
     clinical = auth.sees_values(caller())
     with parts().database.reading() as conn:
         found = existing(conn, trial)
         rules_found = stopping.of_trial(conn, trial) if clinical else None
         return page(
             "trial.html",
+            status=status,
             trial=found,
             zone=inbox.places(conn, (trial,))[trial].zone,
             counts=_open(conn, trial),
             versions=trials.versions(conn, trial)["items"],
             stopping=rules_found["items"] if rules_found else [],
+            holds=rules_found.get("holds", []) if rules_found else [],
             subjects=_subjects(conn, trial) if clinical else None,
             q=request.args.get("q", ""),
             worklist=_worklist(conn, trial) if clinical else None,
+            problem=problem,
+            me=caller().person,
         )
 
 

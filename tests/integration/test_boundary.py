@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
 from services.cli import main
 from services.cli.families import FAMILIES
@@ -260,18 +259,22 @@ def test_a_bad_parameter_is_one_sentence_and_status_2(
 
 
 @pytest.mark.parametrize(("ending", "first"), [("svg", b"<?xml"), ("png", b"\x89PNG")])
-def test_a_boundary_is_drawn_into_a_file(tmp_path, ending, first):
+def test_a_boundary_is_drawn_into_a_file(
+    boundary: Boundary, tmp_path: Path, ending: str, first: bytes
+) -> None:
     file = tmp_path / f"boundary.{ending}"
     asked = ("--method", "pocock", "--n", "10", "--p0", "0.2", "--alpha", "0.05")
-    done = CliRunner().invoke(main, ["boundary", *asked, "--plot", str(file)])
-    assert done.exit_code == 0, done.output
+    told = boundary(*asked, "--plot", str(file))
+    assert told.returncode == 0, told.stderr
     assert file.read_bytes().startswith(first)
 
 
 @pytest.mark.parametrize("file", ["boundary.gif", "nowhere/boundary.svg"])
-def test_a_figure_that_cannot_be_written_is_one_sentence(tmp_path, file):
+def test_a_figure_that_cannot_be_written_is_one_sentence(
+    boundary: Boundary, tmp_path: Path, file: str
+) -> None:
     asked = ("--method", "pocock", "--n", "10", "--p0", "0.2", "--alpha", "0.05")
-    done = CliRunner().invoke(main, ["boundary", *asked, "--plot", str(tmp_path / file)])
-    assert done.exit_code == 2
-    assert "Traceback" not in done.output
-    assert "--plot" in done.output
+    told = boundary(*asked, "--plot", str(tmp_path / file))
+    assert told.returncode == 2
+    assert "--plot" in told.stderr
+    assert "Traceback" not in told.stderr

@@ -9,7 +9,8 @@ import pytest
 
 from services import holding
 from services.accounts import people
-from services.clock import now_us
+from services.clock import iso, now_us
+from services.web import stopping
 
 PASSWORD = "correct horse battery"
 GRADE_3 = {
@@ -274,3 +275,97 @@ def test_every_field_has_a_label_every_table_headers_and_every_page_one_heading(
             assert f'id="{name}"' in text
         ids = re.findall(r'\sid="([^"]+)"', text)
         assert len(ids) == len(set(ids)), path
+
+
+def infused(make_event, subject, number, at):
+    data = {"product": "MSC", "number": 1, "status": "completed", "start": at, "end": at}
+    return make_event(number, "administration", data, subject=subject, time=at)
+
+
+@pytest.fixture
+def crossed(house, make_event):
+    """Two of two with a related serious event of grade 3 after their infusion; a third pends."""
+    for number, subject in enumerate(("S-001", "S-002"), start=1):
+        at = f"2026-03-{2 + number:02d}T10:00:00+09:00"
+        told = GRADE_3 | {"ae": f"AE-{number}", "onset": at}
+        house.publish(
+            infused(make_event, subject, 10 * number, f"2026-03-{1 + number:02d}T09:00:00+09:00"),
+            make_event(10 * number + 1, "adverse_event", told, subject=subject, time=at),
+        )
+    an_hour_ago = iso(now_us() - 3600 * 1_000_000)
+    house.publish(infused(make_event, "S-003", 40, an_hour_ago))
+    house.evaluate()
+
+
+BOUNDARY = "/trials/msc-cgvhd/stopping/ST-TOX/boundary.svg"
+
+
+def test_the_figure_shows_the_crossing_and_is_drawn_again_only_for_other_content(
+    clinician, crossed
+):
+    answer = clinician.client.get(BOUNDARY)
+    assert answer.content_type.startswith("image/svg+xml")
+    assert "script" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert 'id="reached"' in answer.text
+    before = stopping._drawn.cache_info().misses
+    assert clinician.get(BOUNDARY) == answer.text
+    assert stopping._drawn.cache_info().misses == before
+    assert clinician.get(f"{BOUNDARY}?shape=narrow") != answer.text
+
+
+def test_a_figure_that_is_not_there_is_a_404(clinician, story):
+    clinician.get("/trials/msc-cgvhd/stopping/ST-NONE/boundary.svg", 404)
+    clinician.get("/trials/msc-cgvhd/stopping/ST-TOX/other.svg", 404)
+
+
+def test_the_trials_page_has_the_figure_the_sentence_and_who_is_pending(clinician, crossed):
+    text = unescape(clinician.get("/trials/msc-cgvhd"))
+    assert f'src="{BOUNDARY}?v=' in text
+    assert "The boundary is reached" in text
+    assert "2 events in 2 evaluable subjects" in text
+    assert re.search(r"Not yet evaluable.*S-003", text, re.DOTALL)
+
+
+def test_the_trials_page_says_what_would_stop_before_it_does(clinician, story):
+    text = clinician.get("/trials/msc-cgvhd")
+    assert "Stop if 2 more of the next 2 evaluable subjects (both) have an event" in text
+
+
+def test_the_report_has_figure_parameters_source_version_and_time(clinician, crossed):
+    text = unescape(clinician.get("/trials/msc-cgvhd/report"))
+    for part in (BOUNDARY, "version 1.0", "As of", "51 days", "posterior probability", "Holds so"):
+        assert part in text, part
+
+
+def test_operators_see_no_figure_no_report_and_no_form(house, crossed):
+    ops = Person(house, "ops")
+    ops.get(BOUNDARY, 403)
+    ops.get("/trials/msc-cgvhd/report", 403)
+    text = ops.get("/trials/msc-cgvhd")
+    assert "/resume" not in text
+    assert "/suspend" not in text
+    assert "boundary.svg" not in text
+
+
+def test_one_person_holds_the_trial_and_two_let_it_go_on_by_the_pages_forms(house, clinician):
+    hold, resume = "/trials/msc-cgvhd/suspend", "/trials/msc-cgvhd/resume"
+    assert clinician.press(hold, what="trial", reason=" ").status_code == 422
+    assert "Say why" in clinician.press(hold, what="trial", reason="").text
+    assert clinician.press(hold, what="trial", reason="a fall").status_code == 303
+    house.evaluate()
+    text = clinician.get("/trials/msc-cgvhd")
+    assert "The trial is</strong>" in text or "The trial is held" in text
+    assert "a fall" in text
+    assert "Ask to resume" in text
+    assert clinician.press(resume, reason="it was none").status_code == 303
+    assert "You asked to resume" in clinician.get("/trials/msc-cgvhd")
+    again = clinician.press(resume, reason="it was none")
+    assert again.status_code == 409
+    assert "A different person must ask the same" in again.text
+    second = Person(house, "clinician", person="the second investigator")
+    assert "Agree to resume" in second.get("/trials/msc-cgvhd")
+    assert second.press(resume, reason="agreed").status_code == 303
+    house.evaluate()
+    assert 'class="tag open"' in second.get("/trials/msc-cgvhd")
+    assert "agreed" in second.get("/trials/msc-cgvhd")
