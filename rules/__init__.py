@@ -72,12 +72,13 @@ from rules.terms import (
     ValueType,
     Verdict,
 )
-from rules.trial import hold_view, holds_of
+from rules.trial import EVERY_HOLD, hold_view, holds_of
 from rules.versions.differences import clashes, concerning, diff, diff_text
 from rules.versions.merging import door
 
 __all__ = [
     "ENGINE_VERSION",
+    "EVERY_HOLD",
     "OWN_TYPES",
     "Absence",
     "Accrual",

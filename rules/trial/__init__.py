@@ -6,7 +6,7 @@ was found and done, in the order of the stream.
 """
 
 from rules.trial.fold import TrialFold
-from rules.trial.holds import holds_of
+from rules.trial.holds import EVERY_HOLD, holds_of
 from rules.trial.view import counts_view, hold_view, stopping_view
 
-__all__ = ["TrialFold", "counts_view", "hold_view", "holds_of", "stopping_view"]
+__all__ = ["EVERY_HOLD", "TrialFold", "counts_view", "hold_view", "holds_of", "stopping_view"]

@@ -21,6 +21,7 @@ from rules.trial.paths import Path
 from rules.trial.state import TrialState, place
 
 ENROLMENT, TRIAL = "enrolment", "trial"
+EVERY_HOLD = "*"  # what a supposed resumption lifts: under another version holds bear other ids
 _HOLDS = list(TrialState.__dataclass_fields__).index("holds")
 
 
@@ -66,7 +67,8 @@ class Holds:
         """Lift what two persons named; a rule then holds again only with more events."""
         data: Any = event.data
         for one in self.state.holds:
-            if one["id"] in data["lifts"] and one["until_us"] is None:
+            named = one["id"] in data["lifts"] or EVERY_HOLD in data["lifts"]
+            if named and one["until_us"] is None:
                 one["until_us"] = step.at_us
                 one["lifted"] = {"by": data["by"], "reasons": data["reasons"]}
                 self.turned = self.moved = True

@@ -6,7 +6,8 @@ Who comes in: the batch. Who goes out: plain dicts, the same for the same log an
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
@@ -82,12 +83,11 @@ class Comparison:
         """The trial's own stream: what all subjects would have counted for, in order of time."""
         stream = streams.find(conn, self.trial, streams.TRIAL_SUBJECT)
         assert stream is not None
-        made = [contributing.Made(*one) for one in counted]
-        made.sort(key=lambda one: (one.at_us, one.id))
-        log = [_event(n, one) for n, one in enumerate(made, 1)]
+        made = [_event(contributing.Made(*one)) for one in counted]
         with _PROPOSED.lock:
             try:
-                before, _ = replay.fold(self.db, conn, stream, upto, reached_us)
+                before, own = replay.fold(self.db, conn, stream, upto, reached_us)
+                log = _in_order([*made, *_decisions(own)])
                 after = replay.suppose(_PROPOSED.get(self.proposed), stream, log, reached_us)
             except rules.RuleError as error:
                 return {"subject": None, "error": type(error).__name__}
@@ -244,9 +244,10 @@ def _instant(time: Any) -> Any:
     return iso(time) if isinstance(time, int) else time
 
 
-def _event(n: int, made: contributing.Made) -> rules.Event:
+def _event(made: contributing.Made) -> rules.Event:
+    """A contribution of the supposed course; it has its number once all are there."""
     return rules.Event(
-        n=n,
+        n=0,
         event=made.event,
         source=contributing.SOURCE,
         id=made.id,
@@ -256,3 +257,18 @@ def _event(n: int, made: contributing.Made) -> rules.Event:
         received_us=made.at_us,
         data=orjson.loads(made.data),
     )
+
+
+def _decisions(log: Iterable[rules.Event]) -> Iterator[rules.Event]:
+    """What persons decided of holds: as they did, whatever stood there under the other version."""
+    for one in log:
+        if one.type == rules.EventType.SUSPENSION:
+            yield one
+        elif one.type == rules.EventType.RESUMPTION:
+            yield replace(one, data={**one.data, "lifts": [rules.EVERY_HOLD]})
+
+
+def _in_order(some: Iterable[rules.Event]) -> list[rules.Event]:
+    """Numbered in order of time, at one instant by id."""
+    ordered = sorted(some, key=lambda one: (one.received_us, one.id))
+    return [replace(one, n=n) for n, one in enumerate(ordered, 1)]
