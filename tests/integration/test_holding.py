@@ -9,6 +9,8 @@ import orjson
 import pytest
 
 from services import evaluation, holding, models, replay, trials
+from services.evaluation import committing, work
+from services.repositories import trials as trial_rows
 from services.repositories.streams import TRIAL_SUBJECT
 from tests.support import flagship as f
 from tests.support.flagship import INFUSED, NOW_US, SAE, told
@@ -158,3 +160,65 @@ def test_in_a_replay_trial_a_decision_waits_for_its_place_in_time(database):
     ]
     assert row(database).status == "suspended"
     assert replay.verify(database, f.TRIAL).differences == []
+
+
+def test_no_moment_is_open_between_a_resumption_and_a_suspension_that_waits_behind_it(
+    db, monkeypatch
+):
+    f.evaluate(db, list(holding.suspend(db, f.TRIAL, "trial", "one", "to look", NOW_US).dirty))
+    holding.resume(db, f.TRIAL, "one", "seen", NOW_US)
+    dirty = holding.resume(db, f.TRIAL, "other", "agreed", NOW_US).dirty
+    holding.suspend(db, f.TRIAL, "enrolment", "one", "again", NOW_US)
+    assert row(db).status == "suspended"
+    follow, seen = trial_rows.follow, []
+    monkeypatch.setattr(work, "MOST_EVENTS", 1)
+    monkeypatch.setattr(
+        committing.trials,
+        "follow",
+        lambda conn, one, holds: (seen.append(len(holds)), follow(conn, one, holds)),
+    )
+    f.evaluate(db, list(dirty))
+    assert seen == [1, 1]
+    assert row(db).status == "suspended"
+    assert replay.verify(db, f.TRIAL).differences == []
+
+
+def test_a_resumption_that_waits_for_its_place_in_time_is_not_undone_meanwhile(database):
+    f.make(database, mode="replay")
+    clock = "2026-03-13T00:00:00Z"
+    some = f.events("S-1", told(*INFUSED), recordedtime="2026-03-12T00:00:00Z")
+    f.evaluate(database, f.publish(database, some))
+    holding.suspend(database, f.TRIAL, "trial", "one", "to look", NOW_US)
+    some = f.events("S-1", told("clinical"), recordedtime=clock)
+    f.evaluate(database, f.publish(database, some))
+    f.evaluate(database, evaluation.release(database, f.TRIAL, NOW_US))
+    assert row(database).status == "suspended"
+    holding.resume(database, f.TRIAL, "one", "seen", NOW_US)
+    holding.resume(database, f.TRIAL, "other", "agreed", NOW_US)
+    some = f.events("S-2", told(*INFUSED), recordedtime="2026-03-12T12:00:00Z")
+    f.evaluate(database, f.publish(database, some))
+    released = evaluation.release(database, f.TRIAL, NOW_US)
+    assert released
+    f.evaluate(database, released)
+    assert row(database).status == "open"
+    trials.advance(database, f.TRIAL, f.us("2026-03-14T00:00:00Z"), "one", NOW_US)
+    for name in ("S-1", "S-2"):
+        f.evaluate(database, f.stream(database, name).id)
+    f.evaluate(database, evaluation.release(database, f.TRIAL, NOW_US))
+    assert row(database).status == "open"
+    assert replay.verify(database, f.TRIAL).differences == []
+
+
+def test_who_held_and_who_lifted_is_in_the_audit(db):
+    f.evaluate(db, list(holding.suspend(db, f.TRIAL, "trial", "one", "to look", NOW_US).dirty))
+    resume(db, NOW_US)
+    said = {
+        name: [(one.actor, orjson.loads(one.detail)["reason"]) for one in audited(db, name)]
+        for name in ("trial.suspend.done", "trial.resume.asked", "trial.resume.done")
+    }
+    assert said == {
+        "trial.suspend.done": [("one", "to look")],
+        "trial.resume.asked": [("one", "seen")],
+        "trial.resume.done": [("other", "agreed")],
+    }
+    assert audited(db, "trial.suspended") == []

@@ -68,6 +68,12 @@ def test_units_that_count_from_their_start_step_in_then_and_again_at_their_event
     assert found["distance"]["events_to_stop"] == 1  # of the one that waits
 
 
+def test_an_event_of_a_unit_that_counts_already_adds_no_unit():
+    one = engine("pending: event_free, method: table, table: [[3, 2], [4, 3]]")
+    found = view(one, unit("S-1", 0, 5), unit("S-2", 1), unit("S-3", 2))
+    assert found["distance"]["events_to_stop"] == 1
+
+
 QUIET = counts("ST", "S-2", happened=False, since=30 * DAY)
 
 
@@ -170,3 +176,12 @@ def test_one_event_before_the_boundary_a_rule_may_warn_and_a_hold_is_a_fact():
     outcome = folded(log_of(TWO), one)
     told = [(r.n, c.change.value, c.rule) for r in outcome.results for c in r.changes]
     assert told == [(1, "opened", "NEAR"), (2, "cleared", "NEAR"), (2, "opened", "HOLD")]
+
+
+def test_a_rule_that_holds_the_trial_is_a_fact_for_the_others_in_the_same_step():
+    stops = "  - {id: STOP, on: trial, category: stopping, severity: critical, when: st_crossed, "
+    stops += "title: Stop, action: Stop., source: {document: doc}, hold: trial}\n"
+    outcome = folded(log_of(TWO), engine(TABLE, WARNING + stops))
+    opened = [(r.n, c.rule) for r in outcome.results for c in r.changes if c.change == "opened"]
+    assert opened == [(1, "NEAR"), (2, "STOP"), (2, "HOLD")]
+    assert standing(outcome) == [("rule", "STOP")]

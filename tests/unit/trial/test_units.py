@@ -169,18 +169,17 @@ def test_after_the_window_the_facts_of_its_last_instant_count():
         event(3, "assessment", "2026-03-14T09:00", code="ecog", value=1),
     ]
     assert counted(one, *log) == [("subject", True, True, "2026-01-14")]
-    late = rules.Event(
-        4,
-        "e",
-        "lab",
-        "x",
-        "assessment",
-        day_us("2026-01-20"),
-        "second",
-        day_us("2026-03-20"),
-        {"code": "ecog", "value": 0},
-    )
-    assert counted(one, *log, late) == [("subject", True, False, "2026-02-09")]
+    assert counted(one, *log, told_late("2026-01-12", 0)) == [("subject", True, True, "2026-01-14")]
+    assert counted(one, *log, told_late("2026-01-20", 0)) == [
+        ("subject", True, False, "2026-02-09")
+    ]
+
+
+def told_late(day: str, ecog: int) -> rules.Event:
+    """A judgement of that day, received after the window."""
+    data = {"code": "ecog", "value": ecog}
+    times = (day_us(day), "second", day_us("2026-03-20"))
+    return rules.Event(4, "e", "lab", "x", "assessment", *times, data)
 
 
 def test_follow_up_that_ends_early_is_told():
