@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from services import evaluation, holding, models, replay, trials
-from services.evaluation import committing, work
+from services.evaluation import work
 from services.repositories import trials as trial_rows
 from services.repositories.streams import TRIAL_SUBJECT
 from tests.support import flagship as f
@@ -170,13 +170,15 @@ def test_no_moment_is_open_between_a_resumption_and_a_suspension_that_waits_behi
     dirty = holding.resume(db, f.TRIAL, "other", "agreed", NOW_US).dirty
     holding.suspend(db, f.TRIAL, "enrolment", "one", "again", NOW_US)
     assert row(db).status == "suspended"
-    follow, seen = trial_rows.follow, []
+    follow = trial_rows.follow
+    seen: list[int] = []
+
+    def watched(conn: Any, one: Any, holds: Any) -> None:
+        seen.append(len(holds))
+        follow(conn, one, holds)
+
     monkeypatch.setattr(work, "MOST_EVENTS", 1)
-    monkeypatch.setattr(
-        committing.trials,
-        "follow",
-        lambda conn, one, holds: (seen.append(len(holds)), follow(conn, one, holds)),
-    )
+    monkeypatch.setattr(trial_rows, "follow", watched)
     f.evaluate(db, list(dirty))
     assert seen == [1, 1]
     assert row(db).status == "suspended"
