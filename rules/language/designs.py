@@ -17,6 +17,9 @@ from rules.stopping.design import Design, MaxInfo, Method, Outcome, continuous
 from rules.stopping.problems import problems
 
 MAX_UNITS = 1000  # that a computed boundary may look at: its arithmetic grows with their square
+# What checking a boundary costs, in the characters of conditions that reading.py counts: n = 1,000
+# takes a third of a second, and a TITE rule is simulated besides.
+_WORK_OF_UNIT, _WORK_OF_TITE = 20, 20_000
 _NUMBERS = ("p0", "alpha", "p1", "beta", "power", "delta", "nu", "threshold")
 _PRIORS = ("prior", "standard_prior")
 _OUTCOMES = (Outcome.BINARY, Outcome.TIME_TO_EVENT)  # the third is told by `pending: partial`
@@ -44,7 +47,14 @@ def design(item: Section, params: Constants, window_days: int, *, partial: bool)
         given["window_days"] = float(window_days)
     made = Design(method=method, outcome=outcome, looks=looks, table=table, **given)
     _sound(item, made)
+    item.book.spend(item.line(), _work(made))
     return made
+
+
+def _work(made: Design) -> int:
+    if made.method is Method.TABLE:
+        return 0
+    return made.n * _WORK_OF_UNIT + (_WORK_OF_TITE if made.outcome is Outcome.TITE else 0)
 
 
 def _outcome(item: Section, *, partial: bool) -> Outcome:

@@ -142,6 +142,17 @@ def test_every_method_of_the_house_may_stand_in_a_file():
     assert Method.TABLE in known
 
 
+def test_a_file_whose_boundaries_would_keep_the_house_busy_is_refused():
+    flow = f"  - {{id: ST-TOX, title: Toxicity, {TABLE}, source: {{document: record}}}}\n"
+    large = POCOCK.replace("looks: [5, 10]", "n: 1000")
+    some = "".join(
+        f"  - {{id: ST-{n}, title: T, {large}, source: {{document: record}}}}\n" for n in range(12)
+    )
+    with pytest.raises(rules.ProtocolError) as refused:
+        rules.loads(SMALL.replace(flow, some), "p.yaml")
+    assert "are too many" in refused.value.complaints[-1].message
+
+
 def test_reading_a_file_computes_no_boundary():
     code = (
         "import sys, rules; rules.load('rules/protocols/msc-cgvhd.yaml'); "
