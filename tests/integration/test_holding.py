@@ -224,3 +224,27 @@ def test_who_held_and_who_lifted_is_in_the_audit(db):
         "trial.resume.done": [("other", "agreed")],
     }
     assert audited(db, "trial.suspended") == []
+
+
+def test_a_death_that_may_be_related_holds_the_whole_trial_at_once_and_for_good(db):
+    death = {
+        "type": "death",
+        "time": "2026-03-12T08:00:00+09:00",
+        "data": {"cause": "Sepsis", "causality": "related"},
+    }
+    story = f.events("S-1", [*told(*INFUSED), death])
+    f.evaluate(db, f.publish(db, story))
+    hold = orjson.loads(row(db).hold)
+    assert (row(db).status, hold["kind"], hold["by"], hold["what"]) == (
+        "suspended",
+        "paused",
+        "PAUSE-DEATH",
+        "trial",
+    )
+    target = {"source": story[-1]["source"], "id": story[-1]["id"]}
+    data = {"corrects": target, "entered_in_error": True, "reason": "another subject"}
+    wrong = {"type": "correction", "time": "2026-03-19T09:00:00+09:00", "data": data}
+    f.evaluate(db, f.publish(db, f.events("S-1", [wrong])))
+    assert "PAUSE-DEATH" not in f.open_rules(db, "S-1")
+    assert row(db).status == "suspended"
+    assert replay.verify(db, f.TRIAL).differences == []

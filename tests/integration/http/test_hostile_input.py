@@ -324,4 +324,4 @@ def test_a_correction_that_came_first_and_does_not_fit_holds_nobody_up(house):
     assert door.post("/v1/events", json=again).status_code == 202
     house.evaluate()
     alerts = house.door("clinician").get(f"/v1/alerts?subject={SUBJECT}&status=open").json["items"]
-    assert {alert["rule"] for alert in alerts} == {"S-DEATH"}
+    assert {alert["rule"] for alert in alerts} == {"PAUSE-DEATH", "S-DEATH"}
