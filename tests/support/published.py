@@ -168,14 +168,22 @@ def effective_subjects(units: Sequence[Unit], window_days: int, at: datetime) ->
 
 
 def event_path(units: Sequence[Unit], window_days: int) -> list[Crossing]:
-    """Every event within the window, in order of time; `evaluable` is who had begun by then."""
+    """Every instant of events within the window; `evaluable` is who had begun by then.
+
+    Events of one instant are one step: nobody looks between them.
+    """
     window = window_days * DAY
-    found = sorted(
-        (unit.event, unit.subject)
+    happened = {
+        unit.subject: unit.event
         for unit in units
         if unit.event is not None and unit.event <= unit.start + window
-    )
+    }
     return [
-        Crossing(at, subject, sum(unit.start <= at for unit in units), n)
-        for n, (at, subject) in enumerate(found, start=1)
+        Crossing(
+            at,
+            max(subject for subject, event in happened.items() if event == at),
+            sum(unit.start <= at for unit in units),
+            sum(event <= at for event in happened.values()),
+        )
+        for at in sorted(set(happened.values()))
     ]
