@@ -18,6 +18,7 @@ from rules.language.reading import Book
 from rules.language.syntax import ConditionError, did_you_mean
 from rules.language.vocabulary import MAX_FACTS, TOLD, FactType, declared, related_fact, scopes_of
 from rules.model import AlertRule, Condition, Const, Definition, Expected, StoppingRule
+from rules.ownrules import OWN_RULES
 from rules.terms import Scope
 
 RESERVED = ("facts", "params", "has", "k", "id", "sid")  # of the language and of the engine
@@ -170,7 +171,7 @@ def _braces(book: Book, line: int, what: str, text: str) -> None:
 
 def _scenarios(definition: Definition, book: Book) -> None:
     criteria = {item.id for item in definition.criteria}
-    rules = {rule.id for rule in definition.rules}
+    rules = {rule.id for rule in definition.rules} | OWN_RULES.keys()
     facts = declared(definition.facts)
     for scenario in definition.scenarios:
         for expected in scenario.expect:

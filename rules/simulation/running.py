@@ -22,7 +22,7 @@ from rules.replay import contribution_event, contribution_name
 from rules.simulation.courses import Step
 from rules.simulation.pattern import Row, received_us
 from rules.step import Engine
-from rules.terms import Change
+from rules.terms import Change, Hold
 
 _TRIAL = "simulation"
 
@@ -153,11 +153,14 @@ class VirtualTrial:
             self._look(told[-1][0])
 
     def _look(self, at_us: int) -> None:
-        """Whether the trial is held now."""
-        views = self._views()
-        if any(view["hold"] or view["crossed"] for view in views.values()):
+        """What the trial's holds ask to wait now; a rule that is reached stops it in any case."""
+        holds = (self.trial.outcome and self.trial.outcome.holds) or ()
+        standing = {one.what for one in holds if one.until_us is None}
+        crossed = [name for name, view in self._views().items() if view["crossed"]]
+        if crossed or Hold.TRIAL in standing:
             self.held = frozenset({"enrolment", "infusion"})
-        crossed = [name for name, view in views.items() if view["crossed"]]
+        elif standing:
+            self.held = frozenset({"enrolment"})
         if crossed and self.happened.stopped is None:
             self.happened.stopped, self.happened.stopped_us = crossed[0], at_us
 

@@ -175,7 +175,8 @@ def test_two_evenings_raise_exactly_what_they_promise(db):
     later = NOW + timedelta(days=1, hours=11)  # in the morning, the site is open
     assert paired(scenes, Stage(db, second, later).play(scenes)) == paired(scenes, SECOND_EVENING)
     (trial,) = flagship.rows(db, models.trials)
-    assert (trial.status, trial.hold) == ("open", None)
+    # The target is reached: nobody more is enrolled before two persons say so.
+    assert (trial.status, orjson.loads(trial.hold)["by"]) == ("suspended", "ACC-TARGET")
     assert verify(db, flagship.TRIAL).differences == []
 
 
@@ -200,7 +201,7 @@ def test_an_evening_that_was_broken_off_keeps_no_later_one_from_reaching_the_tab
     said = Stage(db, second, NOW + timedelta(hours=1)).play(list(story(second, PACE)))
     (trial,) = flagship.rows(db, models.trials)
     assert second.crossed or "opened ST-TOX-CROSSED trial" in [each for one in said for each in one]
-    assert trial.status == ("open" if second.crossed else "suspended")
+    assert ('"ST-TOX"' in (trial.hold or "")) is not second.crossed
 
 
 def test_everyday_life_brings_a_candidate_now_and_then_and_else_nothing(db):

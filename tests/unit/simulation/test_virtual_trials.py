@@ -160,3 +160,10 @@ def test_an_earlier_screening_pattern_is_read_from_the_flagship_too() -> None:
     pattern = pattern_of(rules.load("rules/protocols/msc-cgvhd.yaml").definition)
     assert pattern.scenario
     assert {row["type"] for row in pattern.rows} >= {"consent", "observation", "enrolment"}
+
+
+def test_a_hold_of_enrolment_alone_lets_the_infusions_go_on() -> None:
+    full = SMALL.replace("st_tox_crossed || enrolled_count > target", "enrolled_count >= 2")
+    full = full.replace("    title: Stop\n", "    title: Stop\n    hold: enrolment\n") + ELIGIBLE
+    one = trials(full, infusions=3, every_days=1).run(0.0, 0, 1)
+    assert (one.enrolled, one.infused) == (2, 6)
