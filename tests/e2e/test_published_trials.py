@@ -80,9 +80,10 @@ def shown(up: Up, trial: str, found: dict[str, Json]) -> None:
     request = Request(f"{up.run['url']}/trials/{trial}", headers=headers)
     with urlopen(request, timeout=60) as answer:
         page = answer.read().decode()
+    parts = {part.split('"', 1)[0]: part for part in page.split(' id="s-')[1:]}
     for name, rule in found.items():
-        part = page.split(f'data-stopping="{name}"')[1].split("data-stopping=")[0]
-        assert (rule["crossed_at"] in part) is rule["crossed"], name
+        assert ("The boundary is reached" in parts[name]) is rule["crossed"], name
+        assert f"/trials/{trial}/stopping/{name}/boundary.svg" in parts[name]
 
 
 def crossing(rule: Json, units: Sequence[Unit], window_days: int) -> Crossing | None:
