@@ -85,6 +85,8 @@ def ids(house, told: dict[str, Any], name: str) -> list[str]:
         "alert": [alert["id"] for alert in told["alerts"]],
         "subscription": [told["subscription"]],
         "backtest": ["bt_none"],
+        "rule": ["ST-TOX"],
+        "kind": ["boundary", "characteristics"],
     }[name]
 
 
@@ -99,7 +101,7 @@ def paths(house, told: dict[str, Any]) -> Iterator[str]:
                 path.replace(f"<{kind}:{name}>", one)
                 for path in found
                 for one in ids(house, told, name)
-                for kind in ("id", "name", "string", "path")
+                for kind in ("id", "name", "string", "path", "any(boundary,characteristics)")
                 if f"<{kind}:{name}>" in path
             ]
         yield from found
