@@ -242,7 +242,7 @@ class Facts:
     def windows(self, window: Spec | None, *, vague: bool = False) -> list[Bounds] | None:
         """The window in every world of its anchor; None where the anchor is not known.
 
-        `vague`: dates count, so that it counts back from the earliest.
+        `vague`: dates count, so that one window covers all worlds.
         """
         if window is None:
             return [Bounds(FIRST, LAST)]
@@ -254,7 +254,10 @@ class Facts:
         found = self.anchor(name)
         if found is None:
             return None
-        return [self._bounds(window, side, at) for at in extremes(found, self.at)]
+        every = [self._bounds(window, side, at) for at in extremes(found, self.at)]
+        if vague:  # wherever the anchor may lie
+            return [Bounds(min(one.low for one in every), max(one.high for one in every))]
+        return every
 
     def _bounds(self, window: Spec, side: str, anchor: int) -> Bounds:
         low, high = self._ends(window, side, anchor)
