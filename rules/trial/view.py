@@ -14,6 +14,7 @@ from rules.facts.calendar import iso
 from rules.language.vocabulary import stopping_fact
 from rules.model import StoppingRule
 from rules.plan import Plan
+from rules.show.stopping import parameters
 from rules.stopping import table
 from rules.stopping.bounds import boundary, characteristics
 from rules.stopping.design import Design, Outcome
@@ -78,6 +79,7 @@ def _plan_of(rule: StoppingRule) -> dict[str, Any]:
         "alpha": rule.design.alpha,
         "p0": rule.design.p0,
         "p1": rule.design.p1,
+        "parameters": dict(parameters(rule.design)),
         "boundary": [{"evaluable": size, "stop_at": events} for size, events in rule.table],
         "exposure_boundary": [
             {"events": events, "max_exposure": most} for events, most in rule.exposure

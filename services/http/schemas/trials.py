@@ -242,6 +242,12 @@ class Stopping(Answer):
     alpha = fields.Float(required=True, allow_none=True)
     p0 = fields.Float(required=True, allow_none=True)
     p1 = fields.Float(required=True, allow_none=True)
+    parameters = fields.Dict(
+        keys=fields.String(),
+        values=fields.Raw(),
+        required=True,
+        metadata={"description": "the numbers that the method was given, by their names"},
+    )
     evaluable = fields.Integer(required=True)
     events = fields.Integer(required=True)
     pending = fields.Integer(required=True)

@@ -336,6 +336,8 @@ def test_the_report_has_figure_parameters_source_version_and_time(clinician, cro
     text = unescape(clinician.get("/trials/msc-cgvhd/report"))
     for part in (BOUNDARY, "version 1.0", "As of", "51 days", "posterior probability", "Holds so"):
         assert part in text, part
+    for name, value in (("threshold", "0.95"), ("prior", "0.4, 1.6"), ("n", "10")):
+        assert f"<dt>{name}</dt><dd>{value}</dd>" in text
 
 
 def test_operators_see_no_figure_no_report_and_no_form(house, crossed):
