@@ -73,23 +73,38 @@ INFUSED_DURING_HOLD = AlertRule(
     "correct the entry if its time is wrong.",
     source=Source("engine", "entries during a hold"),
 )
+STOPPING_REACHED = AlertRule(
+    id="TR-STOPPING-REACHED",
+    scope=Scope.TRIAL,
+    category=Category.STOPPING,
+    severity=Severity.CRITICAL,
+    when=_NEVER,
+    title="A stopping boundary was reached while an earlier alert of it is open",
+    detail="{reached_rule}: {reached_events} events, {reached_evaluable} evaluable.",
+    action="Look whether the trial is held; tell the safety board as for the first time.",
+    source=Source("engine", "boundaries that no newly opened alert tells of"),
+)
 _EVERY = (
     OPS_DISAGREE,
     OPS_UNFIT,
     RECONSENT_OVERDUE,
     ENROLLED_DURING_HOLD,
     INFUSED_DURING_HOLD,
+    STOPPING_REACHED,
 )
 OWN_RULES = {rule.id: rule for rule in _EVERY}
 _HELD = ("held_subject", "held_unit", "held_at", "hold_since", "hold_by")
+_REACHED = ("reached_rule", "reached_events", "reached_evaluable")
 OWN_EVIDENCE = {
     OPS_UNFIT.id: ("correction",),
     RECONSENT_OVERDUE.id: ("amended_version", "consent_due"),
     ENROLLED_DURING_HOLD.id: _HELD,
     INFUSED_DURING_HOLD.id: _HELD,
+    STOPPING_REACHED.id: _REACHED,
 }
 OWN_MENTIONED = {
     RECONSENT_OVERDUE.id: ("amended_version", "consent_due"),
     ENROLLED_DURING_HOLD.id: _HELD,
     INFUSED_DURING_HOLD.id: _HELD,
+    STOPPING_REACHED.id: _REACHED,
 }

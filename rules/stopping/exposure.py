@@ -32,6 +32,13 @@ _ROUNDING = 4 * sys.float_info.epsilon
 _HALVINGS = 70  # of an interval: beyond what a float can tell apart
 _LEAST = -1e9  # no critical value is looked for below
 _SUREST = 512.0  # -ln(1 - c) beyond which a float cannot tell a posterior probability from 1
+_BARE = (1.0, 1.0)
+_FIRMEST = 1e4  # events expected at p0 in a prior's days: more cuts are not computed in seconds
+_TOO_FIRM = Problem(
+    "prior",
+    "the prior rests on so many days that more than 10,000 events were expected in them at p0",
+    "shape,rate: the second is days already seen, as those of a few subjects' windows",
+)
 _TOO_SURE = Problem(
     "prior",
     "the prior is so sure of a high rate that no posterior probability keeps to alpha",
@@ -46,6 +53,8 @@ def bound(design: Design) -> Boundary:
     so.
     """
     scale = _scale(design)
+    if design.method is Method.GAMMA_POISSON and (design.prior or _BARE)[1] * scale.rate > _FIRMEST:
+        raise DesignError((_TOO_FIRM,))
     if given(design.alpha) >= -math.expm1(-scale.calibrated):
         return _made(design, scale, None, np.array([scale.whole]))
     at = _calibrated(design, scale)
@@ -216,7 +225,7 @@ def _gamma_poisson(design: Design, scale: _Scale, critical: float, events: Float
     """
     if critical <= 0:
         return np.full_like(events, np.inf)
-    shape, days = design.prior or (1.0, 1.0)
+    shape, days = design.prior or _BARE
     return np.asarray(gammaincinv(shape + events, math.exp(-critical)) - days * scale.rate)
 
 

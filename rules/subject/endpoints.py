@@ -11,6 +11,7 @@ from functools import partial
 
 from rules.anchors import Reader, known
 from rules.facts.calendar import FOREVER, Span
+from rules.facts.entities import merge
 from rules.facts.projections import Reading
 from rules.folding import Dirty
 from rules.model import StoppingRule
@@ -69,4 +70,15 @@ def _happened(subject: Subject, rule: StoppingRule, at_us: int | None) -> dict[s
         return {}
     times = [one.time_us for one in readings.values() if one.value is not None]
     told = [time_us for time_us in times if time_us is not None]
-    return {_OWN: [max(told), max(told)] if told else [0, FOREVER]}
+    return {_OWN: list(_began(subject, max(told))) if told else [0, FOREVER]}
+
+
+def _began(subject: Subject, time_us: int) -> Span:
+    """The instant, or the whole day where it may be told by its date alone: its very start.
+
+    Else what is dated by the day of the infusion would lie before it. A death's span is known.
+    """
+    deaths, calendar = subject.state.deaths, subject.plan.calendar
+    if deaths and (died := merge(deaths).first).start == time_us:
+        return died
+    return calendar.span(time_us, "day" if calendar.begins(time_us, "day") else "second")

@@ -17,7 +17,7 @@ from rules.plan import Plan
 from rules.state import ENGINE_VERSION
 from rules.subject import Knowledge, Log
 from rules.terms import EventType, Scope
-from rules.trial import during, facts, state
+from rules.trial import during, facts, reaching, state
 from rules.trial.holds import Holds
 from rules.trial.paths import path
 from rules.trial.state import of_data
@@ -56,8 +56,10 @@ class TrialFold:
             touched = frozenset(units)
             if unit is not None and unit[0] in self.plan.stopping:
                 self.paths[unit[0]] = path(self.plan.stopping[unit[0]], state)
+        known = reaching.known(state)
         self._hold(step, event)
         self._judge(step)
+        reaching.judge(step, self.findings, self.holds, self.paths, known)
         if self.holds.moved:
             units = during.every(state)
         during.judge(step, self.findings, state, units, touched)
@@ -98,7 +100,7 @@ class TrialFold:
 
     def _hold(self, step: Step, event: Event) -> None:
         """What the step begins or lifts, before the rules are asked."""
-        self.holds.moved = False
+        self.holds.step()
         if event.type == EventType.SUSPENSION.value:
             self.holds.decided(step, event)
         elif event.type == EventType.RESUMPTION.value:

@@ -39,6 +39,17 @@ class Holds:
         """`turned` says whether any began or was lifted, `moved` the same of one step."""
         self.plan, self.state = plan, state
         self.turned = self.moved = False
+        self.crossed: set[str] = set()  # rules whose boundary began a hold in this step
+
+    def step(self) -> None:
+        """Another step begins."""
+        self.moved = False
+        self.crossed.clear()
+
+    def stands_by(self, rule_id: str) -> bool:
+        """Whether a hold that this rule's boundary began stands."""
+        crossed = (one for one in self.state.holds if one["kind"] == HoldKind.CROSSED.value)
+        return any(one["by"] == rule_id and one["until_us"] is None for one in crossed)
 
     @property
     def every(self) -> tuple[TrialHold, ...]:
@@ -149,6 +160,8 @@ class Holds:
             subject=subject,
         )
         self.state.holds.append(made.as_data())
+        if kind is HoldKind.CROSSED:
+            self.crossed.add(name)
         self.turned = self.moved = True
 
 

@@ -191,6 +191,12 @@ def test_a_posterior_probability_very_near_1_is_found_and_one_beyond_numbers_is_
         bound_at(sure, 1.0)
 
 
+@pytest.mark.parametrize("prior", [(1e-300, 1e300), (1.0, 1e9)])
+def test_a_prior_of_more_days_than_can_be_computed_is_refused_at_once(prior) -> None:
+    with pytest.raises(DesignError, match="rests on so many days"):
+        boundary(planned(Method.GAMMA_POISSON, 10, 0.2, 0.05, prior=prior))
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -187,3 +187,23 @@ def test_follow_up_that_ends_early_is_told():
     outcome = engine().subject_steps("t", "S-1", None, log, lambda n: log[:n])
     last = [c for r in outcome.results for c in r.contributions if c.rule == "ST"][-1]
     assert (day(last.start_us or 0), day(last.until_us or 0)) == ("2026-01-10", "2026-01-15")
+
+
+@pytest.mark.parametrize(
+    ("day_of_death", "expected"),
+    [("2026-01-10", [("subject", True, True, "2026-01-10")]), ("2026-01-09", [])],
+)
+def test_a_death_told_by_the_date_of_the_enrolment_counts(day_of_death, expected):
+    one = engine(on="subject", endpoint="dead", window_from="enrolment")
+    death = event(2, "death", f"{day_of_death}T00:00", FIRST, precision="day")
+    found = counted(one, status(1, FIRST, "enrolled"), death)
+    assert [row for row in found if row[2]] == expected
+
+
+@pytest.mark.parametrize(
+    ("time", "happened"), [("2026-01-10T00:00", True), ("2026-01-10T08:00", False)]
+)
+def test_what_may_be_told_by_the_date_of_the_infusion_counts(time, happened):
+    one = engine(on="subject", endpoint="ecog >= 3")
+    told = event(2, "assessment", time, FIRST, code="ecog", value=3)
+    assert [row[2] for row in counted(one, infused(1, FIRST, 1), told)] == [happened]
