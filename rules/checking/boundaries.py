@@ -15,7 +15,7 @@ from rules.language.functions import names_in
 from rules.language.vocabulary import stopping_fact
 from rules.model import Definition, StoppingRule
 from rules.stopping.bounds import Boundary, Characteristics, characteristics, joint
-from rules.stopping.design import Design, Outcome
+from rules.stopping.design import Design, DesignError, Outcome
 from rules.terms import Pending, Scope
 
 # How far a type I error may lie above alpha by rounding alone.
@@ -53,12 +53,17 @@ def judge(definition: Definition) -> Judged:
         if rule.scope is Scope.TRIAL
         for name in names_in(rule.stated or rule.when)
     }
-    planned = []
+    planned, made = [], []
     for rule in definition.stopping:
         said.nobody_told(rule, told)
-        planned.append(_planned(rule))
+        try:
+            planned.append(_planned(rule))
+        except DesignError as failed:
+            said.failed(rule, failed)
+            continue
+        made.append(rule)
         said.of(rule, planned[-1].bound)
-    for rules in _alike(definition.stopping):
+    for rules in _alike(made):
         said.together(rules)
     return Judged(tuple(planned), tuple(said.complaints), tuple(said.notes))
 
@@ -114,6 +119,11 @@ class _Said:
         if rule.pending is Pending.EVENT_FREE:
             message = "who is pending counts as without an event, so it stops later than planned"
             self._note(rule, ("pending",), message)
+
+    def failed(self, rule: StoppingRule, failed: DesignError) -> None:
+        """Its numbers are in order one by one, and yet no boundary can be made of them."""
+        for parameter, message, hint in failed.problems:
+            self._refuse(rule, (parameter, "method"), message, hint)
 
     def together(self, rules: Sequence[StoppingRule]) -> None:
         """What rules over the same units and events come to, at the rate that one calls good."""

@@ -48,6 +48,8 @@ def check(protocol: Protocol, *, mutate: bool = False) -> Report:
     engine = watched(protocol, seen, knowledge)
     stopping = boundaries.judge(definition)
     complaints = [*stopping.complaints]
+    if len(stopping.planned) < len(definition.stopping):  # without a boundary nothing can be tried
+        return Report(tuple(sorted({*complaints})), boundaries=stopping.planned)
     for scenario in definition.scenarios:
         complaints += check_scenario(engine, scenario, seen)
         if len(complaints) >= MAX_COMPLAINTS:

@@ -178,3 +178,18 @@ def test_a_table_stated_by_its_method_instead_changes_no_limit():
     (change,) = rules.diff(old, new)["changes"]
     assert "table" not in [one["key"] for one in change["keys"]]
     assert "method" in [one["key"] for one in change["keys"]]
+
+
+@pytest.mark.parametrize(
+    ("prior", "sentence"),
+    [("[1, 1.0e+300]", "rests on so many days"), ("[3000, 1000]", "so sure of a high rate")],
+)
+def test_a_prior_that_no_boundary_can_be_made_of_is_refused_at_the_prior(prior, sentence):
+    design = (
+        "outcome: time_to_event, method: gamma_poisson, endpoint: grade >= 3, window_days: 28, "
+        f"n: 10, p0: 0.05, alpha: 0.05,\n     prior: {prior}"
+    )
+    text, report = checked(design)
+    (complaint,) = report.complaints
+    assert complaint.line == line_of(text, f"     prior: {prior}")
+    assert sentence in complaint.message
