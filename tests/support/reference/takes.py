@@ -89,7 +89,7 @@ def known(seen: Sequence[Seen]) -> list[Any]:
 
 
 def rounded(value: float) -> float:
-    return float(f"{value:.12g}")
+    return float(f"{value:.12g}") + 0.0  # nobody writes minus nought
 
 
 def short(value: float, size: float) -> float:
