@@ -46,7 +46,7 @@ def test_the_demo_tells_a_story_an_evening_and_leaves_nothing_but_its_data(tmp_p
         up.start()
         assert_shown(up, 2, SECOND)
         trial = up.service("admin").get(f"/v1/trials/{TRIAL}").body
-        assert (trial["status"], trial["enrolment"]["enrolled"]) == ("open", 10)
+        assert (trial["status"], trial["enrolment"]["enrolled"]) == ("suspended", 10)  # its target
         assert_resumed_by_two(up.service("admin"))
         assert_ends(up)
     assert list((tmp_path / "tmp").iterdir()) == []
@@ -83,8 +83,10 @@ def assert_everyday_life_goes_on(clinician: Service) -> None:
 
 
 def assert_resumed_by_two(admin: Service) -> None:
+    """What held the trial the evening before is lifted; its full number holds it now."""
     held = admin.get(f"/v1/trials/{TRIAL}").body
-    assert (held["hold"], held["awaiting_second"]) == (None, None)
+    assert (held["hold"]["by"], held["hold"]["standing"]) == ("ACC-TARGET", 1)
+    assert held["awaiting_second"] is None
 
 
 def assert_ends(up: Up) -> None:

@@ -118,7 +118,7 @@ def test_d9_an_overdue_consent_is_alerted_by_time_alone_and_ends_with_the_consen
 
 
 def test_d9_a_replay_trial_is_pinned_by_its_own_clock(database):
-    trial = make_trial(database, "past", mode="replay")
+    trial = make_trial(database, "pinned-past", mode="replay")
     first = [{**one, "trial": trial} for one in (ecog("S-1"), screened("S-1"))]
     publish(database, *first)
     in_force(database, trial)
