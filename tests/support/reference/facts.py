@@ -109,6 +109,14 @@ class Facts:
             return self.logic.ask(spec["derive"]) is NOT_APPLICABLE
         return any(self.aside(one) for one in names(spec["derive"]))
 
+    def perhaps_aside(self, name: str) -> bool:
+        """Whether it is not known if it applies, and nothing recorded says that it does."""
+        spec = self.specs.get(name, {})
+        condition = spec.get("applicable_if")
+        if condition is not None:
+            return self.logic.ask(condition) is None and self.look(name) is None
+        return "derive" in spec and any(self.perhaps_aside(one) for one in names(spec["derive"]))
+
     def _excluded(self, spec: Spec) -> bool:
         """Whether it is asked only of others; what does not apply itself asks nobody."""
         condition = spec.get("applicable_if")

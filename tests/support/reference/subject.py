@@ -5,6 +5,7 @@ Nothing is carried from one moment to the next: each question reads the whole lo
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -13,7 +14,7 @@ from typing import Any
 import rules
 from tests.support.reference.facts import Facts
 from tests.support.reference.history import Fits, effective
-from tests.support.reference.logic import NOT_APPLICABLE, Logic
+from tests.support.reference.logic import NOT_APPLICABLE, Logic, names
 from tests.support.reference.moments import Span, day_of
 from tests.support.reference.spelling import spelt, unit
 from tests.support.reference.told import ENDED, Entity, Told
@@ -66,7 +67,19 @@ class Subject:
             return False
         specs = Facts(self.protocol, self.told, self.now).specs
         aside = getattr(look, "aside", lambda _name: False)
-        return Logic(look, aside, lambda name: name not in specs).holds(rule["when"])
+        perhaps = getattr(look, "perhaps_aside", lambda _name: False)
+        vague = sorted(filter(perhaps, names(rule["when"])))
+
+        def holds(world: Mapping[str, bool]) -> bool:
+            """Where that is what applies, of what nobody knows whether it does."""
+
+            def out(name: str) -> bool:
+                return world.get(name, aside(name))
+
+            return Logic(look, out, lambda name: name not in specs).holds(rule["when"])
+
+        worlds = itertools.product((True, False), repeat=len(vague))
+        return all(holds(dict(zip(vague, world, strict=True))) for world in worlds)
 
     def _detail(self, rule: Mapping[str, Any], look: Look) -> str:
         specs = Facts(self.protocol, self.told, self.now).specs
@@ -226,3 +239,6 @@ class Scope:
 
     def aside(self, name: str) -> bool:
         return name in self.facts.specs and self.facts.aside(name)
+
+    def perhaps_aside(self, name: str) -> bool:
+        return name in self.facts.specs and self.facts.perhaps_aside(name)
