@@ -153,16 +153,19 @@ def test_a_boundary_that_is_reached_under_fire_suspends_exactly_once(
     assert [(one["kind"], one["by"], one["until"]) for one in rule["holds"]] == [
         ("crossed", "ST-TOX", None)
     ]
-    assert told(db)["ST-CROSSED"] == 1
+    # On the way the boundary may have been left again, by an event that was re-graded: then that
+    # alert was ended, and another one opened; the hold knows nothing of it.
+    assert standing(db)["ST-CROSSED"] == 1
     assert audited(db)["trial.suspended"] == 1
     assert replay.verify(db, TRIAL).differences == []
     db.dispose()
 
 
-def told(db: Database) -> Counter[str]:
-    """How many alerts were ever opened, by rule."""
+def standing(db: Database) -> Counter[str]:
+    """How many alerts are open, by rule."""
     with db.reading() as conn:
-        return Counter(conn.execute(select(models.alerts.c.rule)).scalars())
+        question = select(models.alerts.c.rule).where(models.alerts.c.status == "open")
+        return Counter(conn.execute(question).scalars())
 
 
 def audited(db: Database) -> Counter[str]:
