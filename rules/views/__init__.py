@@ -1,0 +1,8 @@
+"""What a state says to a person: one module a view.
+
+Who comes in: the engine. Who goes out: plain dicts with the contract's keys, times as text.
+"""
+
+from rules.views.checklist import checklist, eligibility, facts, judged_now
+
+__all__ = ["checklist", "eligibility", "facts", "judged_now"]
