@@ -113,8 +113,10 @@ class Facts:
         """Whether it is not known if it applies, and nothing recorded says that it does."""
         spec = self.specs.get(name, {})
         condition = spec.get("applicable_if")
+        if self.look(name) is not None:
+            return False
         if condition is not None:
-            return self.logic.ask(condition) is None and self.look(name) is None
+            return self.logic.ask(condition) is None
         return "derive" in spec and any(self.perhaps_aside(one) for one in names(spec["derive"]))
 
     def _excluded(self, spec: Spec) -> bool:
