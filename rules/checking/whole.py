@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rules.checking import boundaries, cases, coverage, mutants
+from rules.checking import boundaries, cases, coverage, mutants, showing
 from rules.checking.boundaries import Planned
 from rules.checking.cases import Row
 from rules.checking.coverage import Clause
 from rules.checking.mutants import Mutant
 from rules.checking.scenarios import check_scenario
+from rules.checking.showing import Shown
 from rules.checking.watching import Seen, watched
 from rules.errors import Complaint
 from rules.knowledge import KnowledgeBase
@@ -35,6 +36,7 @@ class Report:
     size: str = ""  # what was looked at, in words; "" where the file does not load
     survivors: tuple[Mutant, ...] | None = None  # None: not looked for
     boundaries: tuple[Planned, ...] = ()  # of its stopping rules
+    shown: tuple[Shown, ...] = ()  # what the scenarios show of each alert rule
 
 
 def check(protocol: Protocol, *, mutate: bool = False) -> Report:
@@ -70,6 +72,7 @@ def check(protocol: Protocol, *, mutate: bool = False) -> Report:
         size=_size(definition, len(made.rows)),
         survivors=survivors,
         boundaries=stopping.planned,
+        shown=tuple(showing.rules(definition, seen)),
     )
 
 

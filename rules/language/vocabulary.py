@@ -200,6 +200,24 @@ def scopes_of(definition: Definition) -> dict[Scope, dict[str, FactType]]:
     )
 
 
+# What the engine itself always knows of a subject, a visit, a series, the trial.
+_KNOWN = frozenset(
+    {
+        *("screened", "enrolled", "on_study", "dead", "decision", "infusions"),
+        *("ae_status", "infusion_status", "visit", "visit_status", "visit_day", "lab", "lab_value"),
+        *("enrolled_count", "infused_count", "target", "on_hold"),
+    }
+)
+_COUNTED = ("events", "evaluable", "pending", "subjects", "crossed")
+
+
+def always_known(definition: Definition, scope: Scope) -> frozenset[str]:
+    """The names of a scope that are never missing, whatever was told."""
+    counted = (stopping_fact(one.id, what) for one in definition.stopping for what in _COUNTED)
+    named = scopes_of(definition)[scope].keys()
+    return named & {*_KNOWN, *(item.id for item in definition.criteria), *counted}
+
+
 def numeric_observations(codes: Mapping[tuple[EventType, str], Code]) -> list[str]:
     """The codes that make a laboratory series: observations that are numbers."""
     return [

@@ -62,6 +62,7 @@ def _joined(reports: list[Report]) -> dict[str, list[dict[str, Any]]]:
         "complaints": [asdict(one) for report in reports for one in report.complaints],
         "notes": [asdict(one) for report in reports for one in report.notes],
         "coverage": [asdict(one) for report in reports for one in report.coverage],
+        "rules": [asdict(one) for report in reports for one in report.shown],
         "cases": [asdict(one) for report in reports for one in report.cases],
         "survivors": [asdict(one) for report in reports for one in report.survivors or ()],
         "boundaries": [_planned(one) for report in reports for one in report.boundaries],
@@ -85,12 +86,22 @@ def _lines(file: Path, report: Report, *, coverage: bool, cases: bool) -> Iterat
             unknown = "-" if row.unknown is None else row.unknown
             counts = f"{row.line:>5} {row.true:>5} {row.false:>5} {unknown:>7}"
             yield f"{counts}  {row.what}: {row.clause}"
+        yield from _rule_lines(report)
         for one in report.survivors or ():
             slip = f"`{one.clause}` -> `{one.instead}`"
             yield f"{one.line:>5} no scenario would notice in {one.what}: {slip}"
     for planned in () if report.complaints else report.boundaries:
         yield f"{file}:{planned.line}: {planned.rule}"
         yield from (f"  {line}".rstrip() for line in boundary_lines(_planned(planned)))
+
+
+def _rule_lines(report: Report) -> Iterator[str]:
+    """Each alert rule as a whole."""
+    yield f"{'line':>5} {'fires':>5} {'silent':>6} {'lacking':>7}  rule"
+    for one in report.shown:
+        silent = "-" if one.silent is None else one.silent
+        lacking = "-" if one.lacking is None else one.lacking
+        yield f"{one.line:>5} {one.fires:>5} {silent:>6} {lacking:>7}  {one.rule}"
 
 
 @command.command()

@@ -148,3 +148,12 @@ def test_reaching_it_and_every_immediate_pause_holds_the_whole_trial(
     pauses = {one.id: one for one in protocol.definition.rules if one.hold == "trial"}
     assert pauses.keys() == {"PAUSE-DEATH", "PAUSE-RELATED-G4", "PAUSE-TERM"}
     assert {one.source.confidence for one in pauses.values()} == {"to be confirmed"}
+
+
+# --- scenarios ------------------------------------------------------------------------------------
+def test_every_rule_is_shown_firing_silent_and_with_a_datum_missing(
+    protocol: rules.Protocol,
+) -> None:
+    shown = rules.check(protocol).shown
+    assert {one.rule for one in shown} == {rule.id for rule in protocol.definition.rules}
+    assert {one.rule: one.never for one in shown if one.never} == {}

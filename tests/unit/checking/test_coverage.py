@@ -54,3 +54,26 @@ def test_a_red_scenario_is_a_complaint():
     text = SMALL.replace("decision: indeterminate", "decision: eligible")
     (complaint,) = rules.check(rules.loads(text, "p.yaml")).complaints
     assert "the decision is indeterminate, not eligible" in complaint.message
+
+
+def of_rule(text, rule_id="S-FEVER"):
+    report = rules.check(rules.loads(text, "p.yaml"))
+    return next(row for row in report.shown if row.rule == rule_id)
+
+
+def test_of_each_rule_is_counted_how_often_it_fires_is_silent_and_lacks_a_datum():
+    before, after = of_rule(SMALL), of_rule(SMALL + SECOND)
+    assert before.line == line_of(SMALL, "id: S-FEVER")
+    assert (after.fires, after.lacking) == (before.fires + 1, before.lacking)
+    assert "silent" in after.never
+
+
+def test_a_rule_over_what_is_always_known_lacks_nothing():
+    assert of_rule(SMALL.replace("when: hottest >= params.fever", "when: enrolled")).lacking is None
+
+
+def test_a_rule_that_always_fires_is_never_silent():
+    row = of_rule(
+        SMALL.replace("when: serious || seriousness_criteria > 0", 'when: "true"'), "S-SAE"
+    )
+    assert (row.silent, row.lacking) == (None, None)
