@@ -215,7 +215,7 @@ def always_known(definition: Definition, scope: Scope) -> frozenset[str]:
     """The names of a scope that are never missing, whatever was told."""
     counted = (stopping_fact(one.id, what) for one in definition.stopping for what in _COUNTED)
     named = scopes_of(definition)[scope].keys()
-    return named & {*_KNOWN, *(item.id for item in definition.criteria), *counted}
+    return frozenset(named & {*_KNOWN, *(item.id for item in definition.criteria), *counted})
 
 
 def numeric_observations(codes: Mapping[tuple[EventType, str], Code]) -> list[str]:
