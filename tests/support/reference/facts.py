@@ -111,10 +111,10 @@ class Facts:
 
     def perhaps_aside(self, name: str) -> bool:
         """Whether it is not known if it applies, and nothing recorded says that it does."""
-        spec = self.specs.get(name, {})
-        condition = spec.get("applicable_if")
-        if self.look(name) is not None:
+        spec = self.specs.get(name)
+        if spec is None or self.look(name) is not None:
             return False
+        condition = spec.get("applicable_if")
         if condition is not None:
             return self.logic.ask(condition) is None
         return "derive" in spec and any(self.perhaps_aside(one) for one in names(spec["derive"]))
