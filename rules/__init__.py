@@ -27,6 +27,7 @@ from rules.events import (
     TrialHold,
 )
 from rules.language.editors import json_schema
+from rules.ownrules import deviations
 from rules.protocol import Protocol, load, loads
 from rules.show import as_sections, show
 from rules.simulation.courses import Setting
@@ -65,6 +66,7 @@ from rules.terms import (
     Change,
     CriterionKind,
     Decision,
+    Deviation,
     EventType,
     HoldKind,
     Scope,
@@ -95,6 +97,7 @@ __all__ = [
     "Design",
     "DesignError",
     "DesignOutcome",
+    "Deviation",
     "Engine",
     "EngineFailure",
     "EvaluationError",
@@ -135,6 +138,7 @@ __all__ = [
     "continuous",
     "crossing_probability",
     "details",
+    "deviations",
     "diff",
     "diff_text",
     "door",

@@ -119,6 +119,13 @@ def unpack(text: str) -> Judged:
     )
 
 
+_OF_ENROLMENT: Mapping[str, Callable[[list[entities.Part], int | None], Reading]] = {
+    "screened": entities.screened_at,
+    "enrolled": entities.enrolled_at,
+    "enrolment_status": entities.enrolment_status_at,
+}
+
+
 class Reader:
     """Any name of a subject's scopes, read now (`at_us` None) or as of an anchor.
 
@@ -182,10 +189,8 @@ class Reader:
     def status(self, name: str) -> Reading:
         """What the engine itself knows of the subject's way through the trial."""
         state, at_us = self.state, self.at_us
-        if name == "screened":
-            return entities.screened_at(state.enrolment, at_us)
-        if name == "enrolled":
-            return entities.enrolled_at(state.enrolment, at_us)
+        if name in _OF_ENROLMENT:
+            return _OF_ENROLMENT[name](state.enrolment, at_us)
         if name == "on_study":
             return entities.on_study_at(state.enrolment, state.deaths, at_us)
         if name == "dead":

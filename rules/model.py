@@ -18,6 +18,7 @@ from rules.terms import (
     ChangeKind,
     Conflict,
     CriterionKind,
+    Deviation,
     Ends,
     Evaluable,
     EventType,
@@ -313,6 +314,7 @@ class AlertRule:
     line: int = 0
     stated: Condition | None = None
     lines: Mapping[str, int] = field(default_factory=dict)
+    deviation: Deviation | None = None  # what it tells of is a departure from the protocol
 
 
 @dataclass(frozen=True)

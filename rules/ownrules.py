@@ -6,8 +6,8 @@ computes.
 
 from __future__ import annotations
 
-from rules.model import AlertRule, Const, Source
-from rules.terms import Category, Scope, Severity
+from rules.model import AlertRule, Const, Definition, Source
+from rules.terms import Category, Deviation, Scope, Severity
 
 _NEVER = Const(value=False)
 OPS_DISAGREE = AlertRule(
@@ -46,6 +46,7 @@ RECONSENT_OVERDUE = AlertRule(
     action="Obtain the consent before any further procedure that the amendment asks for, "
     "or record why the subject leaves the trial.",
     source=Source("engine", "re-consent after a major amendment"),
+    deviation=Deviation.MAJOR,
 )
 ENROLLED_DURING_HOLD = AlertRule(
     id="TR-ENROLLED-DURING-HOLD",
@@ -59,6 +60,7 @@ ENROLLED_DURING_HOLD = AlertRule(
     action="Give nothing to this subject; tell the safety board and whoever enrolled; "
     "correct the entry if its time is wrong.",
     source=Source("engine", "entries during a hold"),
+    deviation=Deviation.MAJOR,
 )
 INFUSED_DURING_HOLD = AlertRule(
     id="TR-INFUSED-DURING-HOLD",
@@ -72,6 +74,7 @@ INFUSED_DURING_HOLD = AlertRule(
     action="Watch this subject closely; tell the safety board and whoever gave it; "
     "correct the entry if its time is wrong.",
     source=Source("engine", "entries during a hold"),
+    deviation=Deviation.MAJOR,
 )
 STOPPING_REACHED = AlertRule(
     id="TR-STOPPING-REACHED",
@@ -93,6 +96,14 @@ _EVERY = (
     STOPPING_REACHED,
 )
 OWN_RULES = {rule.id: rule for rule in _EVERY}
+
+
+def deviations(definition: Definition) -> dict[str, Deviation]:
+    """Which rules tell of a departure from the protocol, and how grave; the engine's own too."""
+    every = (*OWN_RULES.values(), *definition.rules)
+    return {rule.id: rule.deviation for rule in every if rule.deviation is not None}
+
+
 _HELD = ("held_subject", "held_unit", "held_at", "hold_since", "hold_by")
 _REACHED = ("reached_rule", "reached_events", "reached_evaluable")
 OWN_EVIDENCE = {

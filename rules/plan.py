@@ -33,6 +33,7 @@ STATUS_FACTS = (
     "enrolled",
     "on_study",
     "dead",
+    "enrolment_status",
     "infusions",
     "age_years_at_enrolment",
 )

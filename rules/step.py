@@ -18,7 +18,7 @@ from rules.protocol import Protocol
 from rules.state import ENGINE_VERSION, SubjectState
 from rules.subject import Knowledge, Log, SubjectFold, consenting
 from rules.subject.fold import Spend, free
-from rules.trial import TrialFold, counts_view, stopping_view
+from rules.trial import TrialFold, accrual_view, counts_view, stopping_view
 
 
 class Engine:
@@ -127,6 +127,10 @@ class Engine:
     def counts_view(self, state: bytes | None) -> dict[str, int]:
         """How many subjects of a trial's state are enrolled, and how many were infused."""
         return counts_view(self.plan, state)
+
+    def accrual_view(self, state: bytes | None, now_us: int) -> dict[str, Any]:
+        """Who of a trial's state was enrolled when, the pace, and when the target is reached."""
+        return accrual_view(self.plan, state, now_us)
 
     def eligibility(self, events: Sequence[Event], as_of_us: int | None = None) -> dict[str, Any]:
         """The checklist as known at `as_of_us`: the events received by then, judged then."""

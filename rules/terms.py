@@ -268,6 +268,13 @@ class Pending(StrEnum):
     PARTIAL = "partial"  # by its share of the window
 
 
+class Deviation(StrEnum):
+    """How grave a departure from the protocol is."""
+
+    MINOR = "minor"
+    MAJOR = "major"  # may touch a subject's rights or safety, or what the trial's data are worth
+
+
 class Hold(StrEnum):
     """What must wait."""
 

@@ -239,6 +239,15 @@ def on_study_at(parts: list[Part], deaths: list[Part], as_of_us: int | None) -> 
     return dead_at(deaths, as_of_us)._replace(value=False) if _died(deaths, as_of_us) else latest
 
 
+def enrolment_status_at(parts: list[Part], as_of_us: int | None) -> Reading:
+    """What was last told of the subject's way through the trial; unknown before anything was."""
+    told = [item for item in parts if as_of_us is None or item[START] <= as_of_us]
+    if not told:
+        return Reading(None)
+    last = told[-1]
+    return Reading(last[FIELDS].get("status"), last[START], last[EVENT])
+
+
 def dead_at(deaths: list[Part], as_of_us: int | None) -> Reading:
     """Whether a death is recorded by then."""
     if not _died(deaths, as_of_us):

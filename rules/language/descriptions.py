@@ -121,6 +121,7 @@ _TEXTS: Mapping[str, str] = {
     "title": "One line without clinical values.",
     "detail": "More, with facts in braces: {grade}.",
     "action": "What is to be done.",
+    "deviation": "What it tells of is a departure from the protocol: minor, or major.",
     "hold": "What must wait: infusion (the subject's next), enrolment, or trial (both).",
     "stopping": "Boundaries over the subjects of the trial, registered beforehand.",
     "method": "How the boundary is made; `table`: it is given row by row.",

@@ -35,7 +35,7 @@ from rules.model import (
     Parameter,
     Scalar,
 )
-from rules.terms import Category, CriterionKind, Hold, Scope, Severity
+from rules.terms import Category, CriterionKind, Deviation, Hold, Scope, Severity
 
 LANGUAGE = 1
 PROTOCOL_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -168,6 +168,7 @@ class _Reader:
             action=item.text("action", required=True),
             source=source(item, self.sources),
             hold=item.enum("hold", Hold, required=False),
+            deviation=item.enum("deviation", Deviation, required=False),
             expression=expression(item, "when"),
             line=item.line(),
             lines=item.node.lines,

@@ -26,6 +26,14 @@ NUMERIC = (ValueType.INTEGER, ValueType.NUMBER)
 SEXES = ("female", "male", "other")  # 'unknown' is unknown, not a value
 CAUSALITIES = ("related", "probable", "possible", "unlikely", "unrelated")
 INFUSION_STATUSES = ("completed", "interrupted", "not_done")
+ENROLMENT_STATUSES = (
+    "screened",
+    "enrolled",
+    "treatment_stopped",
+    "withdrawn",
+    "completed",
+    "lost",
+)
 AE_STATUSES = ("valid", "withdrawn")
 VISIT_STATUSES = ("not_due", "open", "overdue", "done", "early", "late", "not_done")
 
@@ -52,6 +60,7 @@ _SUBJECT: Mapping[str, FactType] = {
     "enrolled": BOOLEAN,
     "on_study": BOOLEAN,
     "dead": BOOLEAN,
+    "enrolment_status": FactType(ValueType.CODE, ENROLMENT_STATUSES),
     "decision": FactType(ValueType.CODE, tuple(Decision)),
     "infusions": INTEGER,
     "age_years_at_enrolment": INTEGER,

@@ -85,6 +85,7 @@ def _rule_block(item: AlertRule) -> Block:
         ("Says", item.detail),
         ("Do", item.action),
         ("Holds", item.hold),
+        ("Protocol deviation", item.deviation),
         ("Source", _told(item.source)),
     )
     return item.id, item.title, lines

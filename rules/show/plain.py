@@ -220,6 +220,7 @@ def _rule(item: AlertRule) -> Json:
         "detail": item.detail,
         "action": item.action,
         "hold": item.hold,
+        "deviation": item.deviation,
         "source": _source(item.source),
         "line": item.line,
     }

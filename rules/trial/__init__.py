@@ -5,8 +5,17 @@ Counts and paths follow from the set of latest contributions, whatever their arr
 was found and done, in the order of the stream.
 """
 
+from rules.trial.accrual import accrual_view
 from rules.trial.fold import TrialFold
 from rules.trial.holds import EVERY_HOLD, holds_of
 from rules.trial.view import counts_view, hold_view, stopping_view
 
-__all__ = ["EVERY_HOLD", "TrialFold", "counts_view", "hold_view", "holds_of", "stopping_view"]
+__all__ = [
+    "EVERY_HOLD",
+    "TrialFold",
+    "accrual_view",
+    "counts_view",
+    "hold_view",
+    "holds_of",
+    "stopping_view",
+]

@@ -50,6 +50,7 @@ ACCESS: Mapping[str, frozenset[str]] = {
     "trials.suspend": CLINICAL,
     "trials.resume": CLINICAL,
     "trials.stopping": CLINICAL,
+    "trials.conduct": CLINICAL,
     "trials.unmapped": WATCHING,
     "protocols.listed": WATCHING,
     "protocols.draft": ADMINS,

@@ -21,6 +21,7 @@ from services.http.schemas.fields import PageQuery
 from services.http.schemas.trials import (
     Advance,
     Awaiting,
+    Conduct,
     Reason,
     StoppingPage,
     Suspension,
@@ -29,6 +30,7 @@ from services.http.schemas.trials import (
     TrialPage,
     UnmappedPage,
 )
+from services.reading import conduct as conducted
 from services.reading import stopping as boundaries
 from services.reading import trials
 from services.reading import unmapped as undeclared
@@ -105,6 +107,17 @@ def stopping(trial: str) -> Response:
     """Every stopping rule: its boundary, the trial's path, how near it is."""
     with parts().database.reading() as conn:
         found = boundaries.of_trial(conn, trial)
+    if found is None:
+        raise NotFound("There is no such trial.")
+    return reply(found)
+
+
+@blueprint.route(f"{BASE}/<name:trial>/conduct")
+@blueprint.answers(200, Conduct, 404)
+def conduct(trial: str) -> Response:
+    """Departures from the protocol, and how enrolment comes on against its target."""
+    with parts().database.reading() as conn:
+        found = conducted.of_trial(conn, trial, now_us())
     if found is None:
         raise NotFound("There is no such trial.")
     return reply(found)

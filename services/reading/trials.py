@@ -42,6 +42,12 @@ def one(conn: Connection, trial: str, now_us: int) -> Json | None:
     return None if row is None else _shape(conn, row, now_us)
 
 
+def clock_us(conn: Connection, trial: str) -> int | None:
+    """Where a replay trial's clock stands; None of a live trial, and before it was moved."""
+    row = conn.execute(select(trials.c.mode, trials.c.clock_us).where(trials.c.id == trial)).first()
+    return (row.clock_us or None) if row is not None and row.mode == "replay" else None
+
+
 def exists(conn: Connection, trial: str) -> bool:
     """Whether there is such a trial."""
     return conn.execute(select(trials.c.id).where(trials.c.id == trial)).first() is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from services.http.schemas.fields import (
+    STATUSES,
     Answer,
     Instant,
     maybe,
@@ -273,6 +274,56 @@ class Stopping(Answer):
     predictive_probability = fields.Nested(Prediction, required=True, allow_none=True)
     crossing = fields.Nested(CrossingTold, required=True, allow_none=True)
     characteristics = fields.List(fields.Nested(Behaviour), required=True)
+
+
+class DeviationTold(Answer):
+    """A departure from the protocol, told by an alert; what was told in error is none."""
+
+    alert = fields.String(required=True)
+    subject = fields.String(required=True, allow_none=True)
+    rule = fields.String(required=True)
+    class_ = one_of(["minor", "major"], required=True, data_key="class", attribute="class")
+    title = fields.String(required=True)
+    occurred_at = time_out(required=True)
+    status = one_of(STATUSES, required=True)
+
+
+class DeviationCounts(Answer):
+    """How many of each class."""
+
+    minor = fields.Integer(required=True)
+    major = fields.Integer(required=True)
+
+
+class AccrualStep(Answer):
+    """One subject's enrolment."""
+
+    at = time_out(required=True)
+    subject = fields.String(required=True)
+    enrolled = fields.Integer(required=True)
+
+
+class Accrual(Answer):
+    """Enrolment against target."""
+
+    target = fields.Integer(required=True, allow_none=True)
+    enrolled = fields.Integer(required=True)
+    as_of = maybe(time_out(required=True))
+    per_month = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "since the first enrolment; null for fewer than two or a week"},
+    )
+    full_at = maybe(time_out(required=True))
+    path = fields.List(fields.Nested(AccrualStep), required=True)
+
+
+class Conduct(Answer):
+    """How a trial is conducted."""
+
+    deviations = fields.List(fields.Nested(DeviationTold), required=True)
+    counts = fields.Nested(DeviationCounts, required=True)
+    accrual = fields.Nested(Accrual, required=True)
 
 
 class Unmapped(Answer):

@@ -195,13 +195,25 @@ def test_an_operator_sees_no_clinical_value_anywhere(house, clinician, story):
     assert ops.press(f"/alerts/{alert['id']}/acknowledge").status_code == 403
 
 
+def listed_subjects(text):
+    return re.findall(r"subjects/(S-\d+)", text.partition('id="subjects"')[2])
+
+
+def test_the_trial_names_its_protocol_deviations(clinician, story):
+    text = clinician.get("/trials/msc-cgvhd")
+    named = text.partition('id="conduct"')[2].partition('id="subjects"')[0]
+    assert "1 major, 0 minor" in named
+    assert "Subject was enrolled without being eligible" in named
+    assert 'href="/trials/msc-cgvhd/subjects/S-002"' in named
+
+
 def test_the_trial_shows_enrolment_open_alerts_stopping_rules_and_subjects(clinician, story):
     text = clinician.get("/trials/msc-cgvhd")
     assert re.search(r"1 <span class=\"quiet\">of 10</span>", text)
     assert "Stop if" in text
     assert 'href="/?trial=msc-cgvhd&amp;severity=critical"' in text
-    assert re.findall(r"subjects/(S-\d+)", text) == ["S-001", "S-002"]
-    assert re.findall(r"subjects/(S-\d+)", clinician.get("/trials/msc-cgvhd?q=002")) == ["S-002"]
+    assert listed_subjects(text) == ["S-001", "S-002"]
+    assert listed_subjects(clinician.get("/trials/msc-cgvhd?q=002")) == ["S-002"]
     assert "No subject has this in its id." in clinician.get("/trials/msc-cgvhd?q=zzz")
 
 

@@ -31,6 +31,7 @@ MATRIX = {
     ("POST", "/v1/trials/msc-cgvhd/suspend"): CLINICAL,
     ("POST", "/v1/trials/msc-cgvhd/resume"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/stopping"): CLINICAL,
+    ("GET", "/v1/trials/msc-cgvhd/conduct"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/unmapped"): WATCHES,
     ("GET", "/v1/trials/msc-cgvhd/protocols"): WATCHES,
     ("POST", "/v1/trials/msc-cgvhd/protocols"): ADMIN,
@@ -190,5 +191,6 @@ def test_an_unknown_trial_is_404_for_a_key_of_all_trials(house):
         "/subjects/S-1/worklist",
         "/worklist",
         "/stopping",
+        "/conduct",
     ):
         assert house.door("clinician").get(f"/v1/trials/nowhere{path}").status_code == 404
