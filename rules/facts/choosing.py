@@ -136,6 +136,7 @@ def chooser(spec: FactSpec, calendar: Calendar, *, newest: bool = True) -> Choos
     divide = None if spec.where is None else dividing(spec)
     resolve, age = resolver(spec), ageing(spec, calendar)
     grouped = _newest_group if newest else _oldest_group
+    doubted = newest and spec.origin is EventType.CONSENT
 
     def one(records: list[Record], at_us: int) -> Reading:
         value, record, note = resolve(grouped(spec, calendar, records))
@@ -148,7 +149,7 @@ def chooser(spec: FactSpec, calendar: Calendar, *, newest: bool = True) -> Choos
         sure, maybe, why = found.sure, found.maybe, DATE_ONLY
         if divide is not None:
             sure, maybe, why = divide(sure, maybe)
-        if newest and spec.origin is EventType.CONSENT:
+        if doubted:
             sure = _withdrawn_in_doubt(sure)
         if not newest:
             sure = [record for record in sure if record[VALUE] is not None]
@@ -160,7 +161,8 @@ def chooser(spec: FactSpec, calendar: Calendar, *, newest: bool = True) -> Choos
         reading = one(sure, at_us)
         used = [*grouped(spec, calendar, sure), *maybe]
         for record in maybe:
-            other = one(sorted([*sure, record], key=ORDER), at_us)
+            both = sorted([*sure, record], key=ORDER)
+            other = one(_withdrawn_in_doubt(both) if doubted else both, at_us)
             if other.value != reading.value:
                 until = min(reading.until_us, other.until_us)
                 return Chosen(unsure(record, why, until), used)

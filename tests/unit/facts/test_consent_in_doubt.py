@@ -48,3 +48,21 @@ def test_of_two_of_one_date_the_one_received_last_counts():
         consent(2, "given", DAY, "2026-03-02T18:00", "day"),
     ]
     assert reading(FACT, log, NOW).value is True
+
+
+@pytest.mark.parametrize("moment", [MORNING, "2026-03-02T15:00"])
+def test_at_an_hour_of_the_day_of_a_withdrawal_nobody_knows_whether_the_consent_still_held(moment):
+    log = [
+        consent(1, "given", MORNING, "2026-03-02T09:30"),
+        consent(2, "withdrawn", DAY, "2026-03-02T18:00", "day"),
+    ]
+    found = reading(FACT, log, NOW, moment)
+    assert (found.value, found.note) == (None, "date only")
+
+
+def test_on_the_day_before_a_withdrawal_the_consent_held():
+    log = [
+        consent(1, "given", "2026-03-01T09:00", "2026-03-01T09:30"),
+        consent(2, "withdrawn", DAY, "2026-03-02T18:00", "day"),
+    ]
+    assert reading(FACT, log, NOW, "2026-03-01T12:00").value is True
