@@ -49,7 +49,7 @@ def command(file: Path, events: Path, as_of: str | None, *, as_json: bool) -> in
         return 1
     lines = ordered(read(events, trial))
     with _store(trial, text) as db:
-        refused = _publish(db, events, _known(lines, as_of))
+        refused = _publish(db, _known(lines, as_of))
         until_us = _until(lines, as_of)
         _judge(db, trial, until_us)
         answer = _answer(db, trial, until_us)
@@ -88,7 +88,7 @@ def _until(lines: Sequence[Line], as_of: str | None) -> int:
     return round(max(last, 0.0) * clock.SECOND_US)
 
 
-def _publish(db: Database, file: Path, lines: Sequence[Line]) -> list[str]:
+def _publish(db: Database, lines: Sequence[Line]) -> list[str]:
     """Take in what can be taken; complaints with FILE:LINE about the rest."""
     refused = []
     for start in range(0, len(lines), BATCH):
@@ -98,7 +98,7 @@ def _publish(db: Database, file: Path, lines: Sequence[Line]) -> list[str]:
         for item in receipt.items:
             if item.status in {"refused", "conflict"}:
                 reasons = "; ".join(f"{one.pointer} {one.detail}" for one in item.errors)
-                refused.append(f"{file}:{batch[item.index].number}: {reasons or item.status}")
+                refused.append(f"{batch[item.index].place}: {reasons or item.status}")
     return refused
 
 

@@ -1,7 +1,7 @@
 """`vigil import`: a file of events goes to a running service, in the order it must have.
 
-Who comes in: a file, one CloudEvent a line. Who goes out: HTTP. Running it again changes nothing:
-what the service has already is answered as a duplicate.
+Who comes in: a file, one CloudEvent a line, or a folder of SDTM tables. Who goes out: HTTP. Running
+it again changes nothing: what the service has already is answered as a duplicate.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from services import sdtm
 from services.client import Answer, Service, running
 from services.errors import ServiceError
 
@@ -31,15 +33,21 @@ _TAKEN = frozenset({200, 202, 207})
 class Line:
     """One event and where it stood."""
 
-    number: int
+    place: str
     recorded: str | None
     raw: bytes
 
 
 @click.command(name="import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--trial", required=True)
-@click.option("--format", "form", type=click.Choice(["ndjson"]), default="ndjson")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["ndjson", "sdtm"]),
+    default="ndjson",
+    help="ndjson: a CloudEvent a line; sdtm: a folder of CSV tables (DM, EX, AE, VS, LB).",
+)
 @click.option("--advance", is_flag=True, help="Run a replay trial's clock to the end of the data.")
 @click.option("--url", help="Of the service; else that of VIGIL_DATA's run.json.")
 @click.option("--key", envvar="VIGIL_KEY", help="An API key; else that of run.json.")
@@ -47,11 +55,27 @@ def command(
     file: Path, trial: str, form: str, url: str | None, key: str | None, *, advance: bool
 ) -> int:
     """Publish a file of events; safe to run again."""
-    del form  # there is one so far
+    if file.is_dir() != (form == "sdtm"):
+        kind = "a folder of tables" if form == "sdtm" else "one file, an event a line"
+        raise ServiceError(f"{file}: --format {form} takes {kind}")
     service = running(url, key, "admin")
-    lines = ordered(read(file, trial))
-    told: Counter[str] = Counter()
     faults: list[str] = []
+    found = study(service, file, trial, faults) if form == "sdtm" else read(file, trial)
+    lines = ordered(found)
+    told = publish(service, lines, faults)
+    for fault in faults[:SHOWN]:
+        click.echo(fault, err=True)
+    if len(faults) > SHOWN:
+        click.echo(f"... and {len(faults) - SHOWN} more", err=True)
+    click.echo(", ".join(f"{number} {status}" for status, number in told.items()) or "no events")
+    if advance and lines:
+        run_on(service, trial, lines)
+    return 1 if faults else 0
+
+
+def publish(service: Service, lines: Sequence[Line], faults: list[str]) -> Counter[str]:
+    """Send all of them; how many were taken how. What is refused goes to `faults`."""
+    told: Counter[str] = Counter()
     progress = Progress(
         "{task.description}",
         BarColumn(),
@@ -66,16 +90,34 @@ def command(
             for line, item in zip(batch, send(service, batch), strict=True):
                 told[item["status"]] += 1
                 if item["status"] in {"refused", "conflict"}:
-                    faults.append(f"{file}:{line.number}: {reasons(item)}")
+                    faults.append(f"{line.place}: {reasons(item)}")
             progress.advance(task, len(batch))
-    for fault in faults[:SHOWN]:
-        click.echo(fault, err=True)
-    if len(faults) > SHOWN:
-        click.echo(f"... and {len(faults) - SHOWN} more", err=True)
-    click.echo(", ".join(f"{number} {status}" for status, number in told.items()) or "no events")
-    if advance and lines:
-        run_on(service, trial, lines)
-    return 1 if faults else 0
+    return told
+
+
+def study(service: Service, folder: Path, trial: str, faults: list[str]) -> list[Line]:
+    """The events of SDTM tables, in the codes and the zone of the trial's active protocol.
+
+    What the protocol has no use for is counted by name on stderr. Raises ServiceError.
+    """
+    about = asked(service, f"/v1/trials/{trial}")
+    version = about["active_version"]
+    if version is None:
+        raise ServiceError(f"{trial}: no protocol is in force yet; activate one, then import")
+    protocol = asked(service, f"/v1/trials/{trial}/protocols/{version}")
+    made = sdtm.convert(sdtm.folder_tables(folder), sdtm.Study.of(trial, protocol))
+    faults += [f"{folder}: {fault}" for fault in made.faults]
+    for name, number in sorted(made.ignored.items()):
+        click.echo(f"ignored: {number} of {name}", err=True)
+    return [Line(event["id"], event["recordedtime"], orjson.dumps(event)) for event in made.events]
+
+
+def asked(service: Service, path: str) -> dict[str, Any]:
+    """What the service answers there. Raises ServiceError for any other answer."""
+    answer = service.get(path)
+    if answer.status != HTTPStatus.OK or not isinstance(answer.body, dict):
+        raise ServiceError(f"{path} answered {answer.status}: {problem(answer)}")
+    return answer.body
 
 
 def read(file: Path, trial: str) -> list[Line]:
@@ -91,13 +133,13 @@ def read(file: Path, trial: str) -> list[Line]:
             except (ValueError, TypeError) as error:
                 raise ServiceError(f"{file}:{number}: not a JSON object") from error
             recorded = event.get("recordedtime") or event.get("time")
-            found.append(Line(number, recorded, orjson.dumps(event)))
+            found.append(Line(f"{file}:{number}", recorded, orjson.dumps(event)))
     return found
 
 
 def ordered(lines: Sequence[Line]) -> list[Line]:
     """By when they were recorded, as a replay trial must receive them; else as in the file."""
-    return sorted(lines, key=lambda line: (instant(line.recorded), line.number))
+    return sorted(lines, key=lambda line: instant(line.recorded))
 
 
 def instant(text: str | None) -> float:

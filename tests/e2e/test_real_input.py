@@ -1,14 +1,15 @@
 """A real study through a running service: what each subject's alerts are, and what a receiver got.
 
-The CDISC pilot study's DM, EX, AE and VS: 31,731 rows of 306 subjects with bare dates, in a
-replay trial of `vigil up`; compared with counts made from the tables alone.
+The CDISC pilot study's DM, EX, AE, VS and LB: 91,311 rows of 306 subjects, in a replay trial of
+`vigil up`, by `vigil import`; compared with counts made from the tables alone.
 """
 
 from __future__ import annotations
 
+import subprocess
+import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from datetime import datetime, time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,11 @@ import pytest
 
 from services.client import Service
 from tests.support import cdisc
-from tests.support.processes import ROOT, wait_until
+from tests.support.processes import ROOT, python, wait_until
 from tests.support.receiver import Receiver
 from tests.support.service import Up
 
-PILOT = ROOT / "rules" / "protocols" / "examples" / "cdisc-pilot.yaml"
 TRIAL = "pilot"
-BATCH = 2_000
 
 pytestmark = pytest.mark.skipif(
     not cdisc.available(), reason="the pilot study's tables are not beside this checkout"
@@ -30,25 +29,25 @@ pytestmark = pytest.mark.skipif(
 Counts = dict[str | None, dict[str, cdisc.Count]]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_real_studys_alerts_and_webhooks_are_those_counted_from_its_tables(
-    tmp_path: Path,
+    tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    data = tmp_path / "data"
-    with Receiver() as receiver, Up(data, VIGIL_WEBHOOK_ALLOW_PRIVATE="1") as up:
+    expected = wanted()
+    with Receiver() as receiver, Up(tmp_path / "data", VIGIL_WEBHOOK_ALLOW_PRIVATE="1") as up:
         service = up.service("admin")
         create(service)
         secret = subscribe(service, receiver.url)
-        assert publish(service, cdisc.events(TRIAL)) == 32_294
-        end = datetime.combine(cdisc.last_day(), time(), cdisc.ZONE).isoformat()
-        assert service.post(f"/v1/trials/{TRIAL}/advance", {"to": end}).status == 200
-        wait_until(lambda: settled(service), 400, "everything to be evaluated", every=0.5)
+        began = time.monotonic()
+        assert imported(up) == "91874 accepted"
+        wait_until(lambda: settled(service), 600, "everything to be evaluated", every=0.5)
+        record_property("seconds", round(time.monotonic() - began))
         # The trial's own stream folds last, when all subjects' streams have reached its clock.
-        opened = sum(count.opened for rules in wanted().values() for count in rules.values())
+        opened = sum(count.opened for rules in expected.values() for count in rules.values())
         wait_until(lambda: len(openings(receiver)) >= opened, 120, "the webhooks", every=0.5)
         alerts = list(listed(service, f"/v1/alerts?trial={TRIAL}&limit=500"))
 
-    assert counted(alerts) == wanted()
+    assert counted(alerts) == expected
     told = openings(receiver)
     assert Counter((one["subject"], one["rule"]) for one in told.values()) == Counter(
         (alert["subject"], alert["rule"]) for alert in alerts
@@ -61,7 +60,7 @@ def test_a_real_studys_alerts_and_webhooks_are_those_counted_from_its_tables(
 
 def create(service: Service) -> None:
     """The replay trial with the pilot's protocol in force."""
-    protocol = PILOT.read_text(encoding="utf-8")
+    protocol = cdisc.PILOT.read_text(encoding="utf-8")
     answer = service.post("/v1/trials", {"id": TRIAL, "mode": "replay", "protocol": protocol})
     assert answer.status == 201, answer.body
 
@@ -78,14 +77,16 @@ def subscribe(service: Service, url: str) -> str:
     return str(answer.body["secret"])
 
 
-def publish(service: Service, events: list[dict[str, Any]]) -> int:
-    """In order of `recordedtime`; how many were accepted."""
-    accepted = 0
-    for at in range(0, len(events), BATCH):
-        answer = service.post("/v1/events", events[at : at + BATCH])
-        assert answer.status == 202, answer.body
-        accepted += answer.body["accepted"]
-    return accepted
+def imported(up: Up) -> str:
+    """What `vigil import` says of the tables, once the trial's clock stands at their end."""
+    command = python("-c", "from services.cli import main; main()", "import", str(cdisc.REALDATA))
+    options = ["--trial", TRIAL, "--format", "sdtm", "--advance"]
+    env = {**up.child.env, "VIGIL_DATA": str(up.data)}
+    done = subprocess.run(
+        command + options, env=env, cwd=ROOT, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[0]
 
 
 def settled(service: Service) -> bool:

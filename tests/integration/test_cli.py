@@ -166,3 +166,15 @@ def test_a_password_comes_from_a_file_and_must_not_be_easily_guessed(
     assert refused.returncode == 1
     assert "12 to 256 characters" in refused.stderr
     assert vigil("accounts", "password", "night", "--generate").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("form", "wanted"), [("sdtm", "a folder of tables"), ("ndjson", "one file, an event a line")]
+)
+def test_an_import_of_a_folder_for_a_file_or_the_other_way_is_one_sentence(
+    vigil: Vigil, tmp_path: Path, form: str, wanted: str
+) -> None:
+    place = FLAGSHIP if form == "sdtm" else tmp_path
+    told = vigil("import", str(place), "--trial", "t", "--format", form)
+    assert told.returncode != 0
+    assert told.stderr == f"vigil: {place}: --format {form} takes {wanted}\n"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime, time
-from pathlib import Path
 
 import pytest
 
@@ -18,9 +17,6 @@ from rules.facts.calendar import to_us
 from rules.replay import Replayed, replay_trial
 from tests.support import cdisc
 
-PILOT = (
-    Path(__file__).resolve().parents[2] / "rules" / "protocols" / "examples" / "cdisc-pilot.yaml"
-)
 ENDED = {rules.Change.CLEARED, rules.Change.SUPERSEDED}
 
 pytestmark = pytest.mark.skipif(
@@ -35,7 +31,7 @@ def microseconds(moment: object) -> int:
 
 @pytest.fixture(scope="module")
 def replayed() -> Replayed:
-    protocol = rules.load(PILOT)
+    protocol = rules.load(cdisc.PILOT)
     logs: dict[str, list[rules.Event]] = defaultdict(list)
     for made in cdisc.events("pilot"):
         kind, when = str(made["type"]), microseconds(made["time"])

@@ -1,14 +1,12 @@
 """The CDISC pilot study as CloudEvents, and what its alerts must be, counted from the tables alone.
 
 Who comes in: tests, with the folder of SDTM tables as CSV. Who goes out: events for a replay trial
-of rules/protocols/examples/cdisc-pilot.yaml, and per subject and rule how many alerts were ever
-opened and how many stay open. The count reads the CSV files, never the events made of them.
+of rules/protocols/examples/cdisc-pilot.yaml, made as `vigil import --format sdtm` makes them, and per
+subject and rule how many alerts were ever opened and how many stay open. The count reads the CSV
+files, never the events made of them. Laboratory, clocks and patterns are counted in pilot_truth.py.
 
-The mapping: DM gives demographics, `screened` on DMDTC, `enrolled` on RFSTDTC (no consent date is
-in the data) and the death; EX an administration a row; AE an adverse event a row (AESEQ names it;
-AESEV is no CTCAE grade, so there is none); VS an observation a row, code = VSTESTCD in small letters,
-value and unit as measured (VSORRES, VSORRESU). What is dated by the day happened somewhere in it
-(`timeprecision`), and was recorded when the row's last day was over: midnight in New York.
+AESEV is no CTCAE grade, so adverse events have none. What is dated by the day happened somewhere in
+it (`timeprecision`), and was recorded when the row's last day was over: midnight in New York.
 """
 
 from __future__ import annotations
@@ -16,39 +14,27 @@ from __future__ import annotations
 import csv
 import gzip
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
-REALDATA = Path(__file__).resolve().parents[3] / "shared" / "realdata"
-SOURCE = "https://data.example/cdiscpilot01"
+import rules
+from services import sdtm
+
+ROOT = Path(__file__).resolve().parents[2]
+PILOT = ROOT / "rules" / "protocols" / "examples" / "cdisc-pilot.yaml"
+REALDATA = ROOT.parent / "shared" / "realdata"
 ZONE = ZoneInfo("America/New_York")
 DAY = timedelta(days=1)
-PRECISION = {4: "year", 7: "month", 10: "day"}
-UNITS = {
-    "mmHg": "mm[Hg]", "BEATS/MIN": "/min", "F": "[degF]", "C": "Cel",
-    "LB": "[lb_av]", "kg": "kg", "IN": "[in_i]", "cm": "cm",
-}  # fmt: skip
-CRITERIA = {
-    "AESDTH": "death", "AESLIFE": "life_threatening", "AESHOSP": "hospitalisation",
-    "AESDISAB": "disability", "AESCONG": "congenital_anomaly", "AESCAN": "cancer", "AESOD": "overdose",
-}  # fmt: skip
-CAUSALITY = {
-    "PROBABLE": "probable",
-    "POSSIBLE": "possible",
-    "REMOTE": "unlikely",
-    "NONE": "unrelated",
-}
-OUTCOME = {
-    "FATAL": "fatal", "RECOVERED/RESOLVED": "resolved", "NOT RECOVERED/NOT RESOLVED": "not_resolved",
-}  # fmt: skip
+CRITERIA = ("AESDTH", "AESLIFE", "AESHOSP", "AESDISAB", "AESCONG", "AESCAN", "AESOD")
+TABLES = ("dm", "ex", "ae", "vs", "lb")
 HALFWAY = 150
-SEX = {"F": "female", "M": "male"}
 
 Row = dict[str, str]
-Event = dict[str, object]
+Event = dict[str, Any]
 
 
 def available(folder: Path = REALDATA) -> bool:
@@ -68,92 +54,14 @@ def table(name: str, folder: Path = REALDATA) -> list[Row]:
 
 # --- events --------------------------------------------------------------------------------------
 def events(trial: str, folder: Path = REALDATA) -> list[Event]:
-    """Every event of the study's DM, EX, AE and VS, in order of `recordedtime`."""
-    made: list[Event] = []
-    for row in table("dm", folder):
-        made += _subject(row, trial)
-    made += [_exposure(row, trial) for row in table("ex", folder)]
-    made += [_adverse_event(row, trial) for row in table("ae", folder)]
-    made += [_vital_sign(row, trial) for row in table("vs", folder)]
-    return sorted(made, key=lambda event: datetime.fromisoformat(str(event["recordedtime"])))
-
-
-def _event(kind: str, key: str, row: Row, trial: str, when: str, data: Event, *known: str) -> Event:
-    """`when` is the row's own (partial) date; `known` are the other days before it was recorded."""
-    return {
-        "specversion": "1.0",
-        "id": f"{row['USUBJID']}.{key}",
-        "source": SOURCE,
-        "type": kind,
-        "trial": trial,
-        "subject": row["USUBJID"],
-        "time": _midnight(_first_day(when)),
-        "timeprecision": PRECISION[len(when)],
-        "recordedtime": _midnight(max(_first_day(day) for day in (when, *known) if day) + DAY),
-        "data": {name: value for name, value in data.items() if value not in (None, "")},
-    }
-
-
-def _first_day(text: str) -> date:
-    return date.fromisoformat(f"{text}-01-01"[:10] if len(text) == 4 else f"{text}-01"[:10])
-
-
-def _midnight(day: date) -> str:
-    return datetime(day.year, day.month, day.day, tzinfo=ZONE).isoformat()
-
-
-def _subject(row: Row, trial: str) -> Iterator[Event]:
-    data: Event = {"birth_date": row["BRTHDTC"], "sex": SEX[row["SEX"]]}
-    yield _event("demographics", "DM", row, trial, row["DMDTC"], data)
-    site: Event = {"site": row["SITEID"]}
-    yield _event(
-        "enrolment", "DM.screened", row, trial, row["DMDTC"], {"status": "screened", **site}
-    )
-    if row["RFSTDTC"]:
-        yield _event(
-            "enrolment", "DM.enrolled", row, trial, row["RFSTDTC"], {"status": "enrolled", **site}
-        )
-    if row["DTHDTC"]:
-        yield _event("death", "DM.death", row, trial, row["DTHDTC"], {})
-
-
-def _exposure(row: Row, trial: str) -> Event:
-    data: Event = {
-        "product": row["EXTRT"],
-        "number": int(row["EXSEQ"]),
-        "dose": float(row["EXDOSE"]),
-        "unit": row["EXDOSU"],
-        "status": "completed",
-        "start": row["EXSTDTC"],
-        "end": row["EXENDTC"],
-    }
-    return _event(
-        "administration", f"EX.{row['EXSEQ']}", row, trial, row["EXSTDTC"], data, row["EXENDTC"]
-    )
-
-
-def _adverse_event(row: Row, trial: str) -> Event:
-    data: Event = {
-        "ae": f"AE-{row['AESEQ']}",
-        "term": row["AEDECOD"],
-        "serious": row["AESER"] == "Y",
-        "seriousness": [word for flag, word in CRITERIA.items() if row[flag] == "Y"],
-        "causality": CAUSALITY.get(row["AEREL"]),
-        "outcome": OUTCOME[row["AEOUT"]],
-        "onset": row["AESTDTC"],
-        "resolved": row["AEENDTC"],
-    }
-    known = (row["AEDTC"], row["AEENDTC"])
-    return _event("adverse_event", f"AE.{row['AESEQ']}", row, trial, row["AESTDTC"], data, *known)
-
-
-def _vital_sign(row: Row, trial: str) -> Event:
-    data: Event = {"code": row["VSTESTCD"].lower(), "method": row["VSPOS"].lower()}
-    if row["VSSTAT"] == "NOT DONE":
-        data["absent"] = "not_done"
-    else:
-        data |= {"value": float(row["VSORRES"]), "unit": UNITS[row["VSORRESU"]]}
-    return _event("observation", f"VS.{row['VSSEQ']}", row, trial, row["VSDTC"], data)
+    """Every event of the study's DM, EX, AE, VS and LB, in order of `recordedtime`."""
+    protocol = rules.show(rules.load(PILOT), "json")
+    assert isinstance(protocol, dict)
+    tables = {domain: table(domain, folder) for domain in TABLES}
+    made = sdtm.convert(tables, sdtm.Study.of(trial, protocol))
+    assert not made.faults
+    assert not made.ignored
+    return made.events
 
 
 # --- the independent count -------------------------------------------------------------------------
@@ -168,17 +76,21 @@ class Count:
 Counts = dict[str, dict[str, Count]]  # subject -> rule -> count
 
 
+def _first_day(text: str) -> date:
+    return date.fromisoformat(f"{text}-01-01"[:10] if len(text) == 4 else f"{text}-01"[:10])
+
+
 def last_day(folder: Path = REALDATA) -> date:
     """The day after the last one that any row names: where the replay's clock ends."""
     columns = {"dm": ("DMDTC", "RFSTDTC", "DTHDTC"), "ex": ("EXSTDTC", "EXENDTC"),
-               "ae": ("AEDTC", "AESTDTC", "AEENDTC"), "vs": ("VSDTC",)}  # fmt: skip
+               "ae": ("AEDTC", "AESTDTC", "AEENDTC"), "vs": ("VSDTC",), "lb": ("LBDTC",)}  # fmt: skip
     days = [
         row[name]
         for file, names in columns.items()
         for row in table(file, folder)
         for name in names
     ]
-    return max(_first_day(day) for day in days if day) + DAY
+    return max(_first_day(day[:10]) for day in days if day) + DAY
 
 
 def expected(folder: Path = REALDATA) -> Counts:
