@@ -8,6 +8,7 @@ from rules.assessment import Assessment
 from rules.checking.boundaries import Planned
 from rules.checking.scenarios import check_scenarios
 from rules.checking.whole import Report, check
+from rules.clinical.ctcae import Dictionary, Given, Grade, Term, dictionary
 from rules.errors import (
     Complaint,
     EngineFailure,
@@ -26,6 +27,7 @@ from rules.events import (
     StepResult,
     TrialHold,
 )
+from rules.facts.grading import grade
 from rules.language.editors import json_schema
 from rules.ownrules import deviations
 from rules.protocol import Protocol, load, loads
@@ -98,6 +100,7 @@ __all__ = [
     "DesignError",
     "DesignOutcome",
     "Deviation",
+    "Dictionary",
     "Engine",
     "EngineFailure",
     "EvaluationError",
@@ -105,6 +108,8 @@ __all__ = [
     "EventType",
     "Evidence",
     "FindingChange",
+    "Given",
+    "Grade",
     "Happened",
     "HoldKind",
     "LogNeeded",
@@ -122,6 +127,7 @@ __all__ = [
     "Severity",
     "SimulationError",
     "StepResult",
+    "Term",
     "TrialHold",
     "ValueType",
     "Verdict",
@@ -139,10 +145,12 @@ __all__ = [
     "crossing_probability",
     "details",
     "deviations",
+    "dictionary",
     "diff",
     "diff_text",
     "door",
     "gamma_rate",
+    "grade",
     "hold_view",
     "holds_of",
     "json_schema",

@@ -24,6 +24,7 @@ COMMANDS = {
     "backtest": ("backtest", "What another protocol version would have decided and alerted."),
     "simulate": ("simulate", "Virtual trials: how often the protocol stops, whom it alerts."),
     "boundary": ("boundary", "A stopping boundary and exactly how it behaves."),
+    "grade": ("grade", "The CTCAE grade of a laboratory value."),
     "keys": ("keys", "Make, list and revoke API keys."),
     "accounts": ("accounts", "Who may sign in to the page."),
     "audit": ("audit", "Verify the audit's chains."),

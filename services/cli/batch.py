@@ -20,13 +20,17 @@ class CaseError(Exception):
     """A case that cannot be answered, and why."""
 
 
-def answer_all(raw: bytes, answered: Callable[[Json], Json]) -> int:
-    """Print one answer a line for each case; one without says why, and the status is 1."""
+def answer_all(raw: bytes, answered: Callable[[Json], Json], *, flat: bool = False) -> int:
+    """Print one answer a line for each case; one without says why, and the status is 1.
+
+    `flat`: what was answered stands beside the id, not as its `result`.
+    """
     failed = 0
     for case in _cases(raw):
         answer: Json = {"id": case.get("id")}
         try:
-            answer["result"] = answered(case)
+            found = answered(case)
+            answer |= found if flat else {"result": found}
         except CaseError as error:
             answer["error"] = str(error)
             failed += 1

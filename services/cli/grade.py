@@ -1,0 +1,162 @@
+"""`vigil grade`: the CTCAE grade of one laboratory value, or the answers to a file of cases.
+
+Who comes in: whoever has a value and wants its grade. Who goes out: the rules' own grades, as a
+table or as JSON.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from typing import Any
+
+import click
+import orjson
+
+import rules
+from services.cli import batch
+
+Json = dict[str, Any]
+
+# Units as laboratories and other tools spell them, beside UCUM. Only here: protocols say UCUM.
+_SPELLINGS = {
+    "mmol/l": "mmol/L",
+    "umol/l": "umol/L",
+    "mg/dl": "mg/dL",
+    "iu/l": "U/L",
+    "u/l": "U/L",
+    "meq/l": "meq/L",
+    "/mm3": "/uL",
+    "1/mm3": "/uL",
+    "cells/ul": "/uL",
+    "cells/mm3": "/uL",
+    "1/ul": "/uL",
+    "°c": "Cel",
+    "degc": "Cel",
+    "°f": "[degF]",
+    "degf": "[degF]",
+    "ph": "[pH]",
+}
+_POWER = re.compile(r"^[x×*]? ?10(?:\^|\*\*|[eE])(?=\d)")
+_NUMBERS = ("value", "lln", "uln", "baseline")
+_FLAGS = {"high": True, "h": True, "normal": False, "n": False, "low": False, "l": False}
+_DIRECTIONS = {"h": "high", "l": "low"}
+
+
+@click.command(name="grade")
+@click.option("--test", help="A CTCAE term, its code (as ALT) or a LOINC code.")
+@click.option("--value", type=float, help="What was measured.")
+@click.option("--unit", help="Its unit, and that of the limits and the baseline: UCUM, as g/dL.")
+@click.option("--lln", type=float, help="The laboratory's lower limit of normal.")
+@click.option("--uln", type=float, help="The laboratory's upper limit of normal.")
+@click.option("--baseline", type=float, help="The value before treatment.")
+@click.option(
+    "--baseline-flag",
+    type=click.Choice(["high", "normal", "low"]),
+    help="Where the baseline lay in its own range; else it is compared with --uln.",
+)
+@click.option("--anticoagulated", is_flag=True, help="INR: the subject takes an anticoagulant.")
+@click.option(
+    "--batch", "cases", type=click.File("rb"), help="Answer a file of cases (- is stdin)."
+)
+@click.option("--json", "as_json", is_flag=True)
+def command(*, as_json: bool, cases: Any, **asked: Any) -> int:
+    """The CTCAE v5 grade of a laboratory value, in every direction that has a term."""
+    if cases is not None:
+        return batch.answer_all(cases.read(), answered, flat=True)
+    for name in ("test", "value"):
+        if asked[name] is None:
+            raise click.UsageError(f"--{name} is missing, as --test ALT --value 210 --unit U/L")
+    try:
+        answer = graded(asked)
+    except batch.CaseError as error:
+        raise click.UsageError(str(error)) from None
+    click.echo(orjson.dumps(answer) if as_json else "\n".join(_lines(answer)))
+    return 0
+
+
+def graded(asked: Json) -> Json:
+    """Every term of the test that was asked for, with its grade. Raises CaseError."""
+    book = rules.dictionary()
+    unit, given = ucum(asked.get("unit")), _given(asked)
+    grades = []
+    for term in _terms(book, asked["test"]):
+        found = rules.grade(term, unit, given)
+        place = {"term": term.id, "label": term.label, "direction": str(term.direction)}
+        grades.append({**place, **found._asdict(), "source": term.source})
+    told = {"test": asked["test"], "value": asked["value"], "unit": unit}
+    return {**told, "dictionary": f"CTCAE {book.version}", "grades": grades}
+
+
+def answered(case: Json) -> Json:
+    """One case of vectors/README.md: {"grade", "min", "max", "reason"}. Raises CaseError."""
+    if not isinstance(case.get("term"), str):
+        raise batch.CaseError("`term` is missing or no text, as Anemia")
+    if not isinstance(case.get("unit"), str | None):
+        raise batch.CaseError("`unit` must be text, as g/L")
+    terms = _terms(rules.dictionary(), case["term"])
+    wanted = _DIRECTIONS.get(str(case.get("direction") or "").casefold()[:1])
+    own = [term for term in terms if wanted in (None, term.direction)]
+    if len(own) != 1:
+        raise batch.CaseError(f"`{case['term']}` names {len(own)} terms: give `direction` H or L")
+    return rules.grade(own[0], ucum(case.get("unit")), _given(case))._asdict()
+
+
+def ucum(spelling: str | None) -> str | None:
+    """The UCUM unit of a spelling; what is not known here stays as it is."""
+    if spelling is None or not spelling.strip():
+        return None
+    told = _POWER.sub("10*", spelling.strip())
+    return _SPELLINGS.get(told.casefold(), told)
+
+
+def _terms(book: rules.Dictionary, test: str) -> tuple[rules.Term, ...]:
+    found = book.named(test)
+    if found:
+        return found
+    near = difflib.get_close_matches(test.strip().casefold().replace(" ", "_"), book.names, n=1)
+    names = ", ".join(analyte.id for analyte in book.analytes.values())
+    hint = f"did you mean {near[0]}?" if near else f"a CTCAE term, a LOINC code or one of {names}"
+    raise batch.CaseError(f"`{test}` is nothing that CTCAE {book.version} grades by value: {hint}")
+
+
+def _given(asked: Json) -> rules.Given:
+    """What is known of the value. Raises CaseError where it is no number."""
+    for name in _NUMBERS:
+        number = asked.get(name)
+        if number is None:
+            continue
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise batch.CaseError(f"`{name}` must be a number or null")
+        if not math.isfinite(number):
+            raise batch.CaseError(f"`{name}` must be a finite number")
+    flag = asked.get("baseline_flag")
+    if flag is not None and str(flag).casefold() not in _FLAGS:
+        raise batch.CaseError("`baseline_flag` must be HIGH, NORMAL, LOW or null")
+    return rules.Given(
+        value=asked.get("value"),
+        low=asked.get("lln"),
+        high=asked.get("uln"),
+        baseline=asked.get("baseline"),
+        baseline_high=None if flag is None else _FLAGS[str(flag).casefold()],
+        anticoagulated=asked.get("anticoagulated") is True,
+    )
+
+
+def _lines(answer: Json) -> list[str]:
+    unit = f" {answer['unit']}" if answer["unit"] else ""
+    lines = [f"{answer['test']} {answer['value']:g}{unit} by {answer['dictionary']}"]
+    width = max(len(one["label"]) for one in answer["grades"])
+    for one in answer["grades"]:
+        cells = f"{one['label']:<{width}}  {one['direction']:<4}  {_range(one):<9}"
+        lines.append(f"  {cells}  {one['reason']}")
+    return lines
+
+
+def _range(one: Json) -> str:
+    if one["grade"] is None:
+        return "no grade"
+    if one["min"] == one["max"]:
+        return f"grade {one['grade']}"
+    return f"grade {one['min']}-{one['max']}"
