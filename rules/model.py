@@ -24,6 +24,7 @@ from rules.terms import (
     EventType,
     Hold,
     Measure,
+    Party,
     Pending,
     Relate,
     Scope,
@@ -411,6 +412,41 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Due:
+    """How long after its start a report is due: exact hours, or whole days after day 0."""
+
+    hours: int | None = None
+    calendar_days: int | None = None
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A report that is due so long after somebody became aware of something.
+
+    Every condition is over the facts of one adverse event. It starts where `when` becomes true and
+    runs until it is false; with `restarts_on` it starts only at later changes of those fields.
+    `spared`: while this has held ever since it started, another clock asks for the report.
+    """
+
+    id: str
+    label: str
+    region: str
+    to: str  # to whom the report is made
+    when: Condition
+    starts: Party
+    due: Due
+    stopped_by: str  # the field that tells when the report was made
+    source: Source
+    nth: int = 1  # the so-many-th report stops it
+    restarts_on: tuple[str, ...] = ()
+    spared: Condition | None = None
+    exempt: Condition | None = None
+    template: str = ""
+    expression: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
 class Amendment:
     """What a version changes of an earlier one."""
 
@@ -474,3 +510,5 @@ class Definition:
     as_written: Definition | None = None
     # Of a merged definition (rules/versions/merging.py): whose criteria these are; None: its own.
     criteria_version: str | None = None
+    clocks: tuple[Clock, ...] = ()
+    sponsor_time_zone: str = ""  # in which the days of clocks end; "": the trial's

@@ -48,6 +48,7 @@ class Scope(StrEnum):
     TRIAL = "trial"
     VISIT = "visit"
     LABORATORY = "laboratory"
+    CLOCK = "clock"
 
 
 class Category(StrEnum):
@@ -281,3 +282,29 @@ class Hold(StrEnum):
     INFUSION = "infusion"  # the subject's next
     ENROLMENT = "enrolment"  # enrol nobody
     TRIAL = "trial"  # enrol nobody and infuse nobody
+
+
+class Party(StrEnum):
+    """Whose awareness starts a reporting clock."""
+
+    SITE = "site"
+    SPONSOR = "sponsor"
+
+
+class ClockStage(StrEnum):
+    """How far a reporting clock has run, or why it runs no longer."""
+
+    RUNNING = "running"
+    HALF = "half"  # half of its time is gone
+    LATE_WARNING = "late_warning"  # four fifths
+    OVERDUE = "overdue"
+    MET = "met"
+    MET_LATE = "met_late"
+    LAPSED = "lapsed"  # what started it holds no longer
+    WITHDRAWN = "withdrawn"  # the report was taken back
+    EXEMPT = "exempt"  # the protocol asks for no report
+
+    @property
+    def owed(self) -> bool:
+        """Whether the report is still to be made."""
+        return self in (self.RUNNING, self.HALF, self.LATE_WARNING, self.OVERDUE)

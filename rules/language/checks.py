@@ -25,7 +25,10 @@ RESERVED = ("facts", "params", "has", "k", "id", "sid")  # of the language and o
 MAX_ALTERNATIVES = 2000  # of all conditions; the engine holds each as a rule of its own
 PLACE = re.compile(r"\{([^{}]*)\}")
 # What a title may name: which adverse event, infusion, visit or test; never what was measured.
-IDENTIFIERS = ("ae", "infusion_number", "visit", "visit_label", "lab", "lab_label")
+IDENTIFIERS = (
+    *("ae", "infusion_number", "visit", "visit_label", "lab", "lab_label"),
+    *("clock", "clock_label", "clock_due", "clock_region", "clock_to"),
+)
 _BRACE = re.compile(r"[{}]")
 
 

@@ -98,6 +98,7 @@ def _nothing_to_ask(definition: Definition, book: Book) -> None:
             "no observation that is a number",
             "declare it under `codes`",
         ),
+        Scope.CLOCK: (not definition.clocks, "no clock", "declare them under `clocks`"),
     }
     for rule in definition.rules:
         lacks, what, hint = lacking.get(rule.scope, (False, "", ""))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rules.model import Code, Definition, FactSpec, Relation, StoppingRule, Visit
-from rules.terms import Decision, EventType, Scope, ValueType, Verdict
+from rules.model import Clock, Code, Definition, FactSpec, Relation, StoppingRule, Visit
+from rules.terms import ClockStage, Decision, EventType, Scope, ValueType, Verdict
 
 CODED = (
     EventType.OBSERVATION,
@@ -111,6 +111,11 @@ _LABORATORY: Mapping[str, FactType] = {
     "lab_high_in_a_row": INTEGER,
     "lab_low_in_a_row": INTEGER,
 }
+_CLOCK: Mapping[str, FactType] = {
+    "clock_stage": FactType(ValueType.CODE, tuple(ClockStage)),
+    "clock_assumed": BOOLEAN,
+    "clock_conflict": BOOLEAN,
+}
 # What a rule may say of the other entity that a relation means, after the relation's name.
 _RELATED: Mapping[Scope, Mapping[str, FactType]] = {
     Scope.INFUSION: {
@@ -137,6 +142,10 @@ TOLD: Mapping[Scope, tuple[str, ...]] = {
     Scope.TRIAL: (),
     Scope.VISIT: ("visit_label", "visit_due", "visit_owner", *_CHECKLIST),
     Scope.LABORATORY: ("lab_label", *_CHECKLIST),
+    Scope.CLOCK: (
+        *("clock_label", "clock_due", "clock_region", "clock_started", "clock_to", "ae"),
+        *_CHECKLIST,
+    ),
 }
 
 
@@ -172,6 +181,7 @@ def scopes(
     schedule: Iterable[Visit] = (),
     relations: Mapping[str, Relation] | None = None,
     codes: Mapping[tuple[EventType, str], Code] | None = None,
+    clocks: Iterable[Clock] = (),
 ) -> dict[Scope, dict[str, FactType]]:
     """Every scope's names; the subject's are those of all its entities but its death."""
     subject = {**declared(facts), **_SUBJECT, **dict.fromkeys(criteria, VERDICT)}
@@ -194,7 +204,24 @@ def scopes(
     for name, relation in (relations or {}).items():
         facts_of = _RELATED[relation.to]
         result[relation.on] |= {related_fact(name, what): k for what, k in facts_of.items()}
+    names = FactType(ValueType.CODE, tuple(item.id for item in clocks))
+    result[Scope.CLOCK] = {**result[Scope.ADVERSE_EVENT], "clock": names, **_CLOCK}
     return result
+
+
+def of_one_event(
+    names: Mapping[Scope, Mapping[str, FactType]], relations: Mapping[str, Relation]
+) -> dict[str, FactType]:
+    """What was told of one adverse event itself: neither of its subject nor of another entity.
+
+    Beginnings of clocks are judged by it, as of the moment at which each part of it became known.
+    """
+    related = {
+        related_fact(name, what) for name, one in relations.items() for what in _RELATED[one.to]
+    }
+    elsewhere = {*names[Scope.SUBJECT], *related, "onset_after_infusion"}
+    own = names[Scope.ADVERSE_EVENT]
+    return {name: kind for name, kind in own.items() if name not in elsewhere}
 
 
 def scopes_of(definition: Definition) -> dict[Scope, dict[str, FactType]]:
@@ -206,6 +233,7 @@ def scopes_of(definition: Definition) -> dict[Scope, dict[str, FactType]]:
         schedule=definition.schedule,
         relations=definition.relations,
         codes=definition.codes,
+        clocks=definition.clocks,
     )
 
 
@@ -214,6 +242,7 @@ _KNOWN = frozenset(
     {
         *("screened", "enrolled", "on_study", "dead", "decision", "infusions"),
         *("ae_status", "infusion_status", "visit", "visit_status", "visit_day", "lab", "lab_value"),
+        *("clock", "clock_stage", "clock_assumed", "clock_conflict"),
         *("enrolled_count", "infused_count", "target", "on_hold"),
     }
 )

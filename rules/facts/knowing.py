@@ -1,0 +1,143 @@
+"""What became known of an adverse event and when, as its reporting clocks need it.
+
+Who comes in: each event that tells of one, in order of receipt. Who goes out: a record: when each
+clock's condition became true, and which stamps were told. Parts are merged by clinical
+time and collapsed; what was known when is kept here, so that folding again gives the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from rules.facts.calendar import Calendar
+from rules.language.functions import compile_condition
+from rules.model import Clock, Scalar
+from rules.terms import Party
+
+Record = dict[str, Any]
+Stamp = list[Any]  # what was told, the number of the event that told it, its receipt
+TEXT, TOLD_N, TOLD_US = range(3)
+Mark = list[Any]  # one start: the event, its number, its receipt, the stamp or null, the floor
+EVENT, N, RECEIPT, STAMP, FLOOR = range(5)
+Run = list[Any]  # one clock: whether its condition holds, whether spared, last not so, marks
+ACTIVE, SPARED, CONTRARY, MARKS = range(4)
+AWARE = {Party.SITE: "aware_at", Party.SPONSOR: "reported_at"}
+STAMPS = ("aware_at", "reported_at", "submitted_at")
+MOST_MARKS, MOST_STAMPS = 32, 64
+NEVER = -1
+
+
+class Telling(NamedTuple):
+    """One event that tells of an adverse event, and what is known of it after and before."""
+
+    n: int
+    event: str
+    received_us: int
+    fields: Mapping[str, Any]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    facts: Mapping[str, Scalar]  # the known ones, after it
+
+
+class Watched:
+    """A clock with its conditions compiled."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Compile once for each version of a protocol."""
+        self.clock = clock
+        self.when = compile_condition(clock.when)
+        self.spared = None if clock.spared is None else compile_condition(clock.spared)
+        self.exempt = None if clock.exempt is None else compile_condition(clock.exempt)
+        self.aware = AWARE[clock.starts]
+
+
+def begin(telling: Telling) -> Record:
+    """The record of an adverse event of which nothing was told before."""
+    first = [telling.event, telling.n, telling.received_us]
+    return {"first": first, "told": {}, "runs": {}}
+
+
+def know(record: Record, clocks: Iterable[Watched], telling: Telling, calendar: Calendar) -> None:
+    """Put one event's say in; events come in order of receipt."""
+    new = _stamps(record, telling)
+    for watched in clocks:
+        run = record["runs"].setdefault(watched.clock.id, [None, False, NEVER, []])
+        stamp = new.get(watched.aware)
+        _taken_back(run, watched.aware, telling)
+        mark = _turned(record, watched, run, telling, stamp)
+        _spare(watched, run, telling)
+        if mark is not None:
+            run[MARKS].append(mark)
+            del run[MARKS][1 : max(1, len(run[MARKS]) - MOST_MARKS + 1)]
+        elif stamp is not None:
+            _date(run[MARKS], stamp, calendar)
+
+
+def _stamps(record: Record, telling: Telling) -> dict[str, Stamp]:
+    """Note the stamps that were not told before; null takes back all that were."""
+    new: dict[str, Stamp] = {}
+    for name in STAMPS:
+        if name not in telling.fields:
+            continue
+        told: list[Stamp] = record["told"].setdefault(name, [])
+        text = telling.fields[name]
+        if text is None:
+            told.clear()
+        elif all(stamp[TEXT] != text for stamp in told):
+            new[name] = [text, telling.n, telling.received_us]
+            told.append(new[name])
+            del told[1 : max(1, len(told) - MOST_STAMPS + 1)]
+    return new
+
+
+def _taken_back(run: Run, aware: str, telling: Telling) -> None:
+    if aware in telling.fields and telling.fields[aware] is None:
+        for mark in run[MARKS]:
+            mark[STAMP] = None
+
+
+def _turned(
+    record: Record, watched: Watched, run: Run, telling: Telling, stamp: Stamp | None
+) -> Mark | None:
+    """The start that the event makes; None where it makes none."""
+    was, now = run[ACTIVE], watched.when(telling.facts)
+    run[ACTIVE] = now
+    if now is False:
+        run[CONTRARY] = telling.received_us
+    here = [telling.event, telling.n, telling.received_us, stamp, run[CONTRARY]]
+    follows = watched.clock.restarts_on
+    if not now or (was is True) is not bool(follows):
+        return None
+    if follows:
+        moved = any(telling.before.get(name) != telling.after.get(name) for name in follows)
+        return here if moved else None
+    if run[MARKS]:  # it held before, and does again: as if it had all the time, unless told
+        return None if stamp is None else here
+    if run[CONTRARY] == NEVER and stamp is None:
+        return _from_first(record, watched)
+    return here
+
+
+def _from_first(record: Record, watched: Watched) -> Mark:
+    """What nobody ever said otherwise may have been so, and known, from the beginning."""
+    event, n, received_us = record["first"]
+    told = record["told"].get(watched.aware)
+    return [event, n, received_us, told[0] if told else None, NEVER]
+
+
+def _spare(watched: Watched, run: Run, telling: Telling) -> None:
+    """Spared from the start on, until it is no more: never again after that."""
+    if run[ACTIVE] and watched.spared is not None and (run[SPARED] or not run[MARKS]):
+        run[SPARED] = watched.spared(telling.facts) is True
+
+
+def _date(marks: list[Mark], stamp: Stamp, calendar: Calendar) -> None:
+    """A stamp told later dates the newest start that it can be about; only ever earlier."""
+    span = calendar.parse(stamp[TEXT])
+    for mark in reversed(marks):
+        if span.end >= mark[FLOOR]:
+            known = mark[STAMP]
+            if known is None or span.start < calendar.parse(known[TEXT]).start:
+                mark[STAMP] = stamp
+            return
