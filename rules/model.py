@@ -468,6 +468,14 @@ class Expected:
     line: int
     facts: Mapping[str, Scalar | None] = field(default_factory=dict)  # None: unknown
     missing: tuple[str, ...] | None = None  # facts that keep the decision open, exactly
+    about: tuple[str, ...] = ()  # rule ids, or beginnings of some as S-*; none: every rule
+
+    def concerns(self, rule: str) -> bool:
+        """Whether `alerts` and `opened` speak of this rule."""
+        return not self.about or any(
+            rule.startswith(word[:-1]) if word.endswith("*") else rule == word
+            for word in self.about
+        )
 
 
 @dataclass(frozen=True)

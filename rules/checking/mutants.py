@@ -175,6 +175,7 @@ def _rule_notices(rule: AlertRule, seen: Seen) -> Callable[[Condition], bool]:
         (told, snapshots)
         for told in seen.told
         if told.expected.alerts is not None or told.expected.opened is not None
+        if told.expected.concerns(rule.id)
         for snapshots in [[facts for scope, facts in told.asked if scope is rule.scope]]
         if snapshots
     ]

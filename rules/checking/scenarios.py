@@ -129,9 +129,11 @@ def _differences(engine: Engine, logs: Logs, expected: Expected) -> list[str]:
     for outcome in replayed.subjects.values() if expected.facts else ():
         messages += _facts(engine.facts(outcome.state, expected.facts), expected)
     if expected.alerts is not None:
-        messages += _lists("open alerts", expected.alerts, _open(replayed))
+        found = set(filter(expected.concerns, _open(replayed)))
+        messages += _lists("open alerts", expected.alerts, found)
     if expected.opened is not None:
-        messages += _lists("alerts ever opened", expected.opened, _opened(replayed))
+        found = set(filter(expected.concerns, _opened(replayed)))
+        messages += _lists("alerts ever opened", expected.opened, found)
     return messages
 
 

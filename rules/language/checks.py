@@ -6,7 +6,7 @@ Who comes in: schema.py with a whole Definition. Who goes out: complaints in the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from rules.language import sense
@@ -17,7 +17,15 @@ from rules.language.normal import MAX_CLAUSES, TooLarge, clauses
 from rules.language.reading import Book
 from rules.language.syntax import ConditionError, did_you_mean
 from rules.language.vocabulary import MAX_FACTS, TOLD, FactType, declared, related_fact, scopes_of
-from rules.model import AlertRule, Condition, Const, Definition, Expected, StoppingRule
+from rules.model import (
+    AlertRule,
+    Condition,
+    Const,
+    Definition,
+    Expected,
+    Scenario,
+    StoppingRule,
+)
 from rules.ownrules import OWN_RULES
 from rules.terms import Scope
 
@@ -179,6 +187,11 @@ def _scenarios(definition: Definition, book: Book) -> None:
     for scenario in definition.scenarios:
         for expected in scenario.expect:
             told = (*(expected.alerts or ()), *(expected.opened or ()))
+            outside = [rule for rule in told if not expected.concerns(rule)]
+            for rule in outside:
+                message = f"the scenario `{scenario.name}`: `{rule}` is none of what it is about"
+                book.complain(expected.line, message, "name it under `about`")
+            _about(scenario, expected, rules, book)
             for word, names, known in (
                 ("criterion", expected.verdicts, criteria),
                 ("rule", told, rules),
@@ -189,6 +202,16 @@ def _scenarios(definition: Definition, book: Book) -> None:
                         message = f"the scenario `{scenario.name}`: unknown {word} `{name}`"
                         book.complain(expected.line, message, did_you_mean(name, known))
             _expected_facts(scenario.name, expected, facts, book)
+
+
+def _about(scenario: Scenario, expected: Expected, rules: Collection[str], book: Book) -> None:
+    """What a scenario is about are rules that there are; told once, by its first expectation."""
+    if expected is not scenario.expect[0]:
+        return
+    for word in expected.about:
+        if not any(replace(expected, about=(word,)).concerns(rule) for rule in rules):
+            message = f"the scenario `{scenario.name}`: it is about no rule `{word}`"
+            book.complain(scenario.line, message, did_you_mean(word, rules) or "as S-FEVER, or S-*")
 
 
 def _expected_facts(

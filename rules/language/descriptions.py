@@ -160,6 +160,7 @@ _TEXTS: Mapping[str, str] = {
     "scenarios[].name": "What it shows.",
     "given": "The fixtures it begins with.",
     "without": "Codes, documents or types that are taken out of them.",
+    "about": "Rules, or beginnings of some as S-*, of which `alerts` and `opened` speak; else all.",
     "events": "Its own events, as they are published.",
     "expect": "What must hold, at the end or at given times.",
     "at": "The instant it must hold at, with its offset.",

@@ -6,6 +6,7 @@ Who comes in: schema.py. Who goes out: rules.model.Scenario, its events as Cloud
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rules.language.events import EventChecker
@@ -70,7 +71,8 @@ def _scenario(item: Section, fixtures: Mapping[str, list[Map]], book: Book) -> S
     events = _events([*kept, *(event for event in own if isinstance(event, Map))], book)
     if len(own) != sum(isinstance(event, Map) for event in own):
         item.complain("events", "each event must be a mapping", "{type: .., time: .., data: {..}}")
-    expect = _expectations(item)
+    about = item.texts("about")
+    expect = tuple(replace(one, about=about) for one in _expectations(item))
     item.close()
     return Scenario(name, tuple(events), expect, item.line())
 

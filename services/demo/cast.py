@@ -156,7 +156,8 @@ def enrolled(who: int, when: Moment) -> Fact:
 def infusions(person: Person, *days: int, first: int = 1) -> list[Fact]:
     """Infusions on these days, each with temperature and pressure before, an hour after, next day.
 
-    Nothing of it lies after the last midnight.
+    Nothing of it lies after the last midnight. They are told the last first, as from a whole
+    record: what falls due after the last one is then never overdue meanwhile after the first.
     """
     facts: list[Fact] = []
     chance = Random(f"{SEED}/{person.who}/{first}")  # noqa: S311 - a story, not a secret
@@ -167,7 +168,13 @@ def infusions(person: Person, *days: int, first: int = 1) -> list[Fact]:
         facts += _vitals(person.who, times[:1], chance)
         facts.append(Fact(person.who, "administration", given, end))
         facts += _vitals(person.who, [each for each in times[1:] if each.days >= 1], chance)
-    return facts
+    return facts[::-1]
+
+
+def followed_up(who: int, day: int) -> Fact:
+    """The visit 30 days after the last infusion."""
+    data = {"code": "safety_follow_up", "status": "done", "start": On(day, "09:00")}
+    return Fact(who, "procedure", data, On(day, "09:40"))
 
 
 def infused_today(who: int, number: int, status: str = "completed") -> Fact:

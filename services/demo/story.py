@@ -16,6 +16,7 @@ from services.demo.cast import (
     consent,
     enrolled,
     fever,
+    followed_up,
     hiv,
     infused_today,
     infusions,
@@ -156,13 +157,12 @@ def _enrolment(evening: Evening, persons: tuple[Person, ...]) -> Scene:
 
 def _finished(evening: Evening) -> Scene:
     """Four infusions; the window of toxicity is over only on the first such evening."""
-    days = (70, 63, 56, 49) if evening.evaluable == 0 else (28, 21, 14, 7)
+    over = evening.evaluable == 0
+    days = (70, 63, 56, 49) if over else (28, 21, 14, 7)
+    told = [*([followed_up(1, 19)] if over else []), *infusions(FIRST, *days)]
     return Scene(
         f"{evening.name(1)}: four infusions, all well, no alert (Subject: the timeline).",
-        [
-            *infusions(FIRST, *days),
-            mild(1, "AE-1", "Headache", "possible", days[1]),
-        ],
+        [*told, mild(1, "AE-1", "Headache", "possible", days[1])],
     )
 
 
