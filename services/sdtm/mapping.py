@@ -3,10 +3,11 @@
 Who comes in: the import, with tables and what the protocol declares. Who goes out: Converted.
 DM gives demographics, `screened` on DMDTC, `enrolled` on RFSTDTC and the death; EX an
 administration (EXSEQ numbers it); AE an adverse event (AESEQ names it; the day of collection,
-AEDTC, is when the investigator knew); VS and LB observations whose code is the test's in small
-letters, or bears it as a coding of `urn:cdisc:sdtm:testcd`, or its LOINC code. Vital signs go as
-measured, laboratory values in the standard unit where the protocol's is that. A row was recorded
-when all of its dates are over: after its last day, at midnight in the trial's zone.
+AEDTC, is when the investigator knew; an end after it is an event of its own); VS and LB
+observations whose code is the test's in small letters, or bears it as a coding of
+`urn:cdisc:sdtm:testcd`, or its LOINC code. Vital signs go as measured, laboratory values in the
+standard unit where the protocol's is that. A row was recorded when all of its dates are over:
+after its last day, at midnight in the trial's zone.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def convert(tables: Tables, study: Study) -> Converted:
 
 
 def _event(
-    study: Study, row: Row, key: str, kind: str, dates: list[When | None], data: Event
+    study: Study, row: Row, key: str, *, kind: str, dates: list[When | None], data: Event
 ) -> tuple[float, Event]:
     """`dates`: the row's own, the one that it happened on first."""
     told = [one for one in dates if one is not None]
@@ -112,12 +113,14 @@ def _subject(row: Row, study: Study, _ignored: Counter[str]) -> Iterator[tuple[f
         "birth_date": row.get("BRTHDTC", "")[:10],
         "sex": words.SEX.get(row["SEX"], "unknown"),
     }
-    yield event("DM", "demographics", seen, person)
-    yield event("DM.screened", "enrolment", seen, {"status": "screened", **site})
+    yield event("DM", kind="demographics", dates=seen, data=person)
+    yield event("DM.screened", kind="enrolment", dates=seen, data={"status": "screened", **site})
     if began:
-        yield event("DM.enrolled", "enrolment", [began], {"status": "enrolled", **site})
+        yield event(
+            "DM.enrolled", kind="enrolment", dates=[began], data={"status": "enrolled", **site}
+        )
     if died := at(row.get("DTHDTC", "")):
-        yield event("DM.death", "death", [died], {})
+        yield event("DM.death", kind="death", dates=[died], data={})
 
 
 def _exposure(row: Row, study: Study, _ignored: Counter[str]) -> Iterator[tuple[float, Event]]:
@@ -131,29 +134,38 @@ def _exposure(row: Row, study: Study, _ignored: Counter[str]) -> Iterator[tuple[
         "start": started and started.text,
         "end": ended and ended.text,
     }
-    yield _event(study, row, f"EX.{row['EXSEQ']}", "administration", [started, ended], data)
+    dates = [started, ended]
+    yield _event(study, row, f"EX.{row['EXSEQ']}", kind="administration", dates=dates, data=data)
 
 
 def _adverse_event(row: Row, study: Study, _ignored: Counter[str]) -> Iterator[tuple[float, Event]]:
+    """What was collected; an end that came after the collection is told when it came."""
     began, ended, collected = (
         when(row.get(name, ""), study.zone) for name in ("AESTDTC", "AEENDTC", "AEDTC")
     )
+    event, key = partial(_event, study, row, kind="adverse_event"), f"AE.{row['AESEQ']}"
     met = dict.fromkeys(word for flag, word in words.CRITERIA.items() if row.get(flag) == "Y")
-    outcome = row.get("AEOUT", "")
+    name: Event = {"ae": f"AE-{row['AESEQ']}"}
     data: Event = {
-        "ae": f"AE-{row['AESEQ']}",
         "term": row.get("AEDECOD") or row.get("AETERM"),
         "grade": _told(row, "AETOXGR", int),
         "serious": {"Y": True, "N": False}.get(row.get("AESER", "")),
         "seriousness": list(met),
         "causality": words.CAUSALITY.get(row.get("AEREL", "").upper()),
-        "outcome": words.OUTCOME.get(outcome, outcome.lower()),
         "onset": began and began.text,
-        "resolved": ended and ended.text,
         "aware_at": collected and collected.text,
     }
-    dates = [began or collected, collected, ended]
-    yield _event(study, row, f"AE.{row['AESEQ']}", "adverse_event", dates, data)
+    outcome = row.get("AEOUT", "")
+    end: Event = {
+        "outcome": words.OUTCOME.get(outcome, outcome.lower()),
+        "resolved": ended and ended.text,
+    }
+    dates = [began or collected, collected]
+    if ended and collected and ended.start >= collected.over:
+        yield event(key, dates=dates, data=name | data)
+        yield event(f"{key}.end", dates=[ended], data=name | end)
+    else:
+        yield event(key, dates=[*dates, ended], data=name | data | end)
 
 
 def _finding(
@@ -170,7 +182,8 @@ def _finding(
     if row.get(f"{domain}BLFL") == "Y":
         data["baseline"] = True
     dates = [when(row[f"{domain}DTC"], study.zone)]
-    yield _event(study, row, f"{domain}.{row[f'{domain}SEQ']}", "observation", dates, data)
+    key = f"{domain}.{row[f'{domain}SEQ']}"
+    yield _event(study, row, key, kind="observation", dates=dates, data=data)
 
 
 def _result(domain: str, row: Row, code: Mapping[str, Any]) -> Event:

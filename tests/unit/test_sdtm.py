@@ -104,19 +104,28 @@ def test_a_result_in_words_goes_to_a_code_of_words() -> None:
     assert one("lb", LB | words)["data"] == {"code": "color", "value": "N"}
 
 
-def test_an_adverse_event_was_known_on_the_day_of_its_collection_and_told_when_it_ended() -> None:
-    event = one("ae", AE)
-    assert (event["time"], event["timeprecision"]) == ("2014-02-01T00:00:00-05:00", "month")
-    assert event["recordedtime"] == "2014-02-13T00:00:00-05:00"
-    assert event["data"] == {
+def test_an_adverse_event_was_known_on_the_day_of_its_collection_and_its_end_when_it_came() -> None:
+    first, last = sdtm.convert({"ae": [AE | {"AEENDTC": "2014-02-11"}]}, STUDY).events
+    assert (first["time"], first["timeprecision"]) == ("2014-02-01T00:00:00-05:00", "month")
+    assert first["recordedtime"] == "2014-02-11T00:00:00-05:00"
+    assert first["data"] == {
         "ae": "AE-3", "term": "SYNCOPE", "serious": False, "causality": "probable",
-        "seriousness": ["hospitalisation", "medically_important"], "outcome": "resolved",
-        "onset": "2014-02", "resolved": "2014-02-12", "aware_at": "2014-02-10",
+        "seriousness": ["hospitalisation", "medically_important"],
+        "onset": "2014-02", "aware_at": "2014-02-10",
     }  # fmt: skip
+    assert (last["id"], last["time"]) == ("S-1.AE.3.end", "2014-02-11T00:00:00-05:00")
+    assert last["recordedtime"] == "2014-02-12T00:00:00-05:00"
+    assert last["data"] == {"ae": "AE-3", "outcome": "resolved", "resolved": "2014-02-11"}
+
+
+def test_an_adverse_event_that_was_over_when_it_was_collected_is_told_once() -> None:
+    data = one("ae", AE | {"AEENDTC": "2014-02-10"})["data"]
+    assert data["outcome"] == "resolved"  # type: ignore[index]
+    assert data["resolved"] == data["aware_at"] == "2014-02-10"  # type: ignore[index]
 
 
 def test_a_flag_or_a_causality_that_is_not_recorded_stays_away() -> None:
-    data = one("ae", AE | {"AESER": "", "AEREL": ""})["data"]
+    data = one("ae", AE | {"AESER": "", "AEREL": "", "AEENDTC": ""})["data"]
     assert "serious" not in data  # type: ignore[operator]
     assert "causality" not in data  # type: ignore[operator]
 
