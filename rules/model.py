@@ -233,6 +233,45 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """What the reference safety information expects: these terms up to a grade.
+
+    `terms` are folded (rules/clinical/adverse.py). `since`, `until`: local days on which it came
+    into force and was replaced; '' is no limit.
+    """
+
+    terms: frozenset[str]
+    max_grade: int | None = None  # None: whatever its grade
+    fatal: bool = False  # a fatal outcome is listed too
+    since: str = ""
+    until: str = ""
+    source: Source | None = None
+
+    def in_force(self, day: str) -> bool:
+        """Whether it counted on that local day, as ISO 8601."""
+        return self.since <= day and (not self.until or day < self.until)
+
+
+@dataclass(frozen=True)
+class EventGroup:
+    """Adverse events of one kind, by folded terms or by `system|code`."""
+
+    name: str
+    label: str
+    terms: frozenset[str]
+    codings: frozenset[str] = frozenset()
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Against what adverse events are read. `listed` None: the protocol declares no expectation."""
+
+    listed: tuple[Listed, ...] | None = None
+    groups: tuple[EventGroup, ...] = ()
+
+
+@dataclass(frozen=True)
 class FactSpec:
     """How one fact is projected from the subject's events, or derived from other facts.
 
@@ -274,6 +313,7 @@ class FactSpec:
     molar_mass: float | None = None  # g/mol, of the code: lets mass and amount convert
     # Of a code that stands for several things: each coding it is told by; filled by the engine.
     identities: tuple[str, ...] = ()
+    reference: Reference = Reference()  # of facts over adverse events; filled by the engine
 
 
 @dataclass(frozen=True)
@@ -518,5 +558,6 @@ class Definition:
     as_written: Definition | None = None
     # Of a merged definition (rules/versions/merging.py): whose criteria these are; None: its own.
     criteria_version: str | None = None
+    reference: Reference = Reference()  # what adverse events are read against
     clocks: tuple[Clock, ...] = ()
     sponsor_time_zone: str = ""  # in which the days of clocks end; "": the trial's

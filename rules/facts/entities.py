@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from rules.clinical import adverse
 from rules.errors import LogNeeded
 from rules.events import Event
 from rules.facts.calendar import DAY_US, Calendar, Span, iso
 from rules.facts.reading import Reading
+from rules.model import Reference
 
 Part = list[Any]  # [start, end, n, event id, fields, and once collapsed: origins]
 START, END, N, EVENT, FIELDS, ORIGINS = range(6)
@@ -164,7 +166,11 @@ def onset(merged: Merged, calendar: Calendar) -> Span:
 
 
 def adverse_event_readings(
-    merged: Merged, began: Span, first_infusion: Span | None
+    merged: Merged,
+    began: Span,
+    first_infusion: Span | None,
+    reference: Reference,
+    calendar: Calendar,
 ) -> dict[str, Reading]:
     """The facts of one adverse event; never infused, nothing of it is after an infusion."""
     readings = {
@@ -179,7 +185,38 @@ def adverse_event_readings(
     readings["ae_status"] = status if status.value else status._replace(value="valid")
     after = False if first_infusion is None else _after(began, first_infusion)
     readings["onset_after_infusion"] = merged.reading("onset")._replace(value=after)
+    day = calendar.day(began.start).isoformat()
+    for name, value in adverse.derived(merged.values, day, reference).items():
+        readings[name] = _resting_on(merged, name)._replace(value=value)
+    early = _before_aware(merged, calendar)
+    readings["submitted_before_aware"] = merged.reading("submitted_at")._replace(value=early)
     return readings
+
+
+# Which of the fields told is shown as the origin of what follows from them.
+_RESTS_ON = {
+    "is_suspected": "causality",
+    "is_expected": "term",
+    "expectedness_conflict": "expected",
+    "ae_ongoing": "resolved",
+    "is_fatal": "outcome",
+    "is_susar": "serious",
+}
+
+
+def _resting_on(merged: Merged, name: str) -> Reading:
+    field = "term" if name.startswith("ae_in_") else _RESTS_ON.get(name, "seriousness")
+    found = merged.reading(field)
+    return found if found.event is not None else merged.reading("serious")
+
+
+def _before_aware(merged: Merged, calendar: Calendar) -> bool | None:
+    """Whether the authority was told before the investigator knew, which cannot be."""
+    told = [merged.values.get(name) for name in ("submitted_at", "aware_at")]
+    if None in told:
+        return None
+    submitted, aware = (calendar.parse(str(text)) for text in told)
+    return submitted.end < aware.start
 
 
 def _after(began: Span, infusion: Span) -> bool | None:

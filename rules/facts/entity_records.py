@@ -18,7 +18,7 @@ from rules.facts.calendar import Calendar, Span
 from rules.facts.entities import END, FIELDS, ORIGINS, START, Merged, Part, merge, unpack
 from rules.facts.reading import Reading
 from rules.facts.timeline import Record
-from rules.model import FactSpec, Scalar
+from rules.model import FactSpec, Reference, Scalar
 from rules.terms import EventType
 
 Facts = Mapping[str, Scalar]
@@ -64,7 +64,7 @@ def entity_records(spec: FactSpec, calendar: Calendar) -> Records:
 
     def records(state: Held, as_of_us: int | None) -> list[tuple[Record, Facts]]:
         made: list[tuple[Record, Facts]] = []
-        found = sorted(gather(state, calendar, as_of_us), key=_ORDER)
+        found = sorted(gather(state, calendar, as_of_us, spec.reference), key=_ORDER)
         for place, (_, _, span, seen, began) in enumerate(found):
             value: Scalar | None = True
             event = began
@@ -80,7 +80,9 @@ def entity_records(spec: FactSpec, calendar: Calendar) -> Records:
 _ORDER = itemgetter(0, 1)
 
 
-def _given(state: Held, calendar: Calendar, _as_of_us: int | None) -> list[Found]:
+def _given(
+    state: Held, calendar: Calendar, _as_of_us: int | None, _reference: Reference
+) -> list[Found]:
     found: list[Found] = []
     for name, parts in state.infusions.items():
         merged = merge(parts)
@@ -91,7 +93,9 @@ def _given(state: Held, calendar: Calendar, _as_of_us: int | None) -> list[Found
     return found
 
 
-def _valid(state: Held, calendar: Calendar, as_of_us: int | None) -> list[Found]:
+def _valid(
+    state: Held, calendar: Calendar, as_of_us: int | None, reference: Reference
+) -> list[Found]:
     first = None if state.first_infusion is None else Span(*state.first_infusion)
     found: list[Found] = []
     for name, held in state.adverse_events.items():
@@ -100,11 +104,11 @@ def _valid(state: Held, calendar: Calendar, as_of_us: int | None) -> list[Found]
             continue
         if as_of_us is not None and known.last_us > as_of_us:
             merged = as_told(unpack(held), as_of_us)
-            seen = _seen(entities.adverse_event_readings(merged, known.span, first))
+            seen = _facts_of(merged, known.span, first, reference, calendar)
         elif isinstance(held, str):
-            seen = _kept_facts(held, first, calendar)
+            seen = _kept_facts(held, first, reference, calendar)
         else:
-            seen = _seen(entities.adverse_event_readings(known.merged, known.span, first))
+            seen = _facts_of(known.merged, known.span, first, reference, calendar)
         found.append((known.span.start, name, known.span, seen, known.event))
     return found
 
@@ -127,9 +131,15 @@ def _kept(text: str, calendar: Calendar) -> Known:
 
 
 @lru_cache(maxsize=2048)
-def _kept_facts(text: str, first: Span | None, calendar: Calendar) -> Seen:
+def _kept_facts(text: str, first: Span | None, reference: Reference, calendar: Calendar) -> Seen:
     known = _kept(text, calendar)
-    return _seen(entities.adverse_event_readings(known.merged, known.span, first))
+    return _facts_of(known.merged, known.span, first, reference, calendar)
+
+
+def _facts_of(
+    merged: Merged, span: Span, first: Span | None, reference: Reference, calendar: Calendar
+) -> Seen:
+    return _seen(entities.adverse_event_readings(merged, span, first, reference, calendar))
 
 
 def _seen(readings: Mapping[str, Reading]) -> Seen:

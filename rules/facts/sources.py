@@ -86,6 +86,9 @@ def identified(definition: Definition) -> dict[str, FactSpec]:
     if definition.criteria_version is not None:
         return result
     for name, spec in definition.facts.items():
+        if spec.origin is EventType.ADVERSE_EVENT:
+            result[name] = replace(spec, reference=definition.reference)
+            continue
         declared = definition.codes.get((spec.origin, spec.code)) if spec.origin else None
         if declared is None or spec.origin not in SPANS:
             continue

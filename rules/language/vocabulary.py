@@ -80,6 +80,16 @@ _ADVERSE_EVENT: Mapping[str, FactType] = {
     "term": STRING,
     "ae_status": FactType(ValueType.CODE, AE_STATUSES),
     "onset_after_infusion": BOOLEAN,
+    "is_fatal": BOOLEAN,
+    "is_life_threatening": BOOLEAN,
+    "is_serious": BOOLEAN,
+    "seriousness_conflict": BOOLEAN,
+    "is_suspected": BOOLEAN,
+    "is_expected": BOOLEAN,
+    "expectedness_conflict": BOOLEAN,
+    "is_susar": BOOLEAN,
+    "submitted_before_aware": BOOLEAN,
+    "ae_ongoing": BOOLEAN,
 }
 _DEATH: Mapping[str, FactType] = {"causality": FactType(ValueType.CODE, CAUSALITIES)}
 _TRIAL: Mapping[str, FactType] = {
@@ -241,6 +251,7 @@ def scopes_of(definition: Definition) -> dict[Scope, dict[str, FactType]]:
 _KNOWN = frozenset(
     {
         *("screened", "enrolled", "on_study", "dead", "decision", "infusions"),
+        *("is_suspected", "ae_ongoing"),
         *("ae_status", "infusion_status", "visit", "visit_status", "visit_day", "lab", "lab_value"),
         *("clock", "clock_stage", "clock_assumed", "clock_conflict"),
         *("enrolled_count", "infused_count", "target", "on_hold"),

@@ -54,7 +54,8 @@ def touched_events(subject: Subject, dirty: Dirty) -> list[TouchedEvent]:
 def _read(subject: Subject, name: str, known: Known) -> TouchedEvent:
     plan, state, merged, span = subject.plan, subject.state, known.merged, known.span
     first = None if state.first_infusion is None else Span(*state.first_infusion)
-    own = entities.adverse_event_readings(merged, span, first)
+    reference = plan.definition.reference
+    own = entities.adverse_event_readings(merged, span, first, reference, plan.calendar)
     own["ae"] = Reading(name)
     own |= relate(subject, Scope.ADVERSE_EVENT, name, span)
     if known.gone:

@@ -7,8 +7,9 @@ import pytest
 from rules import state as states
 from rules.errors import LogNeeded
 from rules.facts import entities
-from rules.facts.calendar import Span
+from rules.facts.calendar import Calendar, Span
 from rules.facts.entity_records import as_told
+from rules.model import Reference
 from tests.support.entity_trial import engine, run
 from tests.support.step_logs import at, event
 
@@ -73,7 +74,8 @@ def test_an_onset_is_after_an_infusion_only_where_both_times_leave_no_other_way(
     onset, infused, after
 ):
     began, first = (Span(at(one[0]), at(one[-1])) for one in (onset, infused))
-    readings = entities.adverse_event_readings(entities.Merged({}, {}, began), began, first)
+    merged, calendar = entities.Merged({}, {}, began), Calendar("UTC")
+    readings = entities.adverse_event_readings(merged, began, first, Reference(), calendar)
     assert readings["onset_after_infusion"].value is after
 
 

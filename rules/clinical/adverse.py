@@ -1,0 +1,178 @@
+"""What follows of what was told of one adverse event: serious, suspected, expected, a SUSAR.
+
+Who comes in: the readings of an adverse event. Who goes out: facts, unknown (None) where nothing
+was told that they rest on. Sources: ICH E2A II.B and III.B; EU CTR 536/2014 Art 2(33), 41, 42;
+21 CFR 312.32(a). Grade is severity and never seriousness, but grade 5 is death.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rules.model import Listed, Reference, Scalar
+
+SUSPECTED = ("related", "probable", "possible")
+_DEATH = frozenset({"death", "fatal", "results_in_death", "died"})
+_LIFE_THREATENING = frozenset({"life_threatening", "lifethreatening"})
+_OVER = frozenset(
+    {
+        "recovered",
+        "resolved",
+        "recovered_resolved",
+        "recovered_with_sequelae",
+        "resolved_with_sequelae",
+        "recovered_resolved_with_sequelae",
+        *_DEATH,
+    }
+)
+FATAL_GRADE = 5
+
+Values = Mapping[str, Any]
+Day = str  # ISO 8601, so that days compare as they stand
+
+
+def folded(text: str) -> str:
+    """A term as terms are compared: without case, with one space between words."""
+    return " ".join(text.casefold().split())
+
+
+def _word(text: object) -> str:
+    return "_".join(
+        str(text).casefold().replace("/", " ").replace("-", " ").replace("_", " ").split()
+    )
+
+
+def derived(values: Values, onset: Day, reference: Reference) -> dict[str, Scalar | None]:
+    """The facts that follow; `onset`: the first local day it may have begun on.
+
+    What the reference safety information lists must have been in force then.
+    """
+    fatal = is_fatal(values)
+    serious = is_serious(values)
+    expected = is_expected(values, onset, reference)
+    suspected = is_suspected(values)
+    found: dict[str, Scalar | None] = {
+        "is_fatal": fatal,
+        "is_life_threatening": _listed_criterion(values, _LIFE_THREATENING),
+        "is_serious": serious,
+        "seriousness_conflict": _seriousness_conflict(values, fatal=fatal),
+        "is_suspected": suspected,
+        "is_expected": expected,
+        "expectedness_conflict": _differ(values.get("expected"), expected),
+        "is_susar": _susar(serious=serious, suspected=suspected, expected=expected),
+        "ae_ongoing": is_ongoing(values),
+    }
+    return found | in_groups(values, reference)
+
+
+def is_fatal(values: Values) -> bool | None:
+    """Grade 5, a fatal outcome, or death among the criteria; unknown where none of these is told.
+
+    A death told as an event of its own makes no adverse event fatal: nobody said of which it was.
+    """
+    grade, outcome = values.get("grade"), values.get("outcome")
+    criterion = _listed_criterion(values, _DEATH)
+    if grade == FATAL_GRADE or criterion is True:
+        return True
+    if outcome is not None:
+        return _word(outcome) in _DEATH
+    return False if grade is not None or criterion is False else None
+
+
+def _listed_criterion(values: Values, words: frozenset[str]) -> bool | None:
+    """Whether a criterion of seriousness is listed; None where no list was told."""
+    told = values.get("seriousness")
+    if not isinstance(told, Sequence) or isinstance(told, str):
+        return None
+    return not words.isdisjoint(_word(one) for one in told)
+
+
+def is_serious(values: Values) -> bool | None:
+    """Any criterion makes it serious, whatever the flag says; unknown where neither was told."""
+    flag, listed = values.get("serious"), values.get("seriousness")
+    if flag is True or listed or is_fatal(values):
+        return True
+    return None if flag is None and listed is None else False
+
+
+def _seriousness_conflict(values: Values, *, fatal: bool | None) -> bool | None:
+    """Flagged not serious, and a criterion of seriousness is met."""
+    flag = values.get("serious")
+    if flag is None:
+        return None
+    return flag is False and (bool(values.get("seriousness")) or fatal is True)
+
+
+def is_suspected(values: Values) -> bool:
+    """A reasonable possibility of a causal relation; not assessed counts as suspected."""
+    causality = values.get("causality")
+    return causality is None or causality in SUSPECTED
+
+
+def is_expected(values: Values, onset: Day, reference: Reference) -> bool | None:
+    """Whether the reference safety information lists it, no more severe, and no more fatal.
+
+    A more specific term is not listed. Without a reference the reporter's word is all there is.
+    Unknown without a term, or without the grade where a listing is bounded by one.
+    """
+    if reference.listed is None:
+        told = values.get("expected")
+        return None if told is None else bool(told)
+    term = values.get("term")
+    if term is None:
+        return None if reference.listed else False
+    entries = [one for one in reference.listed if _names(one, str(term)) and one.in_force(onset)]
+    answers = [_covers(one, values) for one in entries]
+    if True in answers:
+        return True
+    return None if None in answers else False
+
+
+def _names(entry: Listed, term: str) -> bool:
+    return folded(term) in entry.terms
+
+
+def _covers(entry: Listed, values: Values) -> bool | None:
+    """Whether a listing that names it is of its severity and outcome."""
+    if is_fatal(values) is True and not entry.fatal:
+        return False
+    if entry.max_grade is None or (entry.fatal and is_fatal(values) is True):
+        return True
+    grade = values.get("grade")
+    return None if grade is None else bool(grade <= entry.max_grade)
+
+
+def _differ(told: Any, found: bool | None) -> bool | None:
+    return None if told is None or found is None else bool(told) != found
+
+
+def _susar(*, serious: bool | None, suspected: bool, expected: bool | None) -> bool | None:
+    """Serious, suspected, and not known to be expected."""
+    if not suspected or expected is True:
+        return False
+    return serious
+
+
+def is_ongoing(values: Values) -> bool:
+    """No end and no outcome that is one: what was not told to be over goes on."""
+    if values.get("resolved") is not None:
+        return False
+    outcome = values.get("outcome")
+    return outcome is None or _word(outcome) not in _OVER
+
+
+def in_groups(values: Values, reference: Reference) -> dict[str, Scalar | None]:
+    """`ae_in_<group>` for each group of events; unknown where neither term nor coding was told."""
+    if not reference.groups:
+        return {}
+    term = values.get("term")
+    codings = {f"{one['system']}|{one['code']}" for one in values.get("coding") or ()}
+    known = term is not None or bool(codings)
+    name = None if term is None else folded(str(term))
+    return {
+        f"ae_in_{group.name}": (name in group.terms or not codings.isdisjoint(group.codings))
+        if known
+        else None
+        for group in reference.groups
+    }
