@@ -212,6 +212,7 @@ class Code:
     line: int = 0
     molar_mass: float | None = None  # g/mol: lets mass and amount convert
     aliases: Mapping[str, str] = field(default_factory=dict)  # a publisher's spelling -> UCUM
+    ctcae: str = ""  # the analyte of the CTCAE dictionary that it is; its values are graded
 
 
 @dataclass(frozen=True)
@@ -561,3 +562,4 @@ class Definition:
     reference: Reference = Reference()  # what adverse events are read against
     clocks: tuple[Clock, ...] = ()
     sponsor_time_zone: str = ""  # in which the days of clocks end; "": the trial's
+    dictionaries: Mapping[str, str] = field(default_factory=dict)  # ctcae -> its version

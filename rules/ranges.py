@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from rules.assessment import compile_condition, names_in
+from rules.facts import grading
 from rules.facts.relations import FIELDS, SINCE
-from rules.language.vocabulary import entity_facts, numeric_observations, related_fact
+from rules.language.vocabulary import GRADED, entity_facts, numeric_observations, related_fact
 from rules.likeness import Alike, alike_numbers
 from rules.model import Definition, Relation, Scalar, Visit
 from rules.terms import EventType, Scope
@@ -69,6 +70,13 @@ class Ranges:
         self.series = frozenset(
             numeric_observations(definition.codes) if Scope.LABORATORY in rules else ()
         )
+        self.scales: dict[str, tuple[grading.Scale, ...]] = {}
+        if not GRADED.isdisjoint(asked[Scope.LABORATORY]):
+            self.scales = {
+                name: grading.of_code(definition, code)
+                for name in self.series
+                if (code := definition.codes[EventType.OBSERVATION, name]).ctcae
+            }
 
 
 def facts_of(relation: Relation) -> list[str]:

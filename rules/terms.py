@@ -163,11 +163,14 @@ class Take(StrEnum):
 
 
 class Measure(StrEnum):
-    """What of a record counts: its value, or its ratio to the reference range told with it."""
+    """What of a record counts: its value, its ratio to the range told with it, or its grade."""
 
     VALUE = "value"
     RATIO_TO_HIGH = "ratio_to_high"
     RATIO_TO_LOW = "ratio_to_low"
+    GRADE = "grade"  # of the clinical dictionary, by the range told with it: never by a baseline
+    GRADE_HIGH = "grade_high"
+    GRADE_LOW = "grade_low"
 
 
 class ChangeKind(StrEnum):

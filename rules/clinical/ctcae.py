@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+NAME = "ctcae"  # as a protocol's `dictionaries` call it
 FILES = {"5.0": "ctcae_v5.yaml"}
 LATEST = "5.0"
 ANY = "any"  # the unit of limits that are multiples

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from rules.explanation.words import literal
+from rules.language.takes import GRADES
 from rules.model import And, Compare, Condition, Definition, FactSpec, In, Not, Or, Scalar
 from rules.terms import Measure, Take, ValueType
 
@@ -182,6 +183,8 @@ def limits(definition: Definition, spec: FactSpec) -> tuple[float, float]:
     """The least and the greatest value that can be published for a fact."""
     if spec.take in _COUNTS:
         return 0.0, math.inf
+    if spec.measure in GRADES and spec.take in _OF_ONE_RECORD:
+        return 0.0, 4.0
     if spec.measure is not Measure.VALUE or spec.take is Take.RATIO_TO_REFERENCE:
         return 0.0, math.inf
     if spec.origin is None or spec.take not in _OF_ONE_RECORD:

@@ -5,12 +5,15 @@ Who comes in: series of laboratory values, `vigil grade`. Who goes out: Grade.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from rules.clinical import ctcae
 from rules.clinical.ctcae import Bands, Given, Grade, Term, Why
 from rules.facts import units
+from rules.model import Code, Definition
 
 UNITY = "1"
 _EQUIVALENTS = "eq"  # an amount of substance only by its valence, which no unit tells
@@ -60,3 +63,39 @@ def grade(term: Term, unit: str | None, given: Given) -> Grade:
     """The grade of one value; all numbers in `unit` (UCUM; None: unit-free)."""
     found = scale(term, unit)
     return ctcae.ungraded(Why.UNIT) if found is None else found.grade(given)
+
+
+def scales(analyte: str, unit: str | None, version: str) -> tuple[Scale, ...]:
+    """The directions in which values of an analyte are graded; none for what is not declared so.
+
+    Raises KeyError for an analyte or a version that is not there.
+    """
+    terms = ctcae.dictionary(version).analytes[analyte].terms if analyte else ()
+    return tuple(found for found in (scale(term, unit) for term in terms) if found is not None)
+
+
+def of_code(definition: Definition, code: Code | None) -> tuple[Scale, ...]:
+    """The same of a declared code; none where it says no analyte."""
+    if code is None or not code.ctcae:
+        return ()
+    version = definition.dictionaries.get(ctcae.NAME, ctcae.LATEST)
+    return scales(code.ctcae, code.unit, version)
+
+
+class Worst(NamedTuple):
+    """What the directions of one value come to: its grade, by which term; None: not known."""
+
+    grade: Grade
+    term: Term | None
+    label: str
+
+
+def worst(found: Sequence[tuple[Term, Grade]]) -> Worst:
+    """The direction that is abnormal; 0 only where every direction is known to be."""
+    by_grade = sorted(found, key=lambda one: one[1].grade or 0)
+    term, grade = by_grade[-1]
+    if grade.grade:
+        return Worst(grade, term, term.label)
+    label = " / ".join(one.label for one, _ in found)
+    open_ = [one for one in found if one[1].grade is None]
+    return Worst(open_[0][1] if open_ else grade, None, label)

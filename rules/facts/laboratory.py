@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from rules.errors import LogNeeded
 from rules.events import Event
@@ -28,10 +28,18 @@ RECORDS, PREFIX, BASE = range(3)
 # Of the records that were dropped: the last one's order, the latest end, and for values above and
 # below their range how many in a row surely and at most.
 AFTER, LATEST, HIGHS, LOWS = range(4)
-# The first infusion's span, and the value, time and event of the last record up to it.
+# The first infusion's span, and value, time, event and limits of the last record up to it.
 Series = list[Any]
 Alike = Callable[[float, float], bool]
 _ORDER = itemgetter(START, N)
+
+
+class Base(NamedTuple):
+    """The baseline of a series, and the limits told with it."""
+
+    reading: Reading
+    low: float | None = None
+    high: float | None = None
 
 
 def record(event: Event, code: Code, calendar: Calendar) -> Record | None:
@@ -73,8 +81,9 @@ def compact(series: Series, first: Span | None) -> None:
     if len(records) < timeline.PRUNE_EVERY:
         return
     if first is not None:
-        base = baseline(series, first)
-        series[BASE] = [*first, base.value, base.time_us, base.event]
+        base = based(series, first)
+        told = base.reading
+        series[BASE] = [*first, told.value, told.time_us, told.event, base.low, base.high]
     prefix = series[PREFIX] or [None, 0, [0, 0], [0, 0]]
     for old in records[: -timeline.KEEP]:
         highs, lows = _more(prefix[HIGHS], _above(old)), _more(prefix[LOWS], _below(old))
@@ -95,14 +104,14 @@ def _below(one: Record) -> bool | None:
     return None if one[LOW] is None else bool(one[VALUE] < one[LOW])
 
 
-def baseline(series: Series, first: Span) -> Reading:
+def based(series: Series, first: Span) -> Base:
     """The last value up to the first infusion; unknown where dates leave open which it is.
 
     Raises LogNeeded.
     """
     records, prefix, base = series
     if base is not None and (base[0], base[1]) == tuple(first):
-        return Reading(*base[2:5])
+        return Base(Reading(*base[2:5]), *base[5:7])
     sure = [one for one in records if one[END] <= first.start]
     if prefix is not None and (not sure or prefix[LATEST] > first.start):
         raise LogNeeded
@@ -110,12 +119,12 @@ def baseline(series: Series, first: Span) -> Reading:
     if perhaps:
         values = {one[VALUE] for one in (*sure[-1:], *perhaps)}
         if not sure or len(values) > 1:
-            return Reading(None, perhaps[-1][START], perhaps[-1][EVENT], "date only")
-    return _read(sure[-1]) if sure else UNKNOWN
+            return Base(Reading(None, perhaps[-1][START], perhaps[-1][EVENT], "date only"))
+    return _base(sure[-1]) if sure else Base(UNKNOWN)
 
 
-def _read(one: Record) -> Reading:
-    return Reading(one[VALUE], one[START], one[EVENT])
+def _base(one: Record) -> Base:
+    return Base(Reading(one[VALUE], one[START], one[EVENT]), one[LOW], one[HIGH])
 
 
 def readings(
@@ -144,7 +153,7 @@ def readings(
         known = sure == most or alike[name](sure, most)
         found[name] = of_newest(sure if known else None)
     if change and first is not None:
-        base = baseline(series, first).value
+        base = based(series, first).reading.value
         found["lab_change_percent"] = of_newest(_percent(newest[VALUE], base))
     return found
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rules.clinical.ctcae import Given
 from rules.events import Event
 from rules.facts import units
 from rules.facts.calendar import Calendar
+from rules.facts.grading import worst
 from rules.facts.reading import NO_REFERENCE, OPINION
 from rules.facts.sources import SPANS, Source, sources
 from rules.facts.timeline import Record
@@ -151,14 +153,21 @@ def _value(source: Source, data: Mapping[str, object]) -> tuple[Scalar | None, s
     if source.origin in {EventType.OBSERVATION, EventType.ASSESSMENT}:
         if data.get("absent") is not None:
             return None, str(data["absent"])
-        if source.measure is not Measure.VALUE:
-            return _ratio(source, data)
-        return _typed(source, data.get("value"), data.get("unit")), None
+        return _measured(source, data)
     status = str(data.get("status"))
     if source.value is not ValueType.BOOLEAN:
         return status, None
     truth = _TRUTH.get(status)
     return truth, status if truth is None else None
+
+
+def _measured(source: Source, data: Mapping[str, object]) -> tuple[Scalar | None, str | None]:
+    """The value, its ratio to its range, or its grade."""
+    if source.measure is Measure.VALUE:
+        return _typed(source, data.get("value"), data.get("unit")), None
+    if source.measure in (Measure.RATIO_TO_HIGH, Measure.RATIO_TO_LOW):
+        return _ratio(source, data)
+    return _grade(source, data)
 
 
 def _ratio(source: Source, data: Mapping[str, object]) -> tuple[Scalar | None, str | None]:
@@ -171,6 +180,20 @@ def _ratio(source: Source, data: Mapping[str, object]) -> tuple[Scalar | None, s
     if not isinstance(value, int | float) or not isinstance(limit, int | float) or limit <= 0:
         return None, NO_REFERENCE
     return units.rounded(units.settled(value / limit)), None
+
+
+def _grade(source: Source, data: Mapping[str, object]) -> tuple[Scalar | None, str | None]:
+    """The grade by the limits told with the value; without those that it needs it has none."""
+
+    def told(name: str) -> float | None:
+        found = _typed(source, data.get(name), data.get("unit"))
+        return float(found) if isinstance(found, int | float) else None
+
+    given = Given(told("value"), told("reference_low"), told("reference_high"))
+    if given.value is None:
+        return None, None
+    found = worst([(scale.term, scale.grade(given)) for scale in source.scales]).grade
+    return found.grade, NO_REFERENCE if found.grade is None else None
 
 
 def _typed(source: Source, value: Any, unit: object) -> Scalar | None:

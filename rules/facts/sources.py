@@ -9,8 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
+from rules.clinical.ctcae import Direction
+from rules.facts import grading
+from rules.facts.grading import Scale
 from rules.facts.windows import closed, reach_us
-from rules.model import Definition, FactSpec, Window
+from rules.model import Code, Definition, FactSpec, Window
 from rules.terms import EventType, Measure, Take, ValueType
 
 SPANS = {
@@ -21,6 +24,12 @@ SPANS = {
 ENTITIES = frozenset({EventType.ADMINISTRATION, EventType.ADVERSE_EVENT})
 TOUCHES = (Take.TOUCHES_POINT, Take.TOUCHES_SPAN)
 _HAPPENED = (Take.COUNT, Take.DAYS_SINCE)  # asked of what happened, not of what was told of it
+# By measure, the direction in which a value is graded; None: the worst of both.
+_SIDES = {
+    Measure.GRADE: None,
+    Measure.GRADE_HIGH: Direction.HIGH,
+    Measure.GRADE_LOW: Direction.LOW,
+}
 _SAME_TYPE = (Take.LATEST, Take.EARLIEST, Take.MIN, Take.MAX)
 
 
@@ -54,6 +63,7 @@ class Source:
     identity: str | None = None  # only what is told by this coding; None: whatever it is told by
     by_day: bool = False  # some fact takes the records of one local day for one
     specs: tuple[FactSpec, ...] = field(default=(), repr=False)
+    scales: tuple[Scale, ...] = field(default=(), repr=False)  # where its measure is a grade
 
 
 def source_key(spec: FactSpec, code: str | None = None) -> str:
@@ -159,7 +169,17 @@ def _source(
         identity=identity,
         by_day=any(spec.within_day for spec in specs),
         specs=tuple(specs),
+        scales=_scales(definition, declared, first.measure),
     )
+
+
+def _scales(definition: Definition, code: Code | None, measure: Measure) -> tuple[Scale, ...]:
+    """The directions that a measure looks at."""
+    if measure not in _SIDES:
+        return ()
+    wanted = _SIDES[measure]
+    found = grading.of_code(definition, code)
+    return tuple(one for one in found if wanted in (None, one.term.direction))
 
 
 # --- what must be kept --------------------------------------------------------------------------

@@ -83,6 +83,7 @@ def _code(item: Section, sets: ValueSets) -> Code | None:
         line=item.line(),
         molar_mass=item.number("molar_mass"),
         aliases=_aliases(item, "aliases"),
+        ctcae=item.text("ctcae"),
     )
     _check_value(item, code, valued=valued)
     _check_units(item, code)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from rules.clinical import ctcae
 from rules.language import takes
 from rules.language.clauses import TRUE, Clauses
 from rules.language.codes import Codes
@@ -20,6 +21,7 @@ from rules.language.vocabulary import (
     CODED,
     DOCUMENTS,
     GIVERS,
+    INTEGER,
     SEXES,
     VALUED,
     FactType,
@@ -118,12 +120,16 @@ class SourceFacts:
             kind = read.value or ValueType.BOOLEAN
             names = {"value": FactType(kind, read.values, read.unit, "", read.molar_mass)}
             if _is_ratio(section):
-                names = {"value": FactType(ValueType.NUMBER, (), "1")}
+                graded = section.node.get("measure") in takes.GRADES
+                ratio = FactType(ValueType.NUMBER, (), "1")
+                names = {"value": INTEGER if graded else ratio}
         where = self._where(section, names)
         if not found:
             section.asked.update(_ALL_KEYS)
             return None
         first = found[0]
+        if section.node.get("measure") in takes.GRADES:
+            _graded(section, found)
         spec = FactSpec(
             name, origin, first.code, ValueType.BOOLEAN, where=where,
             also=tuple(code.code for code in found[1:]), label=label or first.label,
@@ -259,6 +265,19 @@ def _measure(section: Section, read: Read, take: Take) -> Measure:
     if take is Take.RATIO_TO_REFERENCE and told in (None, Measure.VALUE):
         return Measure.RATIO_TO_HIGH
     return told or Measure.VALUE
+
+
+def _graded(section: Section, found: list[Code]) -> None:
+    """A grade needs codes that the clinical dictionary grades, all as one analyte."""
+    if any(not code.ctcae for code in found) or len({code.ctcae for code in found}) > 1:
+        message = "a grade needs a code that says which analyte of the dictionary it is"
+        section.complain("measure", message, "ctcae: alt beside the code")
+        return
+    measure = str(section.node["measure"])
+    sides = [term.direction for term in ctcae.dictionary().analytes[found[0].ctcae].terms]
+    if measure != Measure.GRADE and measure.removeprefix("grade_") not in sides:
+        message = f"values of `{found[0].ctcae}` are not graded as {measure.removeprefix('grade_')}"
+        section.complain("measure", message, f"measure: grade_{sides[0]}")
 
 
 def _baseline(section: Section, take: Take) -> tuple[ChangeKind, str | None]:

@@ -9,7 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from rules.language.reasoning import Bounds
-from rules.language.vocabulary import FactType, declared, entity_facts, scopes_of
+from rules.language.takes import GRADES
+from rules.language.vocabulary import (
+    INTEGER,
+    LAB_GRADES,
+    FactType,
+    declared,
+    entity_facts,
+    scopes_of,
+)
 from rules.model import Condition, Const, Criterion, Definition, Derivation, FactSpec, Num
 from rules.terms import EventType, Measure, Scope, Take, ValueType, Verdict
 
@@ -25,6 +33,8 @@ _OWN: Mapping[str, Bounds] = {
     "age_years_at_enrolment": Bounds(0),
     "enrolled_count": Bounds(0),
     "infused_count": Bounds(0),
+    **dict.fromkeys(LAB_GRADES, Bounds(0, 4)),
+    "lab_grade_rise": Bounds(-4, 4),
 }
 # One that was not given, or was withdrawn, is asked about no rule.
 _ASKED: Mapping[str, Bounds] = {
@@ -96,6 +106,8 @@ def _where_names(definition: Definition, spec: FactSpec) -> Names:
     code = definition.codes.get((spec.origin, spec.code)) if spec.origin else None
     if code is None:
         return {}
+    if spec.measure in GRADES:
+        return {"value": INTEGER}
     if spec.measure is not Measure.VALUE:
         return {"value": FactType(ValueType.NUMBER, (), "1")}
     return {"value": FactType(code.value or ValueType.BOOLEAN, code.values, code.unit)}
@@ -136,6 +148,8 @@ def _bounds(definition: Definition, spec: FactSpec) -> Bounds:
         return Bounds()
     if spec.take is Take.COMPLETED_YEARS or spec.take in (Take.COUNT, Take.CONSECUTIVE):
         return Bounds(0)
+    if spec.measure in GRADES and spec.take in SAME_UNIT:
+        return Bounds(0, 4)
     if spec.take not in SAME_UNIT or spec.measure is not Measure.VALUE:
         return Bounds()
     codes = [definition.codes.get((spec.origin, name)) for name in (spec.code, *spec.also)]

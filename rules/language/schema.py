@@ -16,6 +16,7 @@ from rules.language import applicability, checks
 from rules.language.clauses import Clauses, expression, source
 from rules.language.codes import codes, publishers, value_sets
 from rules.language.dependencies import circles
+from rules.language.dictionaries import dictionaries, graded_codes
 from rules.language.factbook import facts
 from rules.language.loader import Map, parse
 from rules.language.parameters import parameters
@@ -80,6 +81,8 @@ class _Reader:
         constants: dict[str, Scalar | Parameter] = {"target": target}
         self.clauses = Clauses(constants | params)
         known = codes(self.top, value_sets(self.top))
+        books = dictionaries(header)
+        graded_codes(known, books)
         procedures(self.top, known.codes)
         self.codes = known.codes
         self.sources = _sources(header)
@@ -105,6 +108,7 @@ class _Reader:
             aliases=publishers(self.top, known.codes),
             amends=amendment(header, VERSION),
             consent_version=header.text("consent_version") or None,
+            dictionaries=books,
         )
         header.close()
         self.top.close()

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rules.errors import Complaint
+from rules.language.functions import names_in
 from rules.language.places import Names, Place, bounds, places, where_bounds
 from rules.language.reading import Book
 from rules.language.reasoning import Bounds, Budget, Exhausted, Space, Want, leaves, space
-from rules.language.vocabulary import declared, numeric_observations
+from rules.language.vocabulary import GRADED, declared, numeric_observations
 from rules.language.written import written
 from rules.model import And, Condition, Const, Definition, Not, Or
 from rules.terms import Scope
@@ -100,11 +101,15 @@ def _nothing_to_ask(definition: Definition, book: Book) -> None:
         ),
         Scope.CLOCK: (not definition.clocks, "no clock", "declare them under `clocks`"),
     }
+    graded = any(code.ctcae for code in definition.codes.values())
     for rule in definition.rules:
         lacks, what, hint = lacking.get(rule.scope, (False, "", ""))
         if lacks:
             message = f"the rule `{rule.id}` can never fire: the protocol declares {what}"
             book.complain(rule.lines.get("on", rule.line), message, hint)
+        elif not graded and not GRADED.isdisjoint(names_in(rule.when)):
+            message = f"the rule `{rule.id}` asks for a grade, and the protocol grades no code"
+            book.complain(rule.lines.get("when", rule.line), message, "ctcae: alt beside the code")
 
 
 def _typed(place: Place) -> bool:

@@ -13,6 +13,7 @@ from rules.model import Window
 from rules.terms import Absence, ChangeKind, Conflict, EventType, Measure, Take, ValueType
 
 LASTING = (EventType.CONDITION, EventType.PROCEDURE, EventType.MEDICATION)
+GRADES = (Measure.GRADE, Measure.GRADE_HIGH, Measure.GRADE_LOW)
 ENTITIES = (EventType.ADMINISTRATION, EventType.ADVERSE_EVENT)
 ONE_RECORD = (Take.LATEST, Take.EARLIEST, Take.RATIO_TO_REFERENCE)
 AGES = (*ONE_RECORD, Take.ABSENCE, Take.CHANGE_FROM_BASELINE)  # what `valid` may stand beside
@@ -83,10 +84,17 @@ def answer(read: Read, take: Take, measure: Measure, change: ChangeKind) -> Answ
         return _ALWAYS[take]
     if take in {Take.ANY, Take.ALL} | _TOUCHES or read.value is None:
         return Answer(ValueType.BOOLEAN)
-    unit = read.unit if measure is Measure.VALUE else "1"
+    graded = measure in GRADES
+    unit = read.unit if measure is Measure.VALUE else None if graded else "1"
     if take is Take.CHANGE_FROM_BASELINE:
-        told = {ChangeKind.ABSOLUTE: unit, ChangeKind.PERCENT: "%", ChangeKind.RATIO: "1"}
+        told: dict[ChangeKind, str | None] = {
+            ChangeKind.ABSOLUTE: unit,
+            ChangeKind.PERCENT: "%",
+            ChangeKind.RATIO: "1",
+        }
         return Answer(ValueType.NUMBER, told[change])
+    if graded and take is not Take.MEAN:
+        return Answer(ValueType.INTEGER)
     if take is Take.MEAN or measure is not Measure.VALUE:
         return Answer(ValueType.NUMBER, unit)
     return Answer(read.value, unit, read.values)

@@ -35,6 +35,16 @@ ENROLMENT_STATUSES = (
     "lost",
 )
 AE_STATUSES = ("valid", "withdrawn")
+# Of the newest value of a series, by the clinical dictionary: 0 to 4.
+LAB_GRADES = (
+    "lab_grade",
+    "lab_grade_min",
+    "lab_grade_high",
+    "lab_grade_low",
+    "lab_baseline_grade",
+)
+LAB_GRADE_TEXTS = ("lab_grade_reason", "lab_term")
+GRADED = frozenset((*LAB_GRADES, "lab_grade_rise", *LAB_GRADE_TEXTS))
 VISIT_STATUSES = ("not_due", "open", "overdue", "done", "early", "late", "not_done")
 
 
@@ -120,6 +130,8 @@ _LABORATORY: Mapping[str, FactType] = {
     "lab_change_percent": NUMBER,
     "lab_high_in_a_row": INTEGER,
     "lab_low_in_a_row": INTEGER,
+    **dict.fromkeys(LAB_GRADES, INTEGER),
+    "lab_grade_rise": INTEGER,
 }
 _CLOCK: Mapping[str, FactType] = {
     "clock_stage": FactType(ValueType.CODE, tuple(ClockStage)),
@@ -151,7 +163,7 @@ TOLD: Mapping[Scope, tuple[str, ...]] = {
     Scope.DEATH: (),
     Scope.TRIAL: (),
     Scope.VISIT: ("visit_label", "visit_due", "visit_owner", *_CHECKLIST),
-    Scope.LABORATORY: ("lab_label", *_CHECKLIST),
+    Scope.LABORATORY: ("lab_label", *LAB_GRADE_TEXTS, *_CHECKLIST),
     Scope.CLOCK: (
         *("clock_label", "clock_due", "clock_region", "clock_started", "clock_to", "ae"),
         *_CHECKLIST,

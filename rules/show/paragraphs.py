@@ -111,6 +111,7 @@ def _code_block(item: Code) -> Block:
         ("One of", ", ".join(item.values)),
         ("Possible", " to ".join(bounds) if any(bounds) else None),
         ("Molar mass", f"{item.molar_mass:g} g/mol" if item.molar_mass is not None else None),
+        ("Graded as", f"{item.ctcae} of the CTCAE dictionary" if item.ctcae else None),
         ("Also spelled", ", ".join(f"{word} for {unit}" for word, unit in item.aliases.items())),
         ("Codings", ", ".join(map(_coding, item.codings))),
     )
@@ -155,6 +156,9 @@ _MEASURES = {
     Measure.VALUE: None,
     Measure.RATIO_TO_HIGH: "the ratio to the upper limit of its own reference range",
     Measure.RATIO_TO_LOW: "the ratio to the lower limit of its own reference range",
+    Measure.GRADE: "its grade in the clinical dictionary, by its own range",
+    Measure.GRADE_HIGH: "its grade as a high value in the clinical dictionary, by its own range",
+    Measure.GRADE_LOW: "its grade as a low value in the clinical dictionary, by its own range",
 }
 
 

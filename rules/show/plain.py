@@ -59,6 +59,7 @@ def as_json(protocol: Protocol) -> Json:
         ],
         "amends": None if it.amends is None else _amendment(it.amends),
         "consent_version": it.consent_version or it.version,
+        "dictionaries": dict(it.dictionaries),
         "scenarios": [item.name for item in it.scenarios],
     }
 
@@ -120,6 +121,7 @@ def _code(item: Code) -> Json:
         "codings": [{"system": c.system, "code": c.code} for c in item.codings],
         "molar_mass": item.molar_mass,
         "aliases": dict(item.aliases),
+        "ctcae": item.ctcae or None,
     }
 
 

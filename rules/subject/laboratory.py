@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from rules.facts import laboratory
+from rules.facts import graded, laboratory
 from rules.facts.calendar import Span
 from rules.facts.projections import Reading
 from rules.findings import Step
@@ -40,6 +40,8 @@ def touched_series(subject: Subject, dirty: Dirty, changed: set[str]) -> list[To
         code = subject.plan.definition.codes[EventType.OBSERVATION, name]
         found = laboratory.readings(name, held, first, ranges.alike, change=change)
         found["lab_label"] = Reading(code.label)
+        if name in ranges.scales:
+            found |= graded.readings(ranges.scales[name], held, first)
         made.append(TouchedSeries(name, found, code.unit))
     return made
 

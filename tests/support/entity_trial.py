@@ -13,7 +13,7 @@ protocol: {id: entities, version: "1", title: Entities, time_zone: America/New_Y
 parameters: {}
 codes:
   - {code: temp, type: observation, label: Temperature, value: number, unit: Cel}
-  - {code: alt, type: observation, label: Alanine aminotransferase, value: number, unit: U/L}
+  - {code: alt, type: observation, label: Alanine aminotransferase, value: number, unit: U/L, ctcae: alt}
   - {code: cohort, type: assessment, label: Cohort, value: code, values: [low, high, none]}
   - {code: steroid, type: medication, label: Steroid}
 facts:
@@ -24,6 +24,7 @@ facts:
   since_dose: {from: administration, take: days_since}
   total_dose: {from: administration, field: dose, take: sum}
   last_dose: {from: administration, field: dose, take: latest, where: 'infusion_status == "completed"'}
+  alt_grade: {from: observation, code: alt, take: max, measure: grade, window: {days: 30}}
 schedule:
   - {id: after_alt, label: After ALT, after: alt, day: 3, late_days: 1, source: {document: doc}}
   - {id: consented, label: Consented, after: consent, day: 5, early_days: 2, source: {document: doc}}
@@ -57,6 +58,7 @@ rules:
   - {id: L-HIGH, on: laboratory, category: safety, severity: serious, when: 'lab_ratio_to_high >= 3 && enrolled', title: "{lab_label} is high", detail: "{lab_value}", action: Look., source: {document: doc, section: l}}
   - {id: L-TWICE, on: laboratory, category: safety, severity: warning, when: lab_high_in_a_row >= 2 || lab_low_in_a_row >= 2, title: "{lab}", detail: "{lab_high_in_a_row}", action: Look., source: {document: doc, section: l}}
   - {id: L-RISE, on: laboratory, category: safety, severity: warning, when: 'lab_change_percent >= 50 && lab == "alt"', title: "{lab} rises", detail: "{lab_change_percent}", action: Look., source: {document: doc, section: l}}
+  - {id: L-GRADE, on: laboratory, category: safety, severity: warning, when: 'lab_grade >= 2 && (!has(facts.lab_grade_rise) || lab_grade_rise > 0) || alt_grade >= 3', title: "{lab} is graded", detail: "{lab_grade} {lab_grade_min} {lab_baseline_grade} {lab_grade_reason} {alt_grade}", action: Look., source: {document: doc, section: l}}
   - {id: ST-LOW, on: trial, category: stopping, severity: critical, when: st_dlt_low_crossed, title: Low, detail: "{st_dlt_low_events} of {st_dlt_low_subjects}", action: Stop., source: {document: doc, section: d}}
   - {id: ST-HIGH, on: trial, category: stopping, severity: critical, when: st_dlt_high_crossed, title: High, detail: "{st_dlt_high_events}", action: Stop., source: {document: doc, section: d}}
 stopping:
