@@ -102,23 +102,40 @@ class Result:
 def results(folder: Path = REALDATA) -> Iterator[Result]:
     """Every numeric value of a test that CTCAE grades."""
     rows = [row for row in table("lb", folder) if row["LBTESTCD"] in GRADED and row["LBSTRESN"]]
-    first = {(row["USUBJID"], row["LBTESTCD"]): row for row in rows if row["LBBLFL"] == "Y"}
-    for row in rows:
-        value, low, high = measured(row)
-        base = first.get((row["USUBJID"], row["LBTESTCD"]))
-        later = base is not None and row["LBDTC"] > base["LBDTC"]
-        was, _, limit = measured(base) if base is not None and later else (None, None, None)
-        yield Result(
-            row["USUBJID"],
-            row["LBTESTCD"],
-            int(row["LBSEQ"]),
-            row["LBDTC"],
-            value,
-            low,
-            high,
-            was,
-            was is not None and limit is not None and was > limit,
-        )
+    series: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row["LBDTC"]):
+        series[row["USUBJID"], row["LBTESTCD"]].append(row)
+    doses = first_doses(folder)
+    for (subject, test), tests in series.items():
+        base, since = baseline(tests, doses.get(subject))
+        for row in tests:
+            value, low, high = measured(row)
+            was, _, limit = measured(base) if base and row["LBDTC"] > since else (None, None, None)
+            over = was is not None and limit is not None and was > limit
+            yield Result(
+                subject, test, int(row["LBSEQ"]), row["LBDTC"], value, low, high, was, over
+            )
+
+
+def first_doses(folder: Path = REALDATA) -> dict[str, str]:
+    """The day of each subject's first dose."""
+    days: dict[str, list[str]] = defaultdict(list)
+    for row in table("ex", folder):
+        days[row["USUBJID"]].append(row["EXSTDTC"])
+    return {subject: min(several) for subject, several in days.items()}
+
+
+def baseline(tests: list[Row], dosed: str | None) -> tuple[Row | None, str]:
+    """The baseline of one series, and the time after which values are graded against it.
+
+    The value that the study flags as the baseline; where none is, the last one before the day of
+    the first dose, and then for what was measured after that day.
+    """
+    flagged = [row for row in tests if row["LBBLFL"] == "Y"]
+    if flagged:
+        return flagged[-1], flagged[-1]["LBDTC"]
+    before = [row for row in tests if dosed is not None and row["LBDTC"][:10] < dosed]
+    return (before[-1], f"{dosed}T24") if before else (None, "")
 
 
 def measured(row: Row) -> tuple[float, float | None, float | None]:
