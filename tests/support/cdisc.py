@@ -160,9 +160,10 @@ def _count_adverse_event(rules: dict[str, Count], row: Row) -> None:
         _add(rules["S-SAE"])
         if row["AEREL"] in ("PROBABLE", "POSSIBLE", ""):
             _add(rules["S-SUSPECTED-SAE"])
+            _add(rules["S-SUSAR"])  # nothing is listed as expected
     if criteria and not flagged:
         _add(rules["S-SAE-FLAG"])
-    if row["AEOUT"] == "FATAL":
+    if row["AEOUT"] == "FATAL" or row["AESDTH"] == "Y":
         _add(rules["S-FATAL-AE"])
 
 
