@@ -78,6 +78,7 @@ class FindingChange:
     version: str | None = None  # whose rule it is, where that is not the active version
     # The rule's clause tree as it then was; None for CLEARED and SUPERSEDED and the engine's own.
     explanation: Mapping[str, object] | None = None
+    due_us: int | None = None  # until when something is to be done; None: nothing says
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +170,4 @@ class Outcome:
     owed: tuple[str, int, int | None] | None = None  # re-consent: to which version, since, due
     holds: tuple[TrialHold, ...] | None = None  # of a trial's stream: all ever begun, oldest first
     turned: bool = False  # whether a hold began or was lifted in these steps
+    clocks: tuple[Mapping[str, Any], ...] = ()  # of a subject: the reports owed, soonest first

@@ -72,6 +72,7 @@ class Content(NamedTuple):
     detail: str = ""
     evidence: tuple[dict[str, object], ...] = ()
     explanation: Mapping[str, object] | None = None
+    due_us: int | None = None
 
 
 class Findings:
@@ -94,11 +95,13 @@ class Findings:
         touched: Collection[str] | None = None,
         units: Mapping[str, str] | None = None,
         untrue_from_us: int | None = None,
+        due_us: int | None = None,
     ) -> None:
         """Open, update and close the entity's findings. `key` None: a state rule's episode.
 
         `touched`: the names that may read otherwise than before; None: any. `units`: of facts that
         differ from entity to entity. `untrue_from_us`: what occurred then or later never was so.
+        `due_us`: until when something is to be done about the entity.
         """
         held = self.held.get(entity, {})
         for rule_id in [name for name in held if name not in fired]:
@@ -110,7 +113,7 @@ class Findings:
             if known is not None and touched is not None and self._unmoved(rule_id, touched):
                 continue
             rule = self._rule(rule_id)
-            content, digest = self._content(rule, read, units or {})
+            content, digest = self._content(rule, read, units or {}, due_us)
             if known is None:
                 known = held[rule_id] = [key or step.key, "", rule.severity, rule.category]
                 known += [step.time_us if occurred_us is None else occurred_us, rule.title]
@@ -121,7 +124,7 @@ class Findings:
                 continue
             known[1:4] = [digest, rule.severity.value, rule.category.value]
             known[5] = content.title
-            content = content._replace(explanation=self._explain(rule, read))
+            content = content._replace(explanation=self._explain(rule, read), due_us=due_us)
             step.changes.append(self._change(step, kind, rule, known, content))
         if held:
             self.held[entity] = held
@@ -148,7 +151,7 @@ class Findings:
         return self.plan.protocol.explainer.rule(rule)(seen.get)
 
     def _content(
-        self, rule: AlertRule, read: Read, units: Mapping[str, str]
+        self, rule: AlertRule, read: Read, units: Mapping[str, str], due_us: int | None
     ) -> tuple[Content, str]:
         """Title, detail and evidence, and a hash of what makes an update worth telling."""
         plan = self.plan
@@ -169,7 +172,7 @@ class Findings:
         # That a missing fact was told of by now is no news; a live fact's value says it all.
         known = [(str(e["fact"]), e["value"]) for e in evidence if e["value"] is not None]
         seen = [[name, plan.told_alike(name, value)] for name, value in known]
-        told = [rule.severity, title, detail, seen]
+        told = [rule.severity, title, detail, seen, *(() if due_us is None else (due_us,))]
         return Content(title, detail, evidence), fingerprint(told)
 
     def _evidence(
@@ -233,6 +236,7 @@ class Findings:
             hold=rule.hold,
             version=self.plan.pinned.get(rule.id),
             explanation=content.explanation,
+            due_us=content.due_us,
         )
 
 

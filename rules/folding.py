@@ -5,13 +5,14 @@ Who comes in: the subject's fold. Who goes out: Dirty, which says what must be j
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from rules.errors import LogNeeded
 from rules.events import Event
-from rules.facts import entities, laboratory, visits
+from rules.facts import entities, entity_records, knowing, laboratory, visits
 from rules.facts.calendar import FOREVER, Span
 from rules.facts.log import effective, waiting, waiting_key
 from rules.facts.sources import Source
@@ -109,7 +110,10 @@ def _absorb_entity(plan: Plan, state: SubjectState, event: Event, dirty: Dirty) 
         name = str(event.data["ae"])
         parts = entities.unpack(state.adverse_events.get(name, []))
         before = _onset(plan, parts)
+        known = entities.merge(parts).values if parts and plan.clocks else {}
         entities.put(parts, part)
+        if plan.clocks:
+            _know(plan, state, event, known, parts)
         state.adverse_events[name] = parts
         dirty.adverse_events.add(name)
         first = min(before, _onset(plan, parts))
@@ -140,6 +144,32 @@ def _absorb_entity(plan: Plan, state: SubjectState, event: Event, dirty: Dirty) 
         dirty.enrolment = True
 
 
+def _know(
+    plan: Plan,
+    state: SubjectState,
+    event: Event,
+    before: Mapping[str, Any],
+    parts: list[entities.Part],
+) -> None:
+    """Keep what an event made known of an adverse event: by it reports are due."""
+    name = str(event.data["ae"])
+    merged = entities.merge(parts)
+    readings = entity_records.own_readings(merged, plan.calendar)
+    telling = knowing.Telling(
+        event.n,
+        event.event,
+        event.received_us,
+        entities.told_by(event),
+        before,
+        merged.values,
+        {one: reading.value for one, reading in readings.items() if reading.value is not None},
+    )
+    held = state.knowing.get(name)
+    record = knowing.begin(telling) if held is None else knowing.unpack(held)
+    knowing.know(record, plan.clocks, telling, plan.calendar)
+    state.knowing[name] = record
+
+
 def _onset(plan: Plan, parts: list[entities.Part]) -> int:
     """When an adverse event began at the earliest; asked only where others look at it."""
     ranges = plan.ranges
@@ -167,6 +197,7 @@ def refold(
     state.live, state.until, state.fixed, state.fixed_at_us = {}, {}, None, None
     state.inexact = {}
     state.first_infusion, state.endpoints, state.asked = None, {}, {}
+    state.knowing, state.clocks = {}, {}
     state.last_onset_us, state.among, state.laboratory, state.visits = -1, {}, {}, {}
     timeline = state.timeline()
     counting = effective(log, plan.calendar, plan.protocol.checker)
@@ -193,3 +224,5 @@ def compact(plan: Plan, state: SubjectState, timeline: Timeline, dirty: Dirty) -
         if isinstance(parts, list):
             entities.collapse(parts)
             state.adverse_events[name] = entities.pack(parts)
+        if name in state.knowing:
+            state.knowing[name] = knowing.pack(state.knowing[name])

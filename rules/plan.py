@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable
 
 from rules.assessment import compile_condition, names_in
 from rules.facts.calendar import Calendar
+from rules.facts.clocks import Zones
 from rules.facts.dependencies import hidden_facts, inputs_of, keys_of
 from rules.facts.deriving import derive
+from rules.facts.knowing import Watched
 from rules.facts.moments import Moments, moment
 from rules.facts.projections import Alike, Projection, project
 from rules.facts.pruning import Pruner
@@ -58,6 +60,9 @@ class Plan:
         self.definition = definition = protocol.definition
         self.version = f"{definition.version} {definition.digest}"
         self.calendar = Calendar(definition.time_zone)
+        sponsor = definition.sponsor_time_zone or definition.time_zone
+        self.zones = Zones(self.calendar, Calendar(sponsor))
+        self.clocks = tuple(Watched(clock) for clock in definition.clocks)
         self.specs = definition.facts
         anchors = [visit.anchor for visit in definition.schedule]
         self.hidden = hidden_facts(self.specs, anchors)

@@ -11,7 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from rules.assessment import compile_condition, names_in
 from rules.facts import grading
 from rules.facts.relations import FIELDS, SINCE
-from rules.language.vocabulary import GRADED, entity_facts, numeric_observations, related_fact
+from rules.language.vocabulary import (
+    CLOCK_NAMES,
+    GRADED,
+    entity_facts,
+    numeric_observations,
+    related_fact,
+)
 from rules.likeness import Alike, alike_numbers
 from rules.model import Definition, Relation, Scalar, Visit
 from rules.terms import EventType, Scope
@@ -30,6 +36,8 @@ class Ranges:
         )
         asked = {scope: frozenset(some) for scope, some in names.items()}
         asked[Scope.ADVERSE_EVENT] |= frozenset(self.endpoint_names)
+        # A clock's rules ask the adverse event for whatever is not the clock's own.
+        asked[Scope.ADVERSE_EVENT] |= asked[Scope.CLOCK] - CLOCK_NAMES
         self.asked = asked
         self.relations = {
             scope: tuple(

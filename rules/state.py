@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from rules.facts import knowing
 from rules.facts.entities import Part, pack
 from rules.facts.timeline import Record, Timeline
 from rules.model import Scalar
@@ -64,6 +65,10 @@ class SubjectState:
     owed: list[Any] = field(default_factory=list)  # a major amendment without consent to it
     visits: dict[str, list[Any]] = field(default_factory=dict)  # visit -> what was last told of it
     kept: dict[str, list[Any]] = field(default_factory=dict)  # what pruned sources still hold
+    # Adverse event -> what became known when (facts/knowing.py), packed until asked for; and the
+    # reports owed for it: clock, stage, start, assumed, due.
+    knowing: dict[str, Any] = field(default_factory=dict)
+    clocks: dict[str, list[list[Any]]] = field(default_factory=dict)
 
     def timeline(self) -> Timeline:
         """The records as the projections read them."""
@@ -76,6 +81,7 @@ _FIELDS = tuple(SubjectState.__dataclass_fields__)
 def dumps(state: SubjectState) -> bytes:
     """Bytes of a state; equal states give equal bytes."""
     state.adverse_events = {name: pack(held) for name, held in state.adverse_events.items()}
+    state.knowing = {name: knowing.pack(held) for name, held in state.knowing.items()}
     return orjson.dumps([getattr(state, name) for name in _FIELDS])
 
 

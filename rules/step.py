@@ -16,7 +16,7 @@ from rules.house import House, KnowledgeMaker, Others, alone
 from rules.model import Scalar
 from rules.protocol import Protocol
 from rules.state import ENGINE_VERSION, SubjectState
-from rules.subject import Knowledge, Log, SubjectFold, consenting
+from rules.subject import Knowledge, Log, SubjectFold, clocks, consenting
 from rules.subject.fold import Spend, free
 from rules.trial import TrialFold, accrual_view, counts_view, stopping_view
 
@@ -80,6 +80,7 @@ class Engine:
             pinned_version=held.pins[1] if held.pins else self.protocol.version,
             criteria_version=held.pins[0] if held.pins else self.protocol.version,
             owed=_owed(fold),
+            clocks=clocks.owed(fold.plan, held),
         )
 
     def trial_steps(

@@ -136,7 +136,6 @@ class _Stream:
             "still_true": True,
             "resolution": None,
             "opened_us": at_us,
-            "due_us": None,
             "acknowledged": None,
             "assigned_to": None,
             "snoozed_until_us": None,
@@ -159,6 +158,7 @@ class _Stream:
             if change.explanation is None
             else orjson.dumps(change.explanation).decode(),
             "occurred_us": change.occurred_us,
+            "due_us": change.due_us,
         }
         assert values.keys() == set(_CONTENT)
         return values
@@ -166,7 +166,7 @@ class _Stream:
 
 _CONTENT = (
     *("protocol_version", "category", "severity", "severity_rank", "title"),
-    *("detail", "action", "source_text", "evidence", "explanation", "occurred_us"),
+    *("detail", "action", "source_text", "evidence", "explanation", "occurred_us", "due_us"),
 )
 
 

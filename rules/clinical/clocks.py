@@ -26,17 +26,21 @@ EndOfDay = Callable[[date], int]
 
 
 class Period(NamedTuple):
-    """The instants of one running clock. `last_us`: a report at it is the last one in time."""
+    """The instants of one running clock. `last_us`: a report at it is the last one in time.
+
+    `over_us`: from then on a report that nobody told of is overdue.
+    """
 
     start_us: int
     half_us: int
     late_us: int
+    over_us: int
     last_us: int
     due_us: int  # as people are told: the last whole second
 
     def stage(self, now_us: int) -> ClockStage:
         """How far it has run, with no report made."""
-        if now_us > self.last_us:
+        if now_us >= self.over_us:
             return ClockStage.OVERDUE
         if now_us >= self.late_us:
             return ClockStage.LATE_WARNING
@@ -44,7 +48,7 @@ class Period(NamedTuple):
 
     def next_us(self, now_us: int) -> int | None:
         """The first later instant at which the stage changes; None: never again."""
-        coming = (self.half_us, self.late_us, self.last_us + 1)
+        coming = (self.half_us, self.late_us, self.over_us)
         return min((instant for instant in coming if instant > now_us), default=None)
 
 
@@ -55,12 +59,12 @@ def period(start_us: int, day_0: date, due: Due, end_of_day: EndOfDay) -> Period
     the week it is; hours are exact. Source: ICH E2A; the day of awareness is day 0.
     """
     if due.hours is not None:
-        last_us = due_us = start_us + due.hours * HOUR_US
+        over_us = last_us = due_us = start_us + due.hours * HOUR_US
     else:
         last_us = end_of_day(day_0 + timedelta(days=due.calendar_days or 0))
-        due_us = last_us // SECOND_US * SECOND_US
-    length = last_us + 1 - start_us
-    return Period(start_us, start_us + length // 2, start_us + length * 4 // 5, last_us, due_us)
+        over_us, due_us = last_us + 1, last_us // SECOND_US * SECOND_US
+    half_us, late_us = (start_us + (over_us - start_us) * part // 10 for part in (5, 8))
+    return Period(start_us, half_us, late_us, over_us, last_us, due_us)
 
 
 # --- templates --------------------------------------------------------------------------------

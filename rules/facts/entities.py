@@ -78,8 +78,12 @@ def pack(held: str | list[Part]) -> str:
 def part(event: Event, calendar: Calendar) -> Part:
     """One event's say."""
     start, end = calendar.span(event.time_us, event.timeprecision)
-    fields = {name: event.data[name] for name in _KEPT[event.type] if name in event.data}
-    return [start, end, event.n, event.event, fields]
+    return [start, end, event.n, event.event, told_by(event)]
+
+
+def told_by(event: Event) -> dict[str, Any]:
+    """What an event itself says of its entity."""
+    return {name: event.data[name] for name in _KEPT[event.type] if name in event.data}
 
 
 def put(parts: list[Part], new: Part) -> None:

@@ -146,6 +146,11 @@ def _seen(readings: Mapping[str, Reading]) -> Seen:
     return Seen(readings, {n: one.value for n, one in readings.items() if one.value is not None})
 
 
+def own_readings(merged: Merged, calendar: Calendar) -> Mapping[str, Reading]:
+    """What was told of an adverse event itself, whatever else is known of its subject."""
+    return entities.adverse_event_readings(merged, entities.onset(merged, calendar), None)
+
+
 def told(merged: Merged, name: str) -> str | None:
     """The event that tells of a field, else one that tells of anything."""
     return merged.reading(name).event or next((e for _, e in merged.origins.values()), None)

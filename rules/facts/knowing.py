@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+import orjson
+
 from rules.facts.calendar import Calendar
 from rules.language.functions import compile_condition
 from rules.model import Clock, Scalar
@@ -20,8 +22,10 @@ Stamp = list[Any]  # what was told, the number of the event that told it, its re
 TEXT, TOLD_N, TOLD_US = range(3)
 Mark = list[Any]  # one start: the event, its number, its receipt, the stamp or null, the floor
 EVENT, N, RECEIPT, STAMP, FLOOR = range(5)
-Run = list[Any]  # one clock: whether its condition holds, whether spared, last not so, marks
-ACTIVE, SPARED, CONTRARY, MARKS = range(4)
+# One clock: whether its condition holds, whether spared, the receipts at which it last did not and
+# first did, its starts.
+Run = list[Any]
+ACTIVE, SPARED, CONTRARY, SINCE, MARKS = range(5)
 AWARE = {Party.SITE: "aware_at", Party.SPONSOR: "reported_at"}
 STAMPS = ("aware_at", "reported_at", "submitted_at")
 MOST_MARKS, MOST_STAMPS = 32, 64
@@ -52,6 +56,19 @@ class Watched:
         self.aware = AWARE[clock.starts]
 
 
+def unpack(held: str | Record) -> Record:
+    """The record of that text; one that is none yet as it is."""
+    if isinstance(held, str):
+        record: Record = orjson.loads(held)
+        return record
+    return held
+
+
+def pack(held: str | Record) -> str:
+    """The text under which a record rests in the state."""
+    return held if isinstance(held, str) else orjson.dumps(held).decode()
+
+
 def begin(telling: Telling) -> Record:
     """The record of an adverse event of which nothing was told before."""
     first = [telling.event, telling.n, telling.received_us]
@@ -62,7 +79,7 @@ def know(record: Record, clocks: Iterable[Watched], telling: Telling, calendar: 
     """Put one event's say in; events come in order of receipt."""
     new = _stamps(record, telling)
     for watched in clocks:
-        run = record["runs"].setdefault(watched.clock.id, [None, False, NEVER, []])
+        run = record["runs"].setdefault(watched.clock.id, [None, False, NEVER, NEVER, []])
         stamp = new.get(watched.aware)
         _taken_back(run, watched.aware, telling)
         mark = _turned(record, watched, run, telling, stamp)
@@ -105,13 +122,15 @@ def _turned(
     run[ACTIVE] = now
     if now is False:
         run[CONTRARY] = telling.received_us
+    elif now and run[SINCE] == NEVER:
+        run[SINCE] = telling.received_us
     here = [telling.event, telling.n, telling.received_us, stamp, run[CONTRARY]]
     follows = watched.clock.restarts_on
     if not now or (was is True) is not bool(follows):
         return None
     if follows:
         moved = any(telling.before.get(name) != telling.after.get(name) for name in follows)
-        return here if moved else None
+        return here if moved and telling.received_us > run[SINCE] else None
     if run[MARKS]:  # it held before, and does again: as if it had all the time, unless told
         return None if stamp is None else here
     if run[CONTRARY] == NEVER and stamp is None:
@@ -128,7 +147,8 @@ def _from_first(record: Record, watched: Watched) -> Mark:
 
 def _spare(watched: Watched, run: Run, telling: Telling) -> None:
     """Spared from the start on, until it is no more: never again after that."""
-    if run[ACTIVE] and watched.spared is not None and (run[SPARED] or not run[MARKS]):
+    here = run[SPARED] or telling.received_us == run[SINCE]
+    if run[ACTIVE] and watched.spared is not None and here:
         run[SPARED] = watched.spared(telling.facts) is True
 
 

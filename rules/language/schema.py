@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from rules.errors import ProtocolError
 from rules.language import applicability, checks
 from rules.language.clauses import Clauses, expression, source
+from rules.language.clocks import Reader, clocks
 from rules.language.codes import codes, publishers, value_sets
 from rules.language.dependencies import circles
 from rules.language.dictionaries import dictionaries, graded_codes
@@ -25,7 +26,7 @@ from rules.language.scenarios import judge, scenarios
 from rules.language.schedule import Known, amendment, procedures, relations, visits
 from rules.language.stopping import RULE_ID, stopping_rules
 from rules.language.syntax import did_you_mean
-from rules.language.vocabulary import FactType, declared, scopes
+from rules.language.vocabulary import FactType, declared, of_one_event, scopes
 from rules.model import (
     AlertRule,
     Condition,
@@ -109,6 +110,7 @@ class _Reader:
             amends=amendment(header, VERSION),
             consent_version=header.text("consent_version") or None,
             dictionaries=books,
+            sponsor_time_zone=_time_zone(header, "sponsor_time_zone", required=False),
         )
         header.close()
         self.top.close()
@@ -155,9 +157,25 @@ class _Reader:
         related = relations(self.top, self.clauses.params)
         before = scopes(facts, ids, (), relations=related)
         stopping = stopping_rules(self.top, self.clauses, self.sources, before)
-        names = scopes(facts, ids, stopping, schedule=schedule, relations=related, codes=self.codes)
+        one_event = of_one_event(before, related)
+        watched = clocks(self.top, Reader(one_event, self.clauses, self.sources))
+        names = scopes(
+            facts,
+            ids,
+            stopping,
+            schedule=schedule,
+            relations=related,
+            codes=self.codes,
+            clocks=watched,
+        )
         rules = tuple(self._rule(item, names) for item in self.top.sections("rules", "the rule"))
-        return {"rules": rules, "stopping": stopping, "schedule": schedule, "relations": related}
+        return {
+            "rules": rules,
+            "stopping": stopping,
+            "schedule": schedule,
+            "relations": related,
+            "clocks": watched,
+        }
 
     def _rule(self, item: Section, names: Mapping[Scope, Mapping[str, FactType]]) -> AlertRule:
         scope = item.enum("on", Scope)
@@ -224,9 +242,11 @@ def _outcomes(header: Section) -> dict[str, tuple[str, ...]]:
     return result
 
 
-def _time_zone(header: Section) -> str:
-    name = header.text("time_zone", required=True)
+def _time_zone(header: Section, key: str = "time_zone", *, required: bool = True) -> str:
+    name = header.text(key, required=required)
+    if not name and not required:
+        return ""
     if name and name not in available_timezones():
         near = did_you_mean(name, available_timezones())
-        header.complain("time_zone", f"unknown time zone `{name}`", near or "as Asia/Seoul")
+        header.complain(key, f"unknown time zone `{name}`", near or "as Asia/Seoul")
     return str(ZoneInfo(name)) if name in available_timezones() else "UTC"

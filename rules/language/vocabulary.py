@@ -171,6 +171,9 @@ TOLD: Mapping[Scope, tuple[str, ...]] = {
 }
 
 
+CLOCK_NAMES = frozenset({*_CLOCK, "clock", *TOLD[Scope.CLOCK]} - {"ae", *_CHECKLIST})
+
+
 def declared(facts: Mapping[str, FactSpec]) -> dict[str, FactType]:
     """What criteria may name: the facts of one subject."""
     return {

@@ -24,6 +24,7 @@ from rules.state import SubjectState
 from rules.subject import (
     adverse,
     anchored,
+    clocks,
     consenting,
     deciding,
     endpoints,
@@ -172,6 +173,7 @@ class SubjectFold:
         changed = live.refresh(subject, step, dirty, enrolled=anchor is not None)
         refixed = deciding.refresh_fixed(subject, dirty, anchor)
         infusions = anchored.touched_infusions(subject, dirty)
+        dirty.adverse_events |= clocks.passed(dirty)
         events = adverse.touched_events(subject, dirty)
         dirty.sums = dirty.sums or bool(events)
         members.refresh(subject, dirty)
@@ -189,6 +191,7 @@ class SubjectFold:
             repairs.corrections(subject, step, unfit)
         for event in events:
             adverse.adverse_event(subject, step, dirty, event)
+            clocks.of_event(subject, step, event)
         if dirty.death or dirty.everything or relating.moved(subject, dirty, Scope.DEATH) < FOREVER:
             adverse.death(subject, step)
         for series in labs:

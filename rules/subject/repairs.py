@@ -31,14 +31,17 @@ def corrections(subject: Subject, step: Step, unfit: Sequence[Event]) -> None:
 def forget_vanished(subject: Subject, step: Step) -> None:
     """End the findings of entities that the corrected log, or the schedule, no longer holds."""
     state = subject.state
+    running = {f"{one.clock.id}:{ae}" for one in subject.plan.clocks for ae in state.adverse_events}
     for entity in sorted(state.findings):
         kind, _, name = entity.partition(":")
         held = {
             "ae": state.adverse_events,
+            "clock": running,
             "infusion": state.infusions,
             "lab": state.laboratory,
             "visit": subject.plan.ranges.visit_codes,
         }.get(kind)
         if held is not None and name not in held:
-            wrong = kind != "visit"  # of another version's schedule: nothing told was wrong
+            # Of another version's schedule or clocks: nothing told was wrong.
+            wrong = kind not in {"visit", "clock"}
             subject.findings.differ(step, entity, (), lambda _name: UNKNOWN, wrong=wrong)

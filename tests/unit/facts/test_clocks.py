@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rules.facts.calendar import iso
+from rules.facts.knowing import MARKS
 from rules.model import Due
 from rules.terms import ClockStage, Party
 from tests.support.clock_rooms import DAYS_7, DAYS_15, at, clock, known, stand, zones
@@ -75,8 +76,8 @@ def test_reminders_come_at_half_at_four_fifths_and_when_it_is_over() -> None:
         "2026-05-01T12:00:00Z": "half",
         "2026-05-01T19:11:59Z": "half",
         "2026-05-01T19:12:00Z": "late_warning",
-        "2026-05-02T00:00:00Z": "late_warning",  # the last instant in time
-        "2026-05-02T00:00:01Z": "overdue",
+        "2026-05-01T23:59:59Z": "late_warning",
+        "2026-05-02T00:00:00Z": "overdue",  # a report made just now is still in time
     }
     assert {now: stage(SITE_24H, told, now) for now in times} == times
 
@@ -213,7 +214,7 @@ def test_a_withdrawn_report_has_no_clock_and_reinstated_runs_on() -> None:
 @pytest.mark.parametrize(
     ("made", "told_at", "expected"),
     [
-        ("2026-05-02T08:00:00Z", "2026-05-09T00:00:00Z", "met"),  # told late, made in time
+        ("2026-05-02T08:00:00Z", "2026-05-09T00:00:00Z", "met"),  # the last instant, told late
         ("2026-05-02T08:00:01Z", "2026-05-02T09:00:00Z", "met_late"),
         ("2026-05-02", "2026-05-09T00:00:00Z", "met"),
         ("2026-05-01T07:00:00Z", "2026-05-01T09:00:00Z", "running"),  # before anybody knew
@@ -315,5 +316,5 @@ def test_what_is_kept_of_an_event_told_a_thousand_times_stays_small() -> None:
         more = {"grade": count % 4 + 1, "submitted_at": stamp, "reported_at": stamp}
         told.append((f"2026-05-03T{count // 60:02d}:{count % 60:02d}:00Z", more))
     record = known(FOLLOW_UP, told)
-    assert len(record["runs"]["C"][3]) <= 32
+    assert len(record["runs"]["C"][MARKS]) <= 32
     assert all(len(stamps) <= 64 for stamps in record["told"].values())
