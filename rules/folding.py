@@ -154,7 +154,6 @@ def _know(
     """Keep what an event made known of an adverse event: by it reports are due."""
     name = str(event.data["ae"])
     merged = entities.merge(parts)
-    readings = entity_records.own_readings(merged, plan.calendar)
     telling = knowing.Telling(
         event.n,
         event.event,
@@ -162,7 +161,7 @@ def _know(
         entities.told_by(event),
         before,
         merged.values,
-        {one: reading.value for one, reading in readings.items() if reading.value is not None},
+        entity_records.own_facts(merged, plan.definition.reference, plan.calendar),
     )
     held = state.knowing.get(name)
     record = knowing.begin(telling) if held is None else knowing.unpack(held)

@@ -146,9 +146,9 @@ def _seen(readings: Mapping[str, Reading]) -> Seen:
     return Seen(readings, {n: one.value for n, one in readings.items() if one.value is not None})
 
 
-def own_readings(merged: Merged, calendar: Calendar) -> Mapping[str, Reading]:
-    """What was told of an adverse event itself, whatever else is known of its subject."""
-    return entities.adverse_event_readings(merged, entities.onset(merged, calendar), None)
+def own_facts(merged: Merged, reference: Reference, calendar: Calendar) -> Facts:
+    """What is known of an adverse event itself, whatever else is known of its subject."""
+    return _facts_of(merged, entities.onset(merged, calendar), None, reference, calendar).facts
 
 
 def told(merged: Merged, name: str) -> str | None:

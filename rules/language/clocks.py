@@ -121,7 +121,7 @@ def _made(found: Template, region: str, known: Reader, **own: Any) -> Clock:
         restarts_on=tuple(told.get("restarts_on", ())),
         spared=None if spared is None else compile_condition(spared, known.names, {}),
         template=found.name,
-        expression=str(told["when"]),
+        expression=" ".join(str(told["when"]).split()),
         **own,
     )
 

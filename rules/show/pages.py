@@ -17,6 +17,7 @@ PREFIXES = {
     "What may be published": "code-",
     "Facts": "fact-",
     "Visits": "visit-",
+    "Reporting clocks": "clock-",
     "Relations": "relation-",
     "Publishers' units": "publisher-",
 }

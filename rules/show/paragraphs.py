@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from rules.language.written import written
 from rules.model import (
     AlertRule,
+    Clock,
     Code,
     Coding,
     Const,
@@ -45,6 +46,7 @@ def paragraphs(protocol: Protocol) -> Iterable[tuple[str, list[Block]]]:
     yield "What may be published", [_code_block(item) for item in it.codes.values()]
     yield "Facts", [_fact_block(item) for item in it.facts.values() if not _is_inner(item)]
     yield "Visits", [_visit_block(item) for item in it.schedule]
+    yield "Reporting clocks", [_clock_block(item) for item in it.clocks]
     yield "Relations", [_relation_block(item) for item in it.relations.values()]
     yield "Publishers' units", [_publisher_block(*item) for item in it.aliases.items()]
 
@@ -196,6 +198,24 @@ def _visit_block(item: Visit) -> Block:
         ("Collects", ", ".join(item.collects)),
         ("Owner", item.owner),
         ("Applies where", wording.condition(item.applicable_if)),
+        ("Source", _told(item.source)),
+    )
+    return item.id, item.label, lines
+
+
+def _clock_block(item: Clock) -> Block:
+    hours = item.due.hours
+    after = f"{hours} hours" if hours is not None else f"{item.due.calendar_days} calendar days"
+    whose = f"the {item.starts.value}'s awareness"
+    number = "" if item.nth == 1 else f", report number {item.nth}"
+    lines = _lines(
+        ("Region", item.region),
+        ("Starts when", item.expression),
+        ("Starts again with news of", ", ".join(item.restarts_on)),
+        ("Due", f"{after} after {whose}, to {item.to}"),
+        ("Stopped by", f"{item.stopped_by}{number}"),
+        ("Another clock asks for it while", wording.condition(item.spared)),
+        ("Not asked for where", wording.condition(item.exempt)),
         ("Source", _told(item.source)),
     )
     return item.id, item.label, lines

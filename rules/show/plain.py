@@ -12,6 +12,7 @@ from rules.language.written import written
 from rules.model import (
     AlertRule,
     Amendment,
+    Clock,
     Code,
     Condition,
     Const,
@@ -53,6 +54,8 @@ def as_json(protocol: Protocol) -> Json:
         "rules": [_rule(item) for item in it.rules],
         "stopping": [_stopping(item) for item in it.stopping],
         "schedule": [_visit(item) for item in it.schedule],
+        "sponsor_time_zone": it.sponsor_time_zone or it.time_zone,
+        "clocks": [_clock(item) for item in it.clocks],
         "relations": [_relation(item) for item in it.relations.values()],
         "publishers": [
             {"source": source, "unit_aliases": dict(units)} for source, units in it.aliases.items()
@@ -61,6 +64,25 @@ def as_json(protocol: Protocol) -> Json:
         "consent_version": it.consent_version or it.version,
         "dictionaries": dict(it.dictionaries),
         "scenarios": [item.name for item in it.scenarios],
+    }
+
+
+def _clock(item: Clock) -> Json:
+    return {
+        "id": item.id,
+        "template": item.template or None,
+        "region": item.region or None,
+        "label": item.label,
+        "to": item.to,
+        "when": item.expression,
+        "spared_while": _condition(item.spared),
+        "exempt": _condition(item.exempt),
+        "from": item.starts.value,
+        "due": {"hours": item.due.hours, "calendar_days": item.due.calendar_days},
+        "stopped_by": item.stopped_by,
+        "nth": item.nth,
+        "restarts_on": list(item.restarts_on),
+        "source": _source(item.source),
     }
 
 

@@ -50,12 +50,12 @@ _WORDS = {
     "text", "source", "interpretation", "title", "detail", "action", "label", "reason", "owner",
 }  # fmt: skip
 _WRITTEN = {"when": "expression", "endpoint": "expression", "among": "among_expression"}
-_HEAD = ("title", "time_zone", "target", "sex", "outcomes", "sources")
-_SECTIONS = ("criteria", "rules", "stopping", "schedule", "facts", "parameters", "codes")
+_HEAD = ("title", "time_zone", "sponsor_time_zone", "target", "sex", "outcomes", "sources")
+_SECTIONS = ("criteria", "rules", "stopping", "schedule", "clocks", "facts", "parameters", "codes")
 _TITLES = {
     "protocol": "The trial", "criteria": "Criteria", "rules": "Rules", "stopping": "Stopping rules",
-    "schedule": "Visits", "facts": "Facts", "parameters": "Parameters",
-    "codes": "What may be published",
+    "schedule": "Visits", "clocks": "Reporting clocks", "facts": "Facts",
+    "parameters": "Parameters", "codes": "What may be published",
 }  # fmt: skip
 _PARAMETER = re.compile(r"\bparams\.([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -238,6 +238,9 @@ class _Readers:
         for definition in versions:
             for part in (*definition.criteria, *definition.rules, *definition.stopping):
                 self._follow(definition, part)
+            for clock in definition.clocks:
+                for name in _PARAMETER.findall(clock.expression):
+                    self.parameters.setdefault(name, set()).add(Touches.SAFETY)
             for visit in definition.schedule:
                 for name in (visit.id, *visit.collects):
                     self._fact(definition, name, Touches.PROCEDURES)
@@ -246,6 +249,8 @@ class _Readers:
         """What a declaration of that section is about; without readers, publishing alone."""
         if section == "schedule":
             return {Touches.PROCEDURES}
+        if section == "clocks":
+            return {Touches.SAFETY}
         if section in {"criteria", "rules", "stopping"}:
             return {_about(item)}
         kept = {"facts": self.facts, "codes": self.codes, "parameters": self.parameters}[section]
