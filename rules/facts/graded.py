@@ -6,69 +6,105 @@ goes out: readings. The baseline itself, and what is older, is never graded agai
 
 from __future__ import annotations
 
-from rules.clinical.ctcae import Direction, Given, Grade, Term
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from rules.clinical.ctcae import Given, Grade, Term
 from rules.facts import laboratory
 from rules.facts.calendar import Span
-from rules.facts.grading import Scale, worst
-from rules.facts.laboratory import EVENT, HIGH, LOW, RECORDS, START, VALUE, Base, Record, Series
+from rules.facts.grading import Scale, Worst, worst
+from rules.facts.laboratory import (
+    END,
+    EVENT,
+    HIGH,
+    LOW,
+    RECORDS,
+    START,
+    VALUE,
+    Record,
+    Series,
+)
 from rules.facts.projections import Reading
 
-Graded = list[tuple[Term, Grade]]
+Graded = Sequence[tuple[Term, Grade]]
+Scales = tuple[Scale, ...]
 
 
-def readings(scales: tuple[Scale, ...], series: Series, first: Span | None) -> dict[str, Reading]:
+class Compared(NamedTuple):
+    """The worst grade of one record, that of the baseline in its direction, and every direction's.
+
+    `base` None: there is no baseline, or it has no grade.
+    """
+
+    now: Worst
+    base: int | None
+    sides: Graded
+
+    @property
+    def rise(self) -> int | None:
+        """By how many grades it is worse than the baseline."""
+        if self.base is None or self.now.grade.grade is None:
+            return None
+        return self.now.grade.grade - self.base
+
+
+def readings(scales: Scales, series: Series, first: Span | None) -> dict[str, Reading]:
     """The facts of GRADED of one series; `first`: the first infusion. Raises LogNeeded."""
     newest = series[RECORDS][-1]
-    base = None
-    if first is not None and newest[START] > first.end:
-        base = laboratory.based(series, first)
-    found = of_record(scales, newest, base)
-    before = None if base is None else of_base(scales, base)
-    return {name: Reading(*told) for name, told in _told(newest, found, before).items()}
-
-
-def of_record(scales: tuple[Scale, ...], one: Record, base: Base | None) -> Graded:
-    """In each direction; `base` None: the record is the baseline or older, or there is none."""
-    given = Given(one[VALUE], one[LOW], one[HIGH])
-    if base is not None and base.reading.value is not None:
-        value = float(base.reading.value)
-        high = None if base.high is None else value > base.high
-        given = Given(one[VALUE], one[LOW], one[HIGH], value, high)
-    return [(scale.term, scale.grade(given)) for scale in scales]
-
-
-def of_base(scales: tuple[Scale, ...], base: Base) -> Graded | None:
-    """The baseline's own grades, by its own limits; None where there is no baseline."""
-    if base.reading.value is None:
-        return None
-    given = Given(float(base.reading.value), base.low, base.high)
-    return [(scale.term, scale.grade(given)) for scale in scales]
-
-
-def _told(
-    newest: Record, found: Graded, before: Graded | None
-) -> dict[str, tuple[int | str | None, int, str, str | None]]:
-    chosen = worst(found)
-    now, term = chosen.grade, chosen.term
-    base = None
-    if before is not None and now.grade is not None:
-        own = [one for one in before if term is None or one[0] is term]
-        base = worst(own).grade.grade
-    rise = None if base is None or now.grade is None else now.grade - base
-    sides = {term.direction: grade.grade for term, grade in found}
-    values = {
-        "lab_grade": now.grade,
-        "lab_grade_min": now.min,
-        "lab_grade_high": sides.get(Direction.HIGH),
-        "lab_grade_low": sides.get(Direction.LOW),
-        "lab_baseline_grade": base,
-        "lab_grade_rise": rise,
-        "lab_grade_reason": now.reason,
-        "lab_term": chosen.label,
-    }
+    found = compared(scales, series, newest, first)
+    now, start, event = found.now.grade, newest[START], newest[EVENT]
     why = now.reason if now.grade is None else None
-    notes = {"lab_grade": why, "lab_grade_min": why}
-    return {
-        name: (value, newest[START], newest[EVENT], notes.get(name))
-        for name, value in values.items()
+    told = {
+        "lab_grade": Reading(now.grade, start, event, why),
+        "lab_grade_min": Reading(now.min, start, event, why),
+        "lab_baseline_grade": Reading(found.base, start, event),
+        "lab_grade_rise": Reading(found.rise, start, event),
+        "lab_grade_reason": Reading(now.reason, start, event),
+        "lab_term": Reading(found.now.label, start, event),
     }
+    for term, grade in found.sides:
+        told[f"lab_grade_{term.direction}"] = Reading(grade.grade, start, event)
+    return told
+
+
+def compared(scales: Scales, series: Series, one: Record, first: Span | None) -> Compared:
+    """One record of a series beside its baseline; what is not after that is graded by itself.
+
+    Raises LogNeeded.
+    """
+    if first is not None and one[END] <= first.start:
+        sides = of_base(scales, one[VALUE], one[LOW], one[HIGH])
+        own = sides if one is not_after(series, first) else None
+        return _beside(sides, own)
+    after = first is not None and one[START] > first.end
+    base = laboratory.based(series, first) if first is not None and after else None
+    if base is None or base.reading.value is None:
+        given = Given(one[VALUE], one[LOW], one[HIGH])
+        return _beside([(scale.term, scale.grade(given)) for scale in scales], None)
+    value: Any = base.reading.value
+    high = None if base.high is None else value > base.high
+    given = Given(one[VALUE], one[LOW], one[HIGH], value, high)
+    sides = [(scale.term, scale.grade(given)) for scale in scales]
+    return _beside(sides, of_base(scales, value, base.low, base.high))
+
+
+@lru_cache(maxsize=4096)
+def of_base(scales: Scales, value: float, low: float | None, high: float | None) -> Graded:
+    """The baseline's own grades, by the limits told with it."""
+    given = Given(value, low, high, baseline_high=False)
+    return tuple((scale.term, scale.grade(given)) for scale in scales)
+
+
+def not_after(series: Series, first: Span) -> Record | None:
+    """The last record that surely lies before the first infusion."""
+    before = [one for one in series[RECORDS] if one[END] <= first.start]
+    return before[-1] if before else None
+
+
+def _beside(sides: Graded, before: Graded | None) -> Compared:
+    now = worst(sides)
+    if before is None or now.grade.grade is None:
+        return Compared(now, None, sides)
+    own = [one for one in before if now.term is None or one[0] is now.term]
+    return Compared(now, worst(own).grade.grade, sides)

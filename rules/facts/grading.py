@@ -19,7 +19,7 @@ UNITY = "1"
 _EQUIVALENTS = "eq"  # an amount of substance only by its valence, which no unit tells
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one object a term and unit: hashed by identity
 class Scale:
     """The limits of a term that suit values in `unit`, and the unit that the limits stand in."""
 
@@ -92,9 +92,8 @@ class Worst(NamedTuple):
 
 def worst(found: Sequence[tuple[Term, Grade]]) -> Worst:
     """The direction that is abnormal; 0 only where every direction is known to be."""
-    by_grade = sorted(found, key=lambda one: one[1].grade or 0)
-    term, grade = by_grade[-1]
-    if grade.grade:
+    term, grade = max(found, key=lambda one: one[1].grade or 0)
+    if grade.grade or len(found) == 1:
         return Worst(grade, term, term.label)
     label = " / ".join(one.label for one, _ in found)
     open_ = [one for one in found if one[1].grade is None]
