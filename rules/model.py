@@ -273,6 +273,26 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class LiverRule:
+    """The limits of Hy's law and of eDISH; `tests`: what each code of the fact is, in their order.
+
+    Multiples are of the upper limit of normal, after an abnormal baseline of that. `at_absolute`
+    is in the unit of the transaminases' codes. Sources: rules/clinical/hys_law.py.
+    """
+
+    tests: tuple[str, ...] = ("alt", "ast", "bilirubin", "alp")
+    at_times: float = 3
+    bilirubin_times: float = 2
+    alp_times: float = 2
+    window_days: int = 14
+    before_days: int = 0
+    alp_within_days: int = 7
+    at_over_baseline: float = 3
+    at_absolute: float | None = 300
+    bilirubin_over_baseline: float = 4.8
+
+
+@dataclass(frozen=True)
 class FactSpec:
     """How one fact is projected from the subject's events, or derived from other facts.
 
@@ -315,6 +335,7 @@ class FactSpec:
     # Of a code that stands for several things: each coding it is told by; filled by the engine.
     identities: tuple[str, ...] = ()
     reference: Reference = Reference()  # of facts over adverse events; filled by the engine
+    liver: LiverRule | None = None  # of `hys_law` and `edish`
 
 
 @dataclass(frozen=True)
