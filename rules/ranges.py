@@ -48,7 +48,7 @@ class Ranges:
             for scope in Scope
         }
         of_events = {name for one in self.relations[Scope.ADVERSE_EVENT] for name in facts_of(one)}
-        of_events |= {"ae", *entity_facts(EventType.ADVERSE_EVENT)}
+        of_events |= {"ae", *entity_facts(EventType.ADVERSE_EVENT, definition.reference)}
         self.outside = tuple(sorted(asked[Scope.ADVERSE_EVENT] - of_events))
         related = [one for several in self.relations.values() for one in several]
         self.follows = frozenset(one.to for one in related)

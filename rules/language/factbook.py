@@ -16,12 +16,12 @@ from rules.language.mentions import is_derived, mentions
 from rules.language.reading import Book, Section
 from rules.language.vocabulary import MAX_FACTS, declared
 from rules.language.windows import check_anchor
-from rules.model import FactSpec
+from rules.model import FactSpec, Reference
 
 Facts = dict[str, FactSpec]
 
 
-def facts(top: Section, known: Declared, clauses: Clauses) -> Facts:
+def facts(top: Section, known: Declared, clauses: Clauses, reference: Reference) -> Facts:
     """The default facts and those of the file, which may replace them."""
     book = top.book
     result = default_facts(known.codes, book)
@@ -30,7 +30,7 @@ def facts(top: Section, known: Declared, clauses: Clauses) -> Facts:
         book.complain(top.line("facts"), f"more than {MAX_FACTS} facts")
         clauses.failed.update(parts)
         return result
-    reader = SourceFacts(known.codes, clauses.params, clauses)
+    reader = SourceFacts(known.codes, clauses.params, clauses, reference)
     for name, part in parts.items():
         if not is_derived(part):
             spec = reader.read(part, name)

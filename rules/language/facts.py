@@ -28,7 +28,7 @@ from rules.language.vocabulary import (
     entity_facts,
 )
 from rules.language.windows import duration, window
-from rules.model import Code, Condition, FactSpec, Window
+from rules.model import Code, Condition, FactSpec, Reference, Window
 from rules.terms import Absence, ChangeKind, Conflict, EventType, Measure, Take, ValueType
 
 ORIGINS = (EventType.DEMOGRAPHICS, EventType.CONSENT, *CODED, *takes.ENTITIES)
@@ -83,6 +83,7 @@ class SourceFacts:
     codes: Codes
     params: Constants
     clauses: Clauses
+    reference: Reference = Reference()
 
     def read(self, section: Section, name: str) -> FactSpec | None:
         """The fact of one mapping; its `applicable_if` is read once all names are known."""
@@ -181,7 +182,7 @@ class SourceFacts:
     def _entity(
         self, section: Section, name: str, origin: EventType, label: str
     ) -> FactSpec | None:
-        own = entity_facts(origin)
+        own = entity_facts(origin, self.reference)
         field = section.choice("field", FIELDS[origin], required=False)
         where = self._where(section, own)
         kind = own[FIELDS[origin][field]] if field else None

@@ -109,7 +109,7 @@ def _of_fact(definition: Definition, spec: FactSpec, names: Names) -> Iterator[P
 def _where_names(definition: Definition, spec: FactSpec) -> Names:
     """`value` of a coded record, else the names of the entity."""
     if spec.origin in (EventType.ADMINISTRATION, EventType.ADVERSE_EVENT):
-        return entity_facts(spec.origin)
+        return entity_facts(spec.origin, definition.reference)
     code = definition.codes.get((spec.origin, spec.code)) if spec.origin else None
     if code is None:
         return {}

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from rules.errors import ProtocolError
 from rules.language import applicability, checks
+from rules.language.adverse import reference
 from rules.language.clauses import Clauses, expression, source
 from rules.language.clocks import Reader, clocks
 from rules.language.codes import codes, publishers, value_sets
@@ -88,7 +89,8 @@ class _Reader:
         self.codes = known.codes
         self.sources = _sources(header)
         self._sources_of(params)
-        stated = facts(self.top, known, self.clauses)
+        self.reference = reference(self.top, self.sources)
+        stated = facts(self.top, known, self.clauses, self.reference)
         definition = Definition(
             id=header.name("id", PROTOCOL_ID, "lower-case letters, digits and -"),
             version=header.name("version", VERSION, 'a short text, as "1.0"'),
@@ -111,6 +113,7 @@ class _Reader:
             consent_version=header.text("consent_version") or None,
             dictionaries=books,
             sponsor_time_zone=_time_zone(header, "sponsor_time_zone", required=False),
+            reference=self.reference,
         )
         header.close()
         self.top.close()
@@ -155,7 +158,7 @@ class _Reader:
         ids = [name for name in nodes if isinstance(name, str)]
         schedule = visits(self.top, Known(self.codes, facts, self.clauses, self.sources))
         related = relations(self.top, self.clauses.params)
-        before = scopes(facts, ids, (), relations=related)
+        before = scopes(facts, ids, (), relations=related, reference=self.reference)
         stopping = stopping_rules(self.top, self.clauses, self.sources, before)
         one_event = of_one_event(before, related)
         watched = clocks(self.top, Reader(one_event, self.clauses, self.sources))
@@ -167,6 +170,7 @@ class _Reader:
             relations=related,
             codes=self.codes,
             clocks=watched,
+            reference=self.reference,
         )
         rules = tuple(self._rule(item, names) for item in self.top.sections("rules", "the rule"))
         return {

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rules.model import Clock, Code, Definition, FactSpec, Relation, StoppingRule, Visit
+from rules.model import (
+    Clock,
+    Code,
+    Definition,
+    FactSpec,
+    Reference,
+    Relation,
+    StoppingRule,
+    Visit,
+)
 from rules.terms import ClockStage, Decision, EventType, Scope, ValueType, Verdict
 
 CODED = (
@@ -59,6 +68,7 @@ class FactType:
     molar_mass: float | None = None  # g/mol: a parameter told as a mass converts into an amount
 
 
+_NO_REFERENCE = Reference()
 BOOLEAN = FactType(ValueType.BOOLEAN)
 INTEGER = FactType(ValueType.INTEGER)
 NUMBER = FactType(ValueType.NUMBER)
@@ -182,9 +192,11 @@ def declared(facts: Mapping[str, FactSpec]) -> dict[str, FactType]:
     }
 
 
-def entity_facts(origin: EventType) -> Mapping[str, FactType]:
+def entity_facts(origin: EventType, reference: Reference) -> Mapping[str, FactType]:
     """What a fact over administrations or adverse events may say of each one."""
-    return _INFUSION if origin is EventType.ADMINISTRATION else _ADVERSE_EVENT
+    if origin is EventType.ADMINISTRATION:
+        return _INFUSION
+    return _ADVERSE_EVENT | {f"ae_in_{one.name}": BOOLEAN for one in reference.groups}
 
 
 def stopping_fact(rule_id: str, what: str) -> str:
@@ -207,6 +219,7 @@ def scopes(
     relations: Mapping[str, Relation] | None = None,
     codes: Mapping[tuple[EventType, str], Code] | None = None,
     clocks: Iterable[Clock] = (),
+    reference: Reference = _NO_REFERENCE,
 ) -> dict[Scope, dict[str, FactType]]:
     """Every scope's names; the subject's are those of all its entities but its death."""
     subject = {**declared(facts), **_SUBJECT, **dict.fromkeys(criteria, VERDICT)}
@@ -220,7 +233,7 @@ def scopes(
         Scope.SUBJECT: subject,
         Scope.ENROLMENT: subject,
         Scope.INFUSION: {**subject, **_INFUSION},
-        Scope.ADVERSE_EVENT: {**subject, **_ADVERSE_EVENT},
+        Scope.ADVERSE_EVENT: {**subject, **entity_facts(EventType.ADVERSE_EVENT, reference)},
         Scope.DEATH: dict(_DEATH),
         Scope.TRIAL: trial,
         Scope.VISIT: {**subject, "visit": visits, **_VISIT},
@@ -259,6 +272,7 @@ def scopes_of(definition: Definition) -> dict[Scope, dict[str, FactType]]:
         relations=definition.relations,
         codes=definition.codes,
         clocks=definition.clocks,
+        reference=definition.reference,
     )
 
 

@@ -16,8 +16,11 @@ from rules.model import (
     Const,
     Criterion,
     Definition,
+    EventGroup,
     FactSpec,
+    Listed,
     Parameter,
+    Reference,
     Relation,
     Source,
     StoppingRule,
@@ -47,6 +50,8 @@ def paragraphs(protocol: Protocol) -> Iterable[tuple[str, list[Block]]]:
     yield "Facts", [_fact_block(item) for item in it.facts.values() if not _is_inner(item)]
     yield "Visits", [_visit_block(item) for item in it.schedule]
     yield "Reporting clocks", [_clock_block(item) for item in it.clocks]
+    yield "Groups of adverse events", [_group_block(item) for item in it.reference.groups]
+    yield "Reference safety information", _listed_blocks(it.reference)
     yield "Relations", [_relation_block(item) for item in it.relations.values()]
     yield "Publishers' units", [_publisher_block(*item) for item in it.aliases.items()]
 
@@ -91,6 +96,33 @@ def _rule_block(item: AlertRule) -> Block:
         ("Source", _told(item.source)),
     )
     return item.id, item.title, lines
+
+
+def _group_block(item: EventGroup) -> Block:
+    lines = _lines(
+        ("Terms", ", ".join(sorted(item.terms))),
+        ("Codings", ", ".join(sorted(item.codings))),
+        ("Source", _told(item.source) if item.source else None),
+    )
+    return item.name, item.label, lines
+
+
+def _listed_blocks(reference: Reference) -> list[Block]:
+    """What is expected; that nothing is, where a list is declared and empty."""
+    if reference.listed == ():
+        return [("none", "No adverse event is expected", [])]
+    return [_listed_block(item) for item in reference.listed or ()]
+
+
+def _listed_block(item: Listed) -> Block:
+    grade = "any grade" if item.max_grade is None else f"up to grade {item.max_grade}"
+    lines = _lines(
+        ("Listed", f"{grade}, {'fatal too' if item.fatal else 'not fatal'}"),
+        ("In force from", item.since),
+        ("Until", item.until),
+        ("Source", _told(item.source) if item.source else None),
+    )
+    return "expected", ", ".join(sorted(item.terms)), lines
 
 
 def _stopping_block(item: StoppingRule) -> Block:

@@ -17,8 +17,10 @@ from rules.model import (
     Condition,
     Const,
     Criterion,
+    EventGroup,
     FactSpec,
     Parameter,
+    Reference,
     Relation,
     Source,
     StoppingRule,
@@ -57,6 +59,8 @@ def as_json(protocol: Protocol) -> Json:
         "sponsor_time_zone": it.sponsor_time_zone or it.time_zone,
         "clocks": [_clock(item) for item in it.clocks],
         "relations": [_relation(item) for item in it.relations.values()],
+        "event_groups": [_group(item) for item in it.reference.groups],
+        "reference_safety": _listed(it.reference),
         "publishers": [
             {"source": source, "unit_aliases": dict(units)} for source, units in it.aliases.items()
         ],
@@ -84,6 +88,32 @@ def _clock(item: Clock) -> Json:
         "restarts_on": list(item.restarts_on),
         "source": _source(item.source),
     }
+
+
+def _group(item: EventGroup) -> Json:
+    return {
+        "name": item.name,
+        "label": item.label,
+        "terms": sorted(item.terms),
+        "codings": sorted(item.codings),
+        "source": None if item.source is None else _source(item.source),
+    }
+
+
+def _listed(reference: Reference) -> list[Json] | None:
+    if reference.listed is None:
+        return None
+    return [
+        {
+            "terms": sorted(item.terms),
+            "max_grade": item.max_grade,
+            "fatal": item.fatal,
+            "from": item.since or None,
+            "until": item.until or None,
+            "source": None if item.source is None else _source(item.source),
+        }
+        for item in reference.listed
+    ]
 
 
 def _visit(item: Visit) -> Json:

@@ -30,7 +30,7 @@ from rules.model import (
 from rules.protocol import Protocol
 from rules.stopping.design import Design
 from rules.terms import AmendmentKind, Category
-from rules.versions import renaming
+from rules.versions import expectation, renaming
 
 Json = dict[str, Any]
 
@@ -96,6 +96,12 @@ def _head(before: Definition, after: Definition) -> Iterator[Json]:
         {"key": name, "from": plain(getattr(before, name)), "to": plain(getattr(after, name))}
         for name in _HEAD
         if getattr(before, name) != getattr(after, name)
+    ]
+    one, other = expectation.told(before), expectation.told(after)
+    keys += [
+        {"key": name, "from": one[name], "to": other[name]}
+        for name in one
+        if one[name] != other[name]
     ]
     if keys:
         words = all(item["key"] in {"title", "outcomes", "sources"} for item in keys)

@@ -47,14 +47,20 @@ FIRST_EVENING = [
     [],
     [],
     *FEVER,
-    ["opened S-RELATED-G3 04", "opened S-SAE 04"],
+    [
+        *("opened S-INFECTION-G3 04", "opened S-RELATED-G3 04"),
+        *("opened S-SAE 04", "opened S-SUSAR 04"),
+    ],
     ["resolved S-FEVER 02"],
     ["opened S-RELATED-G3 05", "opened ST-TOX-NEAR trial"],
     ["resolved S-RELATED-G3 05", "resolved ST-TOX-NEAR trial"],
-    ["opened S-RELATED-G3 02", "opened S-SAE 02", "opened ST-TOX-NEAR trial"],
+    [
+        *("opened S-INFECTION-G3 02", "opened S-RELATED-G3 02", "opened S-SAE 02"),
+        *("opened S-SUSAR 02", "opened ST-TOX-NEAR trial"),
+    ],
     [
         *("opened PAUSE-RELATED-G4 06", "opened PAUSE-TERM 06"),
-        *("opened S-RELATED-G3 06", "opened S-SAE 06"),
+        *("opened S-RELATED-G3 06", "opened S-SAE 06", "opened S-SUSAR 06"),
         *("opened ST-TOX-CROSSED trial", "resolved ST-TOX-NEAR trial"),
     ],
     ["opened EL-ENROLLED-NOT-ELIGIBLE 07"],
@@ -70,7 +76,7 @@ SECOND_EVENING = [
     FEVER[0],
     [*FEVER[1][:1], "opened TR-INFUSED-DURING-HOLD trial", *FEVER[1][1:]],  # before it was resumed
     FEVER[2],
-    ["opened S-SAE 04"],
+    ["opened S-INFECTION-G3 04", "opened S-SAE 04"],
     ["resolved S-FEVER 02"],
     ["resolved S-SAE 04"],
 ]

@@ -113,6 +113,15 @@ def partial_sets(count: int, seed: int) -> Iterator[dict[str, Any]]:
         }
 
 
+# What the engine derives of an adverse event; how is read in tests/unit/clinical/test_adverse.py.
+DERIVED = (
+    *("seriousness_conflict", "is_susar", "expectedness_conflict", "submitted_before_aware"),
+    *("ae_in_anaphylaxis", "ae_in_pulmonary_embolism", "ae_in_cytokine_release"),
+    *("ae_in_thrombo_embolism", "ae_in_ectopic_tissue", "ae_in_relapse", "ae_in_infection"),
+    *("ae_in_opportunistic_infection", "ae_in_graft_failure"),
+)
+
+
 def maybe(draw: random.Random, **choices: tuple[Any, ...]) -> dict[str, Any]:
     """Each name with one of its values, or absent once in five."""
     return {name: draw.choice(values) for name, values in choices.items() if draw.random() < 0.8}
@@ -133,6 +142,7 @@ def subject_facts(draw: random.Random, facts: dict[str, Any]) -> dict[str, Any]:
         "infusions": draw.randrange(6),
         **maybe(
             draw,
+            enrolment_status=("screened", "enrolled", "treatment_stopped", "withdrawn", "lost"),
             age_years_at_enrolment=(3, 4, 5, 11, 12, 13, 40),
             max_temperature_24h=(36.6, 37.9, 38, 38.0, 39.2),
             acute_infection_24h=(*yes_no, False, False),
@@ -165,7 +175,7 @@ def adverse_event_facts(draw: random.Random, _: dict[str, Any]) -> dict[str, Any
         outcome=("fatal", "resolved", "ongoing"),
         ae_status=("valid",),
         onset_after_infusion=(True, False),
-        term=("Anaphylaxis", "Pulmonary embolism", "Dyspnoea"),
+        **dict.fromkeys(DERIVED, (True, False)),
     )
 
 

@@ -15,12 +15,6 @@ Truth = bool | None
 
 WAYS_IN = ("no_improvement_4_weeks", "worsening_2_weeks", "worsening_on_taper")
 SUSPECTED = ("related", "probable", "possible")
-PAUSING_TERMS = (
-    "Anaphylaxis",
-    "Anaphylactic reaction",
-    "Anaphylactic shock",
-    "Pulmonary embolism",
-)
 INFECTIONS_24H = (
     "acute_infection_24h",
     "bacterial_infection_24h",
@@ -175,6 +169,12 @@ def _subject(get: Any) -> dict[str, Truth]:
         ),
         "CO-RECONSENT-13": every(get("on_study"), younger_than_13, at_least(age, 13), no_consent),
         "CO-CONSENT-WITHDRAWN": every(get("on_study"), withdrawn),
+        "CO-LOST": every(among(get("enrolment_status"), "lost"), above(get("infusions"), 0)),
+        "CO-LEFT-EARLY": every(
+            among(get("enrolment_status"), "treatment_stopped", "withdrawn"),
+            above(get("infusions"), 0),
+            left,
+        ),
     }
 
 
@@ -197,7 +197,22 @@ def _adverse_event(get: Any) -> dict[str, Truth]:
     worst = some(at_least(get("grade"), 4), among(get("outcome"), "fatal"))
     return {
         "PAUSE-RELATED-G4": every(worst, suspected, perhaps_after),
-        "PAUSE-TERM": every(among(get("term"), *PAUSING_TERMS), perhaps_after),
+        "PAUSE-TERM": every(
+            some(get("ae_in_anaphylaxis"), get("ae_in_pulmonary_embolism")), perhaps_after
+        ),
+        "S-SERIOUSNESS-CONFLICT": get("seriousness_conflict"),
+        "S-SUSAR": every(get("is_susar"), perhaps_after),
+        "S-EXPECTEDNESS-CONFLICT": get("expectedness_conflict"),
+        "S-SUBMITTED-BEFORE-AWARE": get("submitted_before_aware"),
+        "S-CYTOKINE-RELEASE": every(get("ae_in_cytokine_release"), perhaps_after),
+        "S-THROMBO-EMBOLISM": every(get("ae_in_thrombo_embolism"), perhaps_after),
+        "S-ECTOPIC-TISSUE": get("ae_in_ectopic_tissue"),
+        "S-RELAPSE": get("ae_in_relapse"),
+        "S-INFECTION-G3": every(
+            get("ae_in_infection"), get("grade") is None or at_least(get("grade"), 3)
+        ),
+        "S-OPPORTUNISTIC": get("ae_in_opportunistic_infection"),
+        "S-GRAFT-FAILURE": get("ae_in_graft_failure"),
         "S-SAE": some(get("serious"), above(get("seriousness_criteria"), 0)),
         "S-RELATED-G3": every(at_least(get("grade"), 3), suspected),
         "S-FATAL-AE": some(among(get("grade"), 5), among(get("outcome"), "fatal")),
