@@ -196,7 +196,7 @@ def entity_facts(origin: EventType, reference: Reference) -> Mapping[str, FactTy
     """What a fact over administrations or adverse events may say of each one."""
     if origin is EventType.ADMINISTRATION:
         return _INFUSION
-    return _ADVERSE_EVENT | {f"ae_in_{one.name}": BOOLEAN for one in reference.groups}
+    return {**_ADVERSE_EVENT, **{f"ae_in_{one.name}": BOOLEAN for one in reference.groups}}
 
 
 def stopping_fact(rule_id: str, what: str) -> str:

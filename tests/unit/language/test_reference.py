@@ -1,6 +1,7 @@
 """Groups of adverse events and the reference safety information, as a file states them."""
 
 import rules
+from rules.show import as_json
 from tests.support.small import SMALL
 
 SECTIONS = """\
@@ -38,10 +39,10 @@ def test_a_reader_is_shown_groups_and_what_is_expected():
     text = rules.show(made(), "text")
     assert "Reference safety information" in text
     assert "pyrexia" in text
-    shown = rules.show(made(), "json")
+    shown = as_json(made())
     assert shown["event_groups"][0]["terms"] == ["pulmonary embolism", "thrombosis"]
     assert shown["reference_safety"][0]["max_grade"] == 2
-    assert rules.show(rules.loads(SMALL, "p.yaml"), "json")["reference_safety"] is None
+    assert as_json(rules.loads(SMALL, "p.yaml"))["reference_safety"] is None
 
 
 def test_a_version_that_expects_more_differs_and_touches_safety():
