@@ -83,7 +83,7 @@ class SourceFacts:
     codes: Codes
     params: Constants
     clauses: Clauses
-    reference: Reference = Reference()
+    reference: Reference
 
     def read(self, section: Section, name: str) -> FactSpec | None:
         """The fact of one mapping; its `applicable_if` is read once all names are known."""
