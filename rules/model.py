@@ -131,6 +131,14 @@ Expression = Num | Name | Arith | Call
 
 
 @dataclass(frozen=True)
+class Clinical:
+    """A function of rules/clinical/functions.py; `arguments`: the fact that stands for each."""
+
+    function: str
+    arguments: tuple[tuple[str, Name], ...]
+
+
+@dataclass(frozen=True)
 class Test:
     """`left op right` of two expressions: a derived boolean of its own.
 
@@ -142,7 +150,7 @@ class Test:
     right: Expression
 
 
-Derivable = Expression | Condition | Test | str
+Derivable = Expression | Condition | Test | Clinical | str
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from rules.clinical.functions import FUNCTIONS
 from rules.facts.units import apart, rounded, settled
 from rules.language.dependencies import numbers_in
 from rules.language.functions import build, definitely, load, names_in, three_valued
 from rules.model import (
     Arith,
     Call,
+    Clinical,
     Condition,
     Derivable,
     Derivation,
@@ -75,6 +77,8 @@ def _value(value: Derivable | None) -> Value:
         return lambda _get: value
     if isinstance(value, Test):
         return _test(value)
+    if isinstance(value, Clinical):
+        return _clinical(value)
     if isinstance(value, Num | Name | Arith | Call):
         return _number(value)
     return _truth(value)
@@ -84,6 +88,14 @@ def _truth(condition: Condition) -> Truth:
     lines = ["def judge(get):", *load(names_in(condition))]
     made: Truth = build("judge", [*lines, f"    return {three_valued(condition)}"])
     return made
+
+
+def _clinical(value: Clinical) -> Value:
+    """A clinical function of facts; what is not named is unknown to it."""
+    function = FUNCTIONS[value.function]
+    named = [(argument, fact.fact) for argument, fact in value.arguments]
+    unnamed = dict.fromkeys(function.arguments)
+    return lambda get: function.compute(unnamed | {key: get(fact) for key, fact in named})
 
 
 # --- arithmetic -------------------------------------------------------------------------------

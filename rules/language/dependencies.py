@@ -9,7 +9,18 @@ from collections.abc import Callable, Container, Iterable, Mapping
 
 from rules.language.functions import names_in
 from rules.language.windows import anchors_of
-from rules.model import Arith, Call, Derivable, Derivation, Expression, FactSpec, Name, Num, Test
+from rules.model import (
+    Arith,
+    Call,
+    Clinical,
+    Derivable,
+    Derivation,
+    Expression,
+    FactSpec,
+    Name,
+    Num,
+    Test,
+)
 
 
 def inputs(derivation: Derivation) -> tuple[str, ...]:
@@ -24,6 +35,8 @@ def inputs(derivation: Derivation) -> tuple[str, ...]:
 def _named(value: Derivable) -> Iterable[str]:
     if isinstance(value, str):
         return ()
+    if isinstance(value, Clinical):
+        return tuple(name.fact for _, name in value.arguments)
     if isinstance(value, Test):
         return (*numbers_in(value.left), *numbers_in(value.right))
     if isinstance(value, Num | Name | Arith | Call):

@@ -6,13 +6,16 @@ FactSpec with a Derivation; hidden facts `<fact>__1` for comparisons of expressi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lark import Token, Tree
 
+from rules.clinical.functions import FUNCTIONS
 from rules.facts import units
 from rules.language.clauses import Clauses
+from rules.language.clinical import clinical
 from rules.language.comparing import Deriving
 from rules.language.conditions import simplify
 from rules.language.expressions import ANY, Told, bare, joint
@@ -46,6 +49,7 @@ class _Value:
     value: Derivable
     kind: ValueType
     unit: str | None = ANY
+    values: tuple[str, ...] = ()  # of a clinical function: the words it may answer
 
 
 @dataclass
@@ -64,8 +68,10 @@ class Derivations:
         hidden: list[FactSpec] = []
         reader = Deriving(name, self.names, self.clauses.params, hidden)
         label, unit = section.text("label"), section.text("unit") or None
-        section.asked |= {"applicable_if", "derive", "cases", "otherwise"}
-        if "derive" in section.node:
+        section.asked |= {"applicable_if", "derive", "cases", "otherwise", "clinical", "of"}
+        if "clinical" in section.node:
+            made = _clinical(section, self.names, self.every)
+        elif "derive" in section.node:
             made = self._plain(section, reader)
         else:
             made = self._cases(section, reader)
@@ -78,7 +84,7 @@ class Derivations:
             self.facts[spec.name] = _placed(spec, section)
         self.facts[name] = FactSpec(
             name, None, "", value.kind, unit=self._unit(section, value, unit),
-            values=_words(derivation) if value.kind is ValueType.CODE else (),
+            values=(value.values or _words(derivation)) if value.kind is ValueType.CODE else (),
             label=label or name.replace("_", " ").capitalize(), line=section.line(),
             derived=derivation,
         )  # fmt: skip
@@ -221,6 +227,22 @@ class Derivations:
         hint = f"derive: {value}" if isinstance(value, str) else "an expression stands in `derive`"
         item.complain(key, f"`{key}` must be a number, true, false or {WORD}", hint)
         return None
+
+
+def _clinical(
+    section: Section, names: Mapping[str, FactType], every: frozenset[str]
+) -> tuple[Derivation, _Value] | None:
+    """`clinical` and `of`: a function of the house's clinical knowledge, over facts."""
+    for key in ("derive", "cases", "otherwise"):
+        if key in section.node:
+            section.complain(key, f"`{key}` does not stand beside `clinical`", "one of them")
+    made = clinical(section, names, every)
+    if made is None:
+        return None
+    function = FUNCTIONS[made.function]
+    told = ", ".join(f"{argument}: {name.fact}" for argument, name in made.arguments)
+    value = _Value(made, function.result, values=function.values)
+    return Derivation((), made, f"{made.function} of {told}"), value
 
 
 def _is_word(text: str) -> bool:

@@ -84,6 +84,8 @@ _TEXTS: Mapping[str, str] = {
     "facts.*.unit": "UCUM; the unit of a derived number.",
     "derive": "An expression over other facts: + - * /, min max abs pow ln round, or a condition.",
     "cases": "The first case that holds gives the value.",
+    "clinical": "A function of clinical knowledge, by name; the manual lists them.",
+    "of": "Which fact stands for each of its arguments.",
     "otherwise": "The value where no case holds; left out: unknown.",
     "hours": "Exact hours.",
     "days": "Exact days of 24 hours.",

@@ -12,7 +12,7 @@ from rules.language.loader import Map, Seq
 from rules.language.reading import Section
 from rules.language.syntax import ConditionError, parse
 
-DERIVED = ("derive", "cases")
+DERIVED = ("derive", "cases", "clinical")
 _FACTS = Tree("ident", [Token("IDENT", "facts")])
 
 
@@ -32,7 +32,10 @@ def mentions(section: Section) -> set[str]:
     otherwise = node.get("otherwise")
     if isinstance(otherwise, Map):
         texts.append(otherwise.get("derive"))
-    return {name for text in texts if isinstance(text, str) for name in _idents(text)}
+    arguments = node.get("of")
+    named = arguments.values() if isinstance(arguments, Map) else ()
+    idents = {name for text in texts if isinstance(text, str) for name in _idents(text)}
+    return idents | {name for name in named if isinstance(name, str)}
 
 
 def _idents(text: str) -> set[str]:

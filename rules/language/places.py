@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from rules.clinical.functions import FUNCTIONS
 from rules.language.reasoning import Bounds
 from rules.language.takes import GRADES
 from rules.language.vocabulary import (
@@ -19,7 +20,7 @@ from rules.language.vocabulary import (
     of_one_event,
     scopes_of,
 )
-from rules.model import Condition, Const, Criterion, Definition, Derivation, FactSpec, Num
+from rules.model import Clinical, Condition, Const, Criterion, Definition, Derivation, FactSpec, Num
 from rules.terms import EventType, Measure, Scope, Take, ValueType, Verdict
 
 Names = Mapping[str, FactType]
@@ -170,6 +171,9 @@ def _bounds(definition: Definition, spec: FactSpec) -> Bounds:
 
 def _constants(derivation: Derivation) -> Bounds:
     """Of cases that are all numbers no other number comes out than from the least to the most."""
+    if isinstance(derivation.otherwise, Clinical):
+        function = FUNCTIONS[derivation.otherwise.function]
+        return Bounds(function.low, function.high)
     values = [case.value for case in derivation.cases]
     values += [] if derivation.otherwise is None else [derivation.otherwise]
     numbers = [value.value for value in values if isinstance(value, Num)]

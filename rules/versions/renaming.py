@@ -16,6 +16,7 @@ from rules.model import (
     Arith,
     Call,
     Case,
+    Clinical,
     Compare,
     Condition,
     Const,
@@ -33,7 +34,7 @@ from rules.model import (
 )
 
 Names = Mapping[str, str]  # as declared -> as in the merged protocol
-_COMPOUND = (And, Or, Not, Arith, Test, Call, Case, Derivation)
+_COMPOUND = (And, Or, Not, Arith, Test, Call, Case, Clinical, Derivation)
 _BRACES = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
 
 
