@@ -2,7 +2,8 @@
 
 Who comes in: scores and measurements of one subject, None where unknown. Who goes out: answers,
 None where what is missing could change them. Sources: Jagasia 2015 (PMC4329079) for scores and
-severity; Lee 2015 (PMC4744804), Tables 1, 3 and 4, for response; Inamoto 2020 for the refined joint measure.
+severity; Lee 2015 (PMC4744804), Tables 1, 3 and 4, for response; Inamoto 2020 for the refined
+joint measure.
 """
 
 from __future__ import annotations
