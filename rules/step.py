@@ -117,6 +117,11 @@ class Engine:
         known = self._subject(state)
         return worklists.worklist(self.house.room(known.pins).plan, known)
 
+    def laboratory_view(self, state: bytes | None, log: Sequence[Event]) -> dict[str, Any]:
+        """Every laboratory value of the events that a state was made of, with its grade."""
+        known = self._subject(state)
+        return views.laboratory.series(self.house.room(known.pins).plan, known, log)
+
     def waiting(self, state: bytes | None) -> dict[str, Any]:
         """Of the worklist the corrections alone: their targets have not been received."""
         return {"items": worklists.corrections(self._subject(state))}

@@ -75,7 +75,7 @@ def compared(scales: Scales, series: Series, one: Record, first: Span | None) ->
     """
     if first is not None and one[END] <= first.start:
         sides = of_base(scales, one[VALUE], one[LOW], one[HIGH])
-        own = sides if one is not_after(series, first) else None
+        own = sides if is_baseline(series, one, first) else None
         return _beside(sides, own)
     after = first is not None and one[START] > first.end
     base = laboratory.based(series, first) if first is not None and after else None
@@ -96,15 +96,15 @@ def of_base(scales: Scales, value: float, low: float | None, high: float | None)
     return tuple((scale.term, scale.grade(given)) for scale in scales)
 
 
-def not_after(series: Series, first: Span) -> Record | None:
-    """The last record that surely lies before the first infusion."""
-    before = [one for one in series[RECORDS] if one[END] <= first.start]
-    return before[-1] if before else None
+def is_baseline(series: Series, one: Record, first: Span) -> bool:
+    """Whether a record is the last one up to the first infusion. Raises LogNeeded."""
+    base = laboratory.based(series, first).reading
+    return base.value is not None and base.event == one[EVENT]
 
 
-def _beside(sides: Graded, before: Graded | None) -> Compared:
+def _beside(sides: Graded, base: Graded | None) -> Compared:
     now = worst(sides)
-    if before is None or now.grade.grade is None:
+    if base is None or now.grade.grade is None:
         return Compared(now, None, sides)
-    own = [one for one in before if now.term is None or one[0] is now.term]
+    own = [one for one in base if now.term is None or one[0] is now.term]
     return Compared(now, worst(own).grade.grade, sides)

@@ -81,9 +81,7 @@ def compact(series: Series, first: Span | None) -> None:
     if len(records) < timeline.PRUNE_EVERY:
         return
     if first is not None:
-        base = based(series, first)
-        told = base.reading
-        series[BASE] = [*first, told.value, told.time_us, told.event, base.low, base.high]
+        series[BASE] = with_base(series, first)[BASE]
     prefix = series[PREFIX] or [None, 0, [0, 0], [0, 0]]
     for old in records[: -timeline.KEEP]:
         highs, lows = _more(prefix[HIGHS], _above(old)), _more(prefix[LOWS], _below(old))
@@ -123,6 +121,14 @@ def based(series: Series, first: Span) -> Base:
     return _base(sure[-1]) if sure else Base(UNKNOWN)
 
 
+def with_base(series: Series, first: Span) -> Series:
+    """The same series with its baseline written down. Raises LogNeeded."""
+    base = based(series, first)
+    told = base.reading
+    written = [*first, told.value, told.time_us, told.event, base.low, base.high]
+    return [series[RECORDS], series[PREFIX], written]
+
+
 def _base(one: Record) -> Base:
     return Base(Reading(one[VALUE], one[START], one[EVENT]), one[LOW], one[HIGH])
 
@@ -156,6 +162,13 @@ def readings(
         base = based(series, first).reading.value
         found["lab_change_percent"] = of_newest(_percent(newest[VALUE], base))
     return found
+
+
+def change_percent(series: Series, one: Record, first: Span | None) -> float | None:
+    """How far a record after the first infusion lies from the baseline. Raises LogNeeded."""
+    if first is None or one[START] <= first.end:
+        return None
+    return _percent(one[VALUE], based(series, first).reading.value)
 
 
 def _run(series: Series, beyond: Callable[[Record], bool | None], place: int) -> tuple[int, int]:

@@ -68,6 +68,7 @@ ACCESS: Mapping[str, frozenset[str]] = {
     "subjects.explanation": CLINICAL,
     "subjects.worklist": CLINICAL,
     "subjects.trial_worklist": CLINICAL,
+    "subjects.laboratory": CLINICAL,
     "alerts.listed": WATCHING,
     "alerts.one": WATCHING,
     "stream.alerts": WATCHING,

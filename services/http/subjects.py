@@ -19,6 +19,7 @@ from services.http.schemas.subjects import (
     AsOfQuery,
     Eligibility,
     ExplainedEligibility,
+    LaboratorySeries,
     Subject,
     SubjectPage,
     SubjectsQuery,
@@ -28,6 +29,7 @@ from services.http.schemas.subjects import (
 )
 from services.reading import eligibility as eligibilities
 from services.reading import events, subjects, trials, worklists
+from services.reading import laboratory as laboratories
 
 blueprint = Blueprint("subjects", __name__, description="Subjects and their eligibility")
 BASE = "/v1/trials/<name:trial>/subjects"
@@ -111,6 +113,19 @@ def worklist(query: dict[str, Any], trial: str, subject: str) -> Response:
     """
     with parts().database.reading() as conn:
         found = worklists.of_subject(conn, trial, subject, query.get("as_of"), now_us())
+    return reply(_existing(found))
+
+
+@blueprint.route(f"{BASE}/<name:subject>/laboratory")
+@blueprint.answers(200, LaboratorySeries, 404)
+def laboratory(trial: str, subject: str) -> Response:
+    """Every laboratory series, each value with its CTCAE grade and its change from baseline.
+
+    The baseline is the last value at or before the first infusion. `grade` is the worst that the
+    value allows; `min` and `max` differ where symptoms decide; null: it cannot be graded.
+    """
+    with parts().database.reading() as conn:
+        found = laboratories.of_subject(conn, trial, subject)
     return reply(_existing(found))
 
 

@@ -74,7 +74,7 @@ def _checklist(
         return None
     log = known if known is not None else events.after(conn, stream.id, 0)
     began = steps.first_version(conn, stream.trial, stream.id)
-    state = _folded(engine, stream, _evaluated(conn, stream, log), at_us, began)
+    state = _folded(engine, stream, evaluated(conn, stream, log), at_us, began)
     return view(engine, state)
 
 
@@ -85,7 +85,7 @@ def _stands(stream: StreamRow, at_us: int) -> bool:
     return bool(own and quiet and stream.state is not None and stream.reached_us <= at_us)
 
 
-def _evaluated(conn: Connection, stream: StreamRow, log: list[rules.Event]) -> list[rules.Event]:
+def evaluated(conn: Connection, stream: StreamRow, log: list[rules.Event]) -> list[rules.Event]:
     """The events that were evaluated; those that people took out keep their number, blank."""
     out = steps.discarded(conn, stream.id)
     done = [event for event in log if event.n <= stream.done_n]

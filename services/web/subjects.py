@@ -14,7 +14,15 @@ import rules
 from services.clock import now_us
 from services.errors import NotFound
 from services.http.context import parts
-from services.reading import alerts, eligibility, events, inbox, subjects, worklists
+from services.reading import (
+    alerts,
+    eligibility,
+    events,
+    inbox,
+    laboratory,
+    subjects,
+    worklists,
+)
 from services.reading.pages import Json
 from services.web.blueprint import page, pages
 
@@ -39,6 +47,7 @@ def subject(trial: str, subject: str) -> Response:
             ),
             worklist=worklists.of_subject(conn, trial, subject, None, now_us()),
             alerts=_alerts(conn, trial, subject),
+            laboratory=laboratory.of_subject(conn, trial, subject),
             timeline=_timeline(conn, trial, subject),
             here=here,
         )

@@ -238,6 +238,47 @@ class SubjectWorklist(WorklistPage):  # type: ignore[misc, valid-type]  # made a
     decision = one_of(DECISIONS, required=True)
 
 
+class LaboratoryValue(Answer):
+    """One value, in the unit of its series; `exact` false: only its date is known."""
+
+    event = fields.String(required=True)
+    time = time_out(required=True)
+    exact = fields.Boolean(required=True)
+    value = fields.Float(required=True)
+    reference_low = fields.Float(required=True, allow_none=True)
+    reference_high = fields.Float(required=True, allow_none=True)
+    baseline = fields.Boolean(required=True)
+    change_percent = fields.Float(required=True, allow_none=True)
+    grade = fields.Integer(required=True, allow_none=True)
+    min = fields.Integer(required=True, allow_none=True)
+    max = fields.Integer(required=True, allow_none=True)
+    term = fields.String(required=True, allow_none=True)
+    reason = fields.String(required=True, allow_none=True)
+    baseline_grade = fields.Integer(required=True, allow_none=True)
+    rise = fields.Integer(required=True, allow_none=True)
+
+
+class LaboratoryTest(Answer):
+    """One series by clinical time; `ctcae`: the analyte by which it is graded."""
+
+    code = fields.String(required=True)
+    label = fields.String(required=True)
+    unit = fields.String(required=True, allow_none=True)
+    ctcae = fields.String(required=True, allow_none=True)
+    values = fields.List(fields.Nested(LaboratoryValue), required=True)
+
+
+class LaboratorySeries(Answer):
+    """Every series of a subject."""
+
+    trial = fields.String(required=True)
+    subject = fields.String(required=True)
+    pending = fields.Integer(required=True)
+    first_infusion = maybe(time_out(required=True))
+    items = fields.List(fields.Nested(LaboratoryTest), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
 SubjectPage = page_of(Subject, "SubjectPage")
 
 

@@ -228,6 +228,28 @@ def test_a_held_trial_says_so_and_by_whom(house, clinician, story):
     assert "the board decides" not in Person(house, "ops").get("/trials/msc-cgvhd")
 
 
+def test_the_subject_shows_its_laboratory_with_grades_and_the_change(house, clinician, make_event):
+    alt = {"code": "alt", "unit": "U/L", "reference_high": 40}
+    start = {"number": 1, "status": "completed", "start": "2026-03-09T10:00:00+09:00"}
+    potassium = {"code": "potassium", "value": 3.2, "unit": "mmol/L", "reference_low": 3.5}
+    house.publish(
+        make_event(1, "observation", {**alt, "value": 30}, time="2026-03-08T08:00:00+09:00"),
+        make_event(2, "administration", start, time="2026-03-09T11:00:00+09:00"),
+        make_event(3, "observation", {**alt, "value": 210}, time="2026-03-10T08:00:00+09:00"),
+        make_event(4, "observation", potassium, time="2026-03-10T08:00:00+09:00"),
+        make_event(5, "observation", {"code": "sodium", "value": 140, "unit": "mmol/L"}),
+    )
+    house.evaluate()
+    text = unescape(clinician.get("/trials/msc-cgvhd/subjects/S-001"))
+    shown = text.partition('id="laboratory"')[2].partition('id="timeline"')[0]
+    assert "+600 %" in shown
+    assert "+3 grades" in shown
+    assert "grade 3" in shown
+    assert "Alanine aminotransferase increased" in shown
+    assert "grade 1 to 2" in shown
+    assert "not graded" in shown
+
+
 def test_the_subject_shows_its_checklist_what_is_missing_and_what_happened(clinician, story):
     text = unescape(clinician.get("/trials/msc-cgvhd/subjects/S-001"))
     assert "<strong>Ineligible</strong>" in text
