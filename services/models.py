@@ -92,6 +92,8 @@ streams = Table(
     Column("pinned_version", Text),
     Column("criteria_version", Text),
     Column("reconsent", Text),
+    # The reports that its adverse events ask for, soonest first, as JSON; null where none is owed.
+    Column("clocks", Text),
     # Poison: attempts at the event done_n + 1, committed before each try.
     Column("attempts", Integer, nullable=False, default=0, server_default="0"),
     Column("held", Boolean, nullable=False, default=False, server_default="0"),

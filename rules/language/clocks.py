@@ -6,7 +6,7 @@ Who comes in: schema.py with the section `clocks`. Who goes out: Clock.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rules.clinical.clocks import MOST_DAYS, MOST_HOURS, Template, templates
@@ -16,7 +16,7 @@ from rules.language.parameters import resolve
 from rules.language.reading import Section
 from rules.language.stopping import RULE_ID
 from rules.language.syntax import did_you_mean
-from rules.language.vocabulary import FactType
+from rules.language.vocabulary import AFTER_INFUSION, BOOLEAN, FactType
 from rules.model import Clock, Condition, Due, Source
 from rules.terms import Party
 
@@ -66,7 +66,7 @@ def _own(item: Section, known: Reader) -> Clock:
         nth=item.integer("nth", low=1, high=9) or 1,
         restarts_on=_restarts(item),
         spared=_perhaps(item, known, "spared_while"),
-        exempt=_perhaps(item, known, "exempt"),
+        exempt=_exempt(item, known),
         expression=expression(item, "when"),
         line=item.line(),
     )
@@ -80,7 +80,7 @@ def _template(item: Section, known: Reader) -> Clock | None:
     region = item.choice("region", regions)
     clock_id = item.name("id", RULE_ID, SHAPE)
     label = item.text("label")
-    exempt = _perhaps(item, known, "exempt")
+    exempt = _exempt(item, known)
     cited = source(item, known.sources) if "source" in item.node else None
     for key in _OF_TEMPLATE:
         if item.raw(key) is not None:
@@ -149,6 +149,11 @@ def _restarts(item: Section) -> tuple[str, ...]:
             near = did_you_mean(name, NEWS)
             item.complain("restarts_on", f"nothing called `{name}` is told anew", near)
     return told
+
+
+def _exempt(item: Section, known: Reader) -> Condition | None:
+    """Judged by what is known now, so it may say whether there was an infusion before."""
+    return _perhaps(item, replace(known, names={**known.names, AFTER_INFUSION: BOOLEAN}), "exempt")
 
 
 def _perhaps(item: Section, known: Reader, key: str) -> Condition | None:

@@ -17,7 +17,6 @@ from rules.language.vocabulary import (
     FactType,
     declared,
     entity_facts,
-    of_one_event,
     scopes_of,
 )
 from rules.model import Clinical, Condition, Const, Criterion, Definition, Derivation, FactSpec, Num
@@ -85,12 +84,12 @@ def places(definition: Definition) -> Iterator[Place]:
         if visit.applicable_if is not None:
             what = f"the visit `{visit.id}`, `applicable_if`"
             yield Place(what, visit.line, visit.applicable_if, None, names)
-    one_event = of_one_event(by_scope, definition.relations)
     for clock in definition.clocks:
         own = () if clock.template else (("when", clock.when), ("spared_while", clock.spared))
         for key, part in (*own, ("exempt", clock.exempt)):
             if part is not None:
-                yield Place(f"the clock `{clock.id}`, `{key}`", clock.line, part, None, one_event)
+                what = f"the clock `{clock.id}`, `{key}`"
+                yield Place(what, clock.line, part, None, by_scope[Scope.ADVERSE_EVENT])
 
 
 def _of_fact(definition: Definition, spec: FactSpec, names: Names) -> Iterator[Place]:

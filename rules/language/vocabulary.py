@@ -184,6 +184,9 @@ TOLD: Mapping[Scope, tuple[str, ...]] = {
 CLOCK_NAMES = frozenset({*_CLOCK, "clock", *TOLD[Scope.CLOCK]} - {"ae", *_CHECKLIST})
 
 
+AFTER_INFUSION = "onset_after_infusion"  # of an adverse event, and of another entity
+
+
 def declared(facts: Mapping[str, FactSpec]) -> dict[str, FactType]:
     """What criteria may name: the facts of one subject."""
     return {
@@ -257,7 +260,7 @@ def of_one_event(
     related = {
         related_fact(name, what) for name, one in relations.items() for what in _RELATED[one.to]
     }
-    elsewhere = {*names[Scope.SUBJECT], *related, "onset_after_infusion"}
+    elsewhere = {*names[Scope.SUBJECT], *related, AFTER_INFUSION}
     own = names[Scope.ADVERSE_EVENT]
     return {name: kind for name, kind in own.items() if name not in elsewhere}
 

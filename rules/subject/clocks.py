@@ -144,7 +144,7 @@ def owed(plan: Plan, state: SubjectState) -> tuple[dict[str, Any], ...]:
             "ae": name,
             "clock": clock.id,
             "label": clock.label,
-            "region": clock.region,
+            "region": clock.region or None,
             "to": clock.to,
             "stage": item[STAGE],
             "started_at": iso(item[START]),

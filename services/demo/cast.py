@@ -204,4 +204,7 @@ def mild(who: int, ae: str, term: str, causality: str, day: int) -> Fact:
 def severe(who: int, ae: str, term: str, grade: int, onset: Moment, **more: object) -> Fact:
     """An adverse event of grade 3 or more, told when the investigator has learned of it."""
     data = {"ae": ae, "term": term, "grade": grade, "onset": onset, "outcome": "not recovered"}
+    if more.get("serious"):  # and has told the sponsor at once
+        aware_at = more.get("aware_at", onset)
+        data |= {"aware_at": aware_at, "reported_at": aware_at}
     return Fact(who, "adverse_event", {**data, **more}, onset)

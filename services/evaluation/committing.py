@@ -84,7 +84,7 @@ def _advance(conn: Connection, thought: Thought, done: Committed) -> bool:
 
 
 def standing(outcome: rules.Outcome) -> dict[str, str | None]:
-    """The versions that a stream stands under, and the consent it owes, as they are stored."""
+    """The versions that a stream stands under, and what it owes, as they are stored."""
     owed = None
     if outcome.owed is not None:
         owed = orjson.dumps(dict(zip(_OWED, outcome.owed, strict=True))).decode()
@@ -92,6 +92,7 @@ def standing(outcome: rules.Outcome) -> dict[str, str | None]:
         "pinned_version": outcome.pinned_version,
         "criteria_version": outcome.criteria_version,
         "reconsent": owed,
+        "clocks": orjson.dumps(outcome.clocks).decode() if outcome.clocks else None,
     }
 
 

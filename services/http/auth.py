@@ -51,6 +51,7 @@ ACCESS: Mapping[str, frozenset[str]] = {
     "trials.resume": CLINICAL,
     "trials.stopping": CLINICAL,
     "trials.conduct": CLINICAL,
+    "trials.clocks": CLINICAL,
     "trials.unmapped": WATCHING,
     "protocols.listed": WATCHING,
     "protocols.draft": ADMINS,

@@ -21,6 +21,7 @@ from services.http.schemas.fields import PageQuery
 from services.http.schemas.trials import (
     Advance,
     Awaiting,
+    ClockPage,
     Conduct,
     Reason,
     StoppingPage,
@@ -30,6 +31,7 @@ from services.http.schemas.trials import (
     TrialPage,
     UnmappedPage,
 )
+from services.reading import clocks as owed
 from services.reading import conduct as conducted
 from services.reading import stopping as boundaries
 from services.reading import trials
@@ -118,6 +120,18 @@ def conduct(trial: str) -> Response:
     """Departures from the protocol, and how enrolment comes on against its target."""
     with parts().database.reading() as conn:
         found = conducted.of_trial(conn, trial, now_us())
+    if found is None:
+        raise NotFound("There is no such trial.")
+    return reply(found)
+
+
+@blueprint.route(f"{BASE}/<name:trial>/clocks")
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.answers(200, ClockPage, 404, 422)
+def clocks(query: dict[str, Any], trial: str) -> Response:
+    """Reports that adverse events ask for and that nobody made yet, the soonest due first."""
+    with parts().database.reading() as conn:
+        found = owed.of_trial(conn, trial, query.get("cursor"), query["limit"], now_us())
     if found is None:
         raise NotFound("There is no such trial.")
     return reply(found)

@@ -186,7 +186,7 @@ _ACTIVE = select(trials.c.active_version).where(trials.c.id == bindparam("of_tri
 _STATE = (
     *("done_n", "state", "reached_us", "next_due_us", "protocol_version"),
     *("engine_version", "status", "decision"),
-    *("pinned_version", "criteria_version", "reconsent"),
+    *("pinned_version", "criteria_version", "reconsent", "clocks"),
 )
 _ADVANCE = (
     update(streams)

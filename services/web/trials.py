@@ -15,13 +15,14 @@ from services.clock import now_us
 from services.errors import NotFound
 from services.http import auth
 from services.http.context import caller, parts
-from services.reading import alerts, conduct, inbox, stopping, subjects, trials, worklists
+from services.reading import alerts, clocks, conduct, inbox, stopping, subjects, trials, worklists
 from services.reading.pages import Json
 from services.web.blueprint import page, pages
 
 MOST_TRIALS = 200
 SUBJECTS_A_PAGE = 50
 WORKLIST_A_PAGE = 30
+CLOCKS = 50
 OPEN = "open"
 
 
@@ -57,6 +58,7 @@ def shown(trial: str, *, problem: str = "", status: int = 200) -> Response:
             stopping=rules_found["items"] if rules_found else [],
             holds=rules_found.get("holds", []) if rules_found else [],
             conduct=conduct.of_trial(conn, trial, now_us()) if clinical else None,
+            clocks=clocks.of_trial(conn, trial, None, CLOCKS, now_us()) if clinical else None,
             subjects=_subjects(conn, trial) if clinical else None,
             q=request.args.get("q", ""),
             worklist=_worklist(conn, trial) if clinical else None,

@@ -48,17 +48,23 @@ FIRST_EVENING = [
     [],
     *FEVER,
     [
-        *("opened S-INFECTION-G3 04", "opened S-RELATED-G3 04"),
+        *("opened CL-DUE 04", "opened S-INFECTION-G3 04", "opened S-RELATED-G3 04"),
         *("opened S-SAE 04", "opened S-SUSAR 04"),
     ],
     ["resolved S-FEVER 02"],
     ["opened S-RELATED-G3 05", "opened ST-TOX-NEAR trial"],
     ["resolved S-RELATED-G3 05", "resolved ST-TOX-NEAR trial"],
     [
-        *("opened S-INFECTION-G3 02", "opened S-RELATED-G3 02", "opened S-SAE 02"),
+        *(
+            "opened CL-DUE 02",
+            "opened S-INFECTION-G3 02",
+            "opened S-RELATED-G3 02",
+            "opened S-SAE 02",
+        ),
         *("opened S-SUSAR 02", "opened ST-TOX-NEAR trial"),
     ],
     [
+        *["opened CL-DUE 06"] * 2,
         *("opened PAUSE-RELATED-G4 06", "opened PAUSE-TERM 06"),
         *("opened S-RELATED-G3 06", "opened S-SAE 06", "opened S-SUSAR 06"),
         *("opened ST-TOX-CROSSED trial", "resolved ST-TOX-NEAR trial"),
@@ -66,7 +72,7 @@ FIRST_EVENING = [
     ["opened EL-ENROLLED-NOT-ELIGIBLE 07"],
     [],
     ["acknowledged ST-TOX-CROSSED trial"],
-    ["resolved S-SAE 04"],
+    ["opened CL-DUE 04", "resolved S-SAE 04"],  # its outcome is news to the authority
 ]
 SECOND_EVENING = [
     ["resolved ST-TOX-CROSSED trial"],

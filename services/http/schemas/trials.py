@@ -326,6 +326,28 @@ class Conduct(Answer):
     accrual = fields.Nested(Accrual, required=True)
 
 
+class ClockTold(Answer):
+    """A report that is owed, as of the subject's last evaluation."""
+
+    subject = fields.String(required=True)
+    site = fields.String(required=True, allow_none=True)
+    ae = fields.String(required=True, metadata={"description": "the adverse event's identifier"})
+    clock = fields.String(required=True)
+    label = fields.String(required=True)
+    region = fields.String(required=True, allow_none=True)
+    to = fields.String(required=True)
+    stage = one_of(["running", "half", "late_warning", "overdue"], required=True)
+    started_at = time_out(required=True)
+    assumed = fields.Boolean(
+        required=True, metadata={"description": "started at the receipt: nobody told of awareness"}
+    )
+    due_at = time_out(required=True)
+    overdue = fields.Boolean(required=True)
+
+
+ClockPage = page_of(ClockTold, "ClockPage")
+
+
 class Unmapped(Answer):
     """A code that was refused because the protocol declares none such."""
 

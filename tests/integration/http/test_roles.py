@@ -32,6 +32,7 @@ MATRIX = {
     ("POST", "/v1/trials/msc-cgvhd/resume"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/stopping"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/conduct"): CLINICAL,
+    ("GET", "/v1/trials/msc-cgvhd/clocks"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/unmapped"): WATCHES,
     ("GET", "/v1/trials/msc-cgvhd/protocols"): WATCHES,
     ("POST", "/v1/trials/msc-cgvhd/protocols"): ADMIN,
@@ -194,5 +195,6 @@ def test_an_unknown_trial_is_404_for_a_key_of_all_trials(house):
         "/worklist",
         "/stopping",
         "/conduct",
+        "/clocks",
     ):
         assert house.door("clinician").get(f"/v1/trials/nowhere{path}").status_code == 404
