@@ -450,6 +450,20 @@ class StoppingRule:
 
 
 @dataclass(frozen=True)
+class Repeat:
+    """The same adverse event, by its term, in several subjects."""
+
+    id: str
+    title: str
+    when: Condition  # over one adverse event
+    subjects: int  # from so many on it is reached
+    source: Source
+    expression: str = ""
+    line: int = 0
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Visit:
     """One visit of the schedule; its id is also the code of the procedure that says it was.
 
@@ -589,6 +603,7 @@ class Definition:
     # Of a merged definition (rules/versions/merging.py): whose criteria these are; None: its own.
     criteria_version: str | None = None
     reference: Reference = Reference()  # what adverse events are read against
+    repeats: tuple[Repeat, ...] = ()
     clocks: tuple[Clock, ...] = ()
     sponsor_time_zone: str = ""  # in which the days of clocks end; "": the trial's
     dictionaries: Mapping[str, str] = field(default_factory=dict)  # ctcae -> its version

@@ -94,6 +94,7 @@ class Plan:
         self.explained = {rule.id: _explained(definition, rule) for rule in definition.rules}
         self.behind = {rule.id: _behind(definition, rule) for rule in definition.rules}
         self.endpoints = {r.id: compile_condition(r.endpoint) for r in definition.stopping}
+        self.repeats = {one.id: compile_condition(one.when) for one in definition.repeats}
         self.stopping = {rule.id: rule for rule in definition.stopping}
         # Endpoints over the subject's own facts, with everything that they rest on.
         self.own_endpoints = {

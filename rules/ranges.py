@@ -32,7 +32,8 @@ class Ranges:
     def __init__(self, definition: Definition, names: Mapping[Scope, Iterable[str]]) -> None:
         """`names`: by scope, whatever its rules name in their conditions and texts."""
         self.endpoint_names = names_in(
-            *(rule.endpoint for rule in definition.stopping if rule.on is Scope.ADVERSE_EVENT)
+            *(rule.endpoint for rule in definition.stopping if rule.on is Scope.ADVERSE_EVENT),
+            *(repeat.when for repeat in definition.repeats),
         )
         asked = {scope: frozenset(some) for scope, some in names.items()}
         asked[Scope.ADVERSE_EVENT] |= frozenset(self.endpoint_names)

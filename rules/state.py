@@ -48,7 +48,8 @@ class SubjectState:
     snapshot: dict[str, Scalar] = field(default_factory=dict)  # of the subject's scope
     decision: str | None = None
     codes: str = ""  # one letter a criterion
-    endpoints: dict[str, dict[str, list[int]]] = field(default_factory=dict)  # rule -> ae -> span
+    # Rule -> adverse event -> span, and of a repeat its folded term.
+    endpoints: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     # What was said.
     findings: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     asked: dict[str, str] = field(default_factory=dict)  # entity -> hash of its last snapshot

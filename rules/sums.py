@@ -19,6 +19,7 @@ from rules.terms import Evaluable, Hold
 from rules.units import Watched, left_us, place, watched
 
 ENROLLED, INFUSED, PAUSED = "enrolled", "infused", "paused"
+TERM = "term:"  # before the term that a repeat counts by
 HOLDS = (Hold.ENROLMENT, Hold.TRIAL)  # what a rule may hold of the trial as a whole
 
 
@@ -52,7 +53,7 @@ def wanted(
         result[ENROLLED, "subject"] = _instant(Span(enrolled[START], enrolled[END]))
     for name, span in infusions.items():
         result[INFUSED, f"infusion:{name}"] = _instant(span)
-    result |= _pauses(plan, state)
+    result |= _pauses(plan, state) | _repeats(plan, state)
     for rule_id, rule in plan.stopping.items():
         state.until.pop(f"@{rule_id}", None)
         if state.among.get(rule_id, True):
@@ -99,6 +100,15 @@ def _pauses(plan: Plan, state: SubjectState) -> dict[tuple[str, str], Sum]:
         for rule_id, known in held.items()
         if (rule := plan.rules.get(rule_id)) is not None and rule.hold in HOLDS
     }
+
+
+def _repeats(plan: Plan, state: SubjectState) -> dict[tuple[str, str], Sum]:
+    """Each term that counts for a repeat, since its first event."""
+    result: dict[tuple[str, str], Sum] = {}
+    for repeat_id in plan.repeats:
+        for start_us, _, term in sorted(state.endpoints.get(repeat_id, {}).values()):
+            result.setdefault((repeat_id, f"{TERM}{term}"), Sum(True, True, start_us))
+    return result
 
 
 def differ(

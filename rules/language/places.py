@@ -78,6 +78,7 @@ def places(definition: Definition) -> Iterator[Place]:
         if one.among is not None:
             line = one.lines.get("among", one.line)
             yield Place(f"{what}, `among`", line, one.among, None, by_scope[Scope.SUBJECT])
+    yield from _of_repeats(definition, by_scope[Scope.ADVERSE_EVENT])
     for spec in definition.facts.values():
         yield from _of_fact(definition, spec, names)
     for visit in definition.schedule:
@@ -90,6 +91,12 @@ def places(definition: Definition) -> Iterator[Place]:
             if part is not None:
                 what = f"the clock `{clock.id}`, `{key}`"
                 yield Place(what, clock.line, part, None, by_scope[Scope.ADVERSE_EVENT])
+
+
+def _of_repeats(definition: Definition, names: Names) -> Iterator[Place]:
+    for repeat in definition.repeats:
+        what = f"the repeat `{repeat.id}`, `when`"
+        yield Place(what, repeat.lines.get("when", repeat.line), repeat.when, None, names)
 
 
 def _of_fact(definition: Definition, spec: FactSpec, names: Names) -> Iterator[Place]:

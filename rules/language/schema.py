@@ -23,6 +23,7 @@ from rules.language.factbook import facts
 from rules.language.loader import Map, parse
 from rules.language.parameters import parameters
 from rules.language.reading import Book, Section
+from rules.language.repeats import repeats
 from rules.language.scenarios import judge, scenarios
 from rules.language.schedule import Known, amendment, procedures, relations, visits
 from rules.language.stopping import RULE_ID, stopping_rules
@@ -162,6 +163,7 @@ class _Reader:
         stopping = stopping_rules(self.top, self.clauses, self.sources, before)
         one_event = of_one_event(before, related)
         watched = clocks(self.top, Reader(one_event, self.clauses, self.sources))
+        same = repeats(self.top, self.clauses, self.sources, before[Scope.ADVERSE_EVENT])
         names = scopes(
             facts,
             ids,
@@ -171,6 +173,7 @@ class _Reader:
             codes=self.codes,
             clocks=watched,
             reference=self.reference,
+            repeats=same,
         )
         rules = tuple(self._rule(item, names) for item in self.top.sections("rules", "the rule"))
         return {
@@ -179,6 +182,7 @@ class _Reader:
             "schedule": schedule,
             "relations": related,
             "clocks": watched,
+            "repeats": same,
         }
 
     def _rule(self, item: Section, names: Mapping[Scope, Mapping[str, FactType]]) -> AlertRule:

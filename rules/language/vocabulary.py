@@ -15,6 +15,7 @@ from rules.model import (
     FactSpec,
     Reference,
     Relation,
+    Repeat,
     StoppingRule,
     Visit,
 )
@@ -128,6 +129,11 @@ _STOPPING: Mapping[str, FactType] = {
     "events_to_stop": INTEGER,
     "exposure_days": NUMBER,
 }
+_REPEAT: Mapping[str, FactType] = {
+    "reached": BOOLEAN,
+    "most": INTEGER,  # subjects with one term
+    "terms": STRING,  # those that reach it; unknown where none does
+}
 _VISIT: Mapping[str, FactType] = {
     "visit_status": FactType(ValueType.CODE, VISIT_STATUSES),
     "visit_day": INTEGER,
@@ -223,6 +229,7 @@ def scopes(
     codes: Mapping[tuple[EventType, str], Code] | None = None,
     clocks: Iterable[Clock] = (),
     reference: Reference = _NO_REFERENCE,
+    repeats: Iterable[Repeat] = (),
 ) -> dict[Scope, dict[str, FactType]]:
     """Every scope's names; the subject's are those of all its entities but its death."""
     subject = {**declared(facts), **_SUBJECT, **dict.fromkeys(criteria, VERDICT)}
@@ -230,6 +237,8 @@ def scopes(
     for rule in stopping:
         rule_id = rule if isinstance(rule, str) else rule.id
         trial.update({stopping_fact(rule_id, what): kind for what, kind in _STOPPING.items()})
+    for repeat in repeats:
+        trial.update({stopping_fact(repeat.id, what): kind for what, kind in _REPEAT.items()})
     visits = FactType(ValueType.CODE, tuple(item.id for item in schedule))
     series = FactType(ValueType.CODE, tuple(numeric_observations(codes or {})))
     result = {
@@ -276,6 +285,7 @@ def scopes_of(definition: Definition) -> dict[Scope, dict[str, FactType]]:
         codes=definition.codes,
         clocks=definition.clocks,
         reference=definition.reference,
+        repeats=definition.repeats,
     )
 
 
@@ -289,14 +299,18 @@ _KNOWN = frozenset(
         *("enrolled_count", "infused_count", "target", "on_hold"),
     }
 )
+_REACHED = ("reached", "most")
 _COUNTED = ("events", "evaluable", "pending", "subjects", "crossed")
 
 
 def always_known(definition: Definition, scope: Scope) -> frozenset[str]:
     """The names of a scope that are never missing, whatever was told."""
     counted = (stopping_fact(one.id, what) for one in definition.stopping for what in _COUNTED)
+    repeated = (stopping_fact(one.id, what) for one in definition.repeats for what in _REACHED)
     named = scopes_of(definition)[scope].keys()
-    return frozenset(named & {*_KNOWN, *(item.id for item in definition.criteria), *counted})
+    return frozenset(
+        named & {*_KNOWN, *(item.id for item in definition.criteria), *counted, *repeated}
+    )
 
 
 def numeric_observations(codes: Mapping[tuple[EventType, str], Code]) -> list[str]:

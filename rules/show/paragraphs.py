@@ -22,6 +22,7 @@ from rules.model import (
     Parameter,
     Reference,
     Relation,
+    Repeat,
     Source,
     StoppingRule,
     Visit,
@@ -50,6 +51,7 @@ def paragraphs(protocol: Protocol) -> Iterable[tuple[str, list[Block]]]:
     yield "Facts", [_fact_block(item) for item in it.facts.values() if not _is_inner(item)]
     yield "Visits", [_visit_block(item) for item in it.schedule]
     yield "Reporting clocks", [_clock_block(item) for item in it.clocks]
+    yield "The same event in several subjects", [_repeat_block(item) for item in it.repeats]
     yield "Groups of adverse events", [_group_block(item) for item in it.reference.groups]
     yield "Reference safety information", _listed_blocks(it.reference)
     yield "Relations", [_relation_block(item) for item in it.relations.values()]
@@ -93,6 +95,15 @@ def _rule_block(item: AlertRule) -> Block:
         ("Do", item.action),
         ("Holds", item.hold),
         ("Protocol deviation", item.deviation),
+        ("Source", _told(item.source)),
+    )
+    return item.id, item.title, lines
+
+
+def _repeat_block(item: Repeat) -> Block:
+    lines = _lines(
+        ("Counts", item.expression),
+        ("Reached", f"by the same term in {item.subjects} subjects"),
         ("Source", _told(item.source)),
     )
     return item.id, item.title, lines

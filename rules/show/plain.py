@@ -22,6 +22,7 @@ from rules.model import (
     Parameter,
     Reference,
     Relation,
+    Repeat,
     Source,
     StoppingRule,
     Visit,
@@ -59,6 +60,7 @@ def as_json(protocol: Protocol) -> Json:
         "sponsor_time_zone": it.sponsor_time_zone or it.time_zone,
         "clocks": [_clock(item) for item in it.clocks],
         "relations": [_relation(item) for item in it.relations.values()],
+        "repeats": [_repeat(item) for item in it.repeats],
         "event_groups": [_group(item) for item in it.reference.groups],
         "reference_safety": _listed(it.reference),
         "publishers": [
@@ -86,6 +88,16 @@ def _clock(item: Clock) -> Json:
         "stopped_by": item.stopped_by,
         "nth": item.nth,
         "restarts_on": list(item.restarts_on),
+        "source": _source(item.source),
+    }
+
+
+def _repeat(item: Repeat) -> Json:
+    return {
+        "id": item.id,
+        "title": item.title,
+        "when": item.expression,
+        "subjects": item.subjects,
         "source": _source(item.source),
     }
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from rules.anchors import Reader, known
+from rules.clinical.adverse import folded
 from rules.facts.calendar import FOREVER, Span
 from rules.facts.entities import merge
 from rules.facts.projections import Reading
@@ -27,7 +28,7 @@ _OWN = "@subject"
 def of_event(
     subject: Subject, name: str, began: Span, readings: Mapping[str, Reading], *, gone: bool
 ) -> None:
-    """Note for which stopping rules this adverse event is an endpoint, and when it began."""
+    """Note for which stopping rules and repeats this adverse event counts, and when it began."""
     facts = known(readings)
     for rule_id, endpoint in subject.plan.endpoints.items():
         if subject.plan.stopping[rule_id].on is not Scope.ADVERSE_EVENT:
@@ -37,6 +38,13 @@ def of_event(
             held[name] = list(began)
         else:
             held.pop(name, None)
+    for repeat_id, when in subject.plan.repeats.items():
+        told = subject.state.endpoints.setdefault(repeat_id, {})
+        term = readings["term"].value
+        if not gone and term is not None and when(facts) is True:
+            told[name] = [*began, folded(str(term))]
+        else:
+            told.pop(name, None)
 
 
 def of_subject(subject: Subject, dirty: Dirty) -> None:

@@ -51,9 +51,13 @@ _WORDS = {
 }  # fmt: skip
 _WRITTEN = {"when": "expression", "endpoint": "expression", "among": "among_expression"}
 _HEAD = ("title", "time_zone", "sponsor_time_zone", "target", "sex", "outcomes", "sources")
-_SECTIONS = ("criteria", "rules", "stopping", "schedule", "clocks", "facts", "parameters", "codes")
+_SECTIONS = (
+    *("criteria", "rules", "stopping", "repeats", "schedule", "clocks"),
+    *("facts", "parameters", "codes"),
+)
 _TITLES = {
     "protocol": "The trial", "criteria": "Criteria", "rules": "Rules", "stopping": "Stopping rules",
+    "repeats": "The same event in several subjects",
     "schedule": "Visits", "clocks": "Reporting clocks", "facts": "Facts",
     "parameters": "Parameters", "codes": "What may be published",
 }  # fmt: skip

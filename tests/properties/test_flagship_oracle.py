@@ -195,6 +195,7 @@ def trial_facts(draw: random.Random, _: dict[str, Any]) -> dict[str, Any]:
         st_tox_evaluable=counts,
         st_tox_pending=(0, 2),
         st_tox_crossed=(True, False),
+        rp_same_g3_reached=(True, False),
         st_tox_margin=(-2, -1, 0, 1),
         st_tox_events_to_stop=(1, 2, 3),
     )

@@ -228,6 +228,7 @@ def _trial(get: Any) -> dict[str, Truth]:
     return {
         "ST-TOX-CROSSED": get("st_tox_crossed"),
         "ST-TOX-NEAR": among(get("st_tox_events_to_stop"), 1),
+        "PAUSE-SAME-G3": get("rp_same_g3_reached"),
         "ACC-TARGET": at_least(get("enrolled_count"), 10),
         "ACC-EXCEEDED": above(get("enrolled_count"), 10),
     }
