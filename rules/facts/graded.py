@@ -14,17 +14,7 @@ from rules.clinical.ctcae import Given, Grade, Term
 from rules.facts import laboratory
 from rules.facts.calendar import Span
 from rules.facts.grading import Scale, Worst, worst
-from rules.facts.laboratory import (
-    END,
-    EVENT,
-    HIGH,
-    LOW,
-    RECORDS,
-    START,
-    VALUE,
-    Record,
-    Series,
-)
+from rules.facts.laboratory import EVENT, HIGH, LOW, RECORDS, START, VALUE, Place, Record, Series
 from rules.facts.projections import Reading
 
 Graded = Sequence[tuple[Term, Grade]]
@@ -73,12 +63,11 @@ def compared(scales: Scales, series: Series, one: Record, first: Span | None) ->
 
     Raises LogNeeded.
     """
-    if first is not None and one[END] <= first.start:
+    place = laboratory.place_of(series, one, first)
+    if place in {Place.BASELINE, Place.BEFORE}:
         sides = of_base(scales, one[VALUE], one[LOW], one[HIGH])
-        own = sides if is_baseline(series, one, first) else None
-        return _beside(sides, own)
-    after = first is not None and one[START] > first.end
-    base = laboratory.based(series, first) if first is not None and after else None
+        return _beside(sides, sides if place is Place.BASELINE else None)
+    base = laboratory.based(series, first) if place is Place.AFTER else None
     if base is None or base.reading.value is None:
         given = Given(one[VALUE], one[LOW], one[HIGH])
         return _beside([(scale.term, scale.grade(given)) for scale in scales], None)
@@ -94,12 +83,6 @@ def of_base(scales: Scales, value: float, low: float | None, high: float | None)
     """The baseline's own grades, by the limits told with it."""
     given = Given(value, low, high, baseline_high=False)
     return tuple((scale.term, scale.grade(given)) for scale in scales)
-
-
-def is_baseline(series: Series, one: Record, first: Span) -> bool:
-    """Whether a record is the last one up to the first infusion. Raises LogNeeded."""
-    base = laboratory.based(series, first).reading
-    return base.value is not None and base.event == one[EVENT]
 
 
 def _beside(sides: Graded, base: Graded | None) -> Compared:

@@ -3,13 +3,14 @@
 Who comes in: numeric observations, one by one, where rules range over series. Who goes out: the
 readings of a series. It is kept small: of older records only what a count in a row and a baseline
 need; what needs more raises LogNeeded and the subject is folded anew.
-A series lives in the state's JSON: [records, prefix, base].
+A series lives in the state's JSON: [records, prefix, base, flagged].
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -24,14 +25,25 @@ from rules.terms import ValueType
 
 Record = list[Any]
 START, END, N, VALUE, EVENT, LOW, HIGH = range(7)
-RECORDS, PREFIX, BASE = range(3)
+_PLAIN = 7  # a longer record was published as the baseline itself
+RECORDS, PREFIX, BASE, FLAGGED = range(4)
 # Of the records that were dropped: the last one's order, the latest end, and for values above and
 # below their range how many in a row surely and at most.
 AFTER, LATEST, HIGHS, LOWS = range(4)
-# The first infusion's span, and value, time, event and limits of the last record up to it.
+# BASE: the first infusion's span, and value, time, event and limits of the last record up to it.
+# FLAGGED: the last record that was published as the baseline; it wins.
 Series = list[Any]
 Alike = Callable[[float, float], bool]
 _ORDER = itemgetter(START, N)
+
+
+class Place(StrEnum):
+    """Where a record lies as seen from the baseline."""
+
+    BEFORE = "before"
+    BASELINE = "baseline"
+    AFTER = "after"
+    NOWHERE = "nowhere"  # dates, or the want of an infusion, leave open where
 
 
 class Base(NamedTuple):
@@ -59,19 +71,22 @@ def record(event: Event, code: Code, calendar: Calendar) -> Record | None:
     number = told(value)
     if code.value is ValueType.INTEGER and number is not None and float(number).is_integer():
         number = int(number)
-    return [start, end, event.n, number, event.event, low, high]
+    told_so = [True] if event.data.get("baseline") is True else []
+    return [start, end, event.n, number, event.event, low, high, *told_so]
 
 
 def put(series: Series | None, new: Record) -> Series:
     """The series with one more record. Raises LogNeeded where its neighbours were dropped."""
     if series is None:
-        return [[new], None, None]
-    records, prefix, base = series
+        return [[new], None, None, new if len(new) > _PLAIN else None]
+    records, prefix, base, flagged = series
     if prefix is not None and _ORDER(new) < tuple(prefix[AFTER]):
         raise LogNeeded
     if base is not None and new[START] <= base[1]:
         raise LogNeeded
     records.insert(bisect_right(records, _ORDER(new), key=_ORDER), new)
+    if len(new) > _PLAIN and (flagged is None or _ORDER(flagged) < _ORDER(new)):
+        series[FLAGGED] = new
     return series
 
 
@@ -102,12 +117,16 @@ def _below(one: Record) -> bool | None:
     return None if one[LOW] is None else bool(one[VALUE] < one[LOW])
 
 
-def based(series: Series, first: Span) -> Base:
-    """The last value up to the first infusion; unknown where dates leave open which it is.
+def based(series: Series, first: Span | None) -> Base:
+    """The record published as the baseline, else the last one up to the first infusion.
 
-    Raises LogNeeded.
+    Unknown where dates leave open which it is. Raises LogNeeded.
     """
-    records, prefix, base = series
+    records, prefix, base, flagged = series
+    if flagged is not None:
+        return _base(flagged)
+    if first is None:
+        return Base(UNKNOWN)
     if base is not None and (base[0], base[1]) == tuple(first):
         return Base(Reading(*base[2:5]), *base[5:7])
     sure = [one for one in records if one[END] <= first.start]
@@ -121,12 +140,28 @@ def based(series: Series, first: Span) -> Base:
     return _base(sure[-1]) if sure else Base(UNKNOWN)
 
 
+def place_of(series: Series, one: Record, first: Span | None) -> Place:
+    """Where a record of the series lies. Raises LogNeeded."""
+    flagged = series[FLAGGED]
+    if flagged is not None:
+        if one[N] == flagged[N]:
+            return Place.BASELINE
+        return Place.AFTER if one[START] > flagged[END] else Place.BEFORE
+    if first is None:
+        return Place.NOWHERE
+    if one[END] <= first.start:
+        base = based(series, first).reading
+        own = base.value is not None and base.event == one[EVENT]
+        return Place.BASELINE if own else Place.BEFORE
+    return Place.AFTER if one[START] > first.end else Place.NOWHERE
+
+
 def with_base(series: Series, first: Span) -> Series:
     """The same series with its baseline written down. Raises LogNeeded."""
     base = based(series, first)
     told = base.reading
     written = [*first, told.value, told.time_us, told.event, base.low, base.high]
-    return [series[RECORDS], series[PREFIX], written]
+    return [series[RECORDS], series[PREFIX], written, series[FLAGGED]]
 
 
 def _base(one: Record) -> Base:
@@ -158,15 +193,15 @@ def readings(
         sure, most = _run(series, beyond, place)
         known = sure == most or alike[name](sure, most)
         found[name] = of_newest(sure if known else None)
-    if change and first is not None:
+    if change and (first is not None or series[FLAGGED] is not None):
         base = based(series, first).reading.value
         found["lab_change_percent"] = of_newest(_percent(newest[VALUE], base))
     return found
 
 
 def change_percent(series: Series, one: Record, first: Span | None) -> float | None:
-    """How far a record after the first infusion lies from the baseline. Raises LogNeeded."""
-    if first is None or one[START] <= first.end:
+    """How far a record after the baseline lies from it. Raises LogNeeded."""
+    if place_of(series, one, first) is not Place.AFTER:
         return None
     return _percent(one[VALUE], based(series, first).reading.value)
 

@@ -79,7 +79,7 @@ def _value(one: Record, scales: Scales, held: Series, first: Span | None) -> Jso
         "value": one[VALUE],
         "reference_low": one[LOW],
         "reference_high": one[HIGH],
-        "baseline": first is not None and graded.is_baseline(held, one, first),
+        "baseline": laboratory.place_of(held, one, first) is laboratory.Place.BASELINE,
         "change_percent": laboratory.change_percent(held, one, first),
         **_graded(one, scales, held, first),
     }

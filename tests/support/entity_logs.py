@@ -40,6 +40,7 @@ class _Pick:
         if self(0, 0, 1):
             return {"code": "temp", "value": self(36.5, 38.4), "unit": "Cel"}
         told = self({}, {"reference_high": 40}, {"reference_low": 10, "reference_high": 40})
+        told |= self({}, {}, {}, {"baseline": True})
         return {"code": "alt", "value": self(5, 20, 40, 41, 130), "unit": "U/L", **told}
 
     def adverse_event(self):

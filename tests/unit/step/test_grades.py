@@ -102,6 +102,55 @@ def test_the_baseline_s_own_range_says_whether_it_was_high_not_a_later_one(room)
     assert "> 5 ULN; base 0, rise 3" in said(log)[0][2]
 
 
+def test_a_value_published_as_the_baseline_wins_over_the_last_before_the_infusion(room):
+    log = [
+        alt(1, "2026-01-06T08:00:00", 100, baseline=True),
+        alt(2, "2026-01-08T08:00:00", 30),
+        infusion(3, "2026-01-10T10:00:00"),
+        alt(4, "2026-01-12T08:00:00", 501),
+    ]
+    ((n, detail),) = [(n, detail) for n, change, detail in said(log) if change == "opened"]
+    assert n == 4
+    assert "baseline above its range; > 5 baseline; base 1, rise 2" in detail
+
+
+def test_a_published_baseline_needs_no_infusion_and_is_not_graded_against_itself(room):
+    log = [
+        alt(1, "2026-01-06T08:00:00", 100, baseline=True),
+        alt(2, "2026-01-08T08:00:00", 110),
+        alt(3, "2026-01-05T08:00:00", 90),
+    ]
+    details = {n: detail for n, _, detail in said(log, "L-MILD")}
+    assert "> ULN; base 1, rise 0" in details[1]
+    assert "(baseline above its range); base 1, rise -1" in details[2]
+    assert 3 not in details  # older than the newest: not judged
+
+
+def test_what_is_older_than_the_published_baseline_is_graded_by_its_own_range(room):
+    log = [
+        alt(1, "2026-01-05T08:00:00", 90),
+        alt(2, "2026-01-06T08:00:00", 30, baseline=True),
+        event(3, "correction", "2026-01-07T08:00:00", corrects={"source": "lab", "id": "e2"},
+              time="2026-01-04T08:00:00-05:00"),
+    ]  # fmt: skip
+    details = {n: detail for n, _, detail in said(log, "L-MILD")}
+    assert "> ULN; base not recorded" in details[1]
+    assert "base 0, rise 0" in details[2]
+    assert "> ULN; base 0, rise 1" in details[3]
+
+
+@pytest.mark.parametrize("days", [(6, 7), (7, 6)])
+def test_of_two_published_baselines_the_later_one_counts_in_whatever_order_told(room, days):
+    values = {6: 30, 7: 100}
+    log = [
+        alt(n, f"2026-01-0{day}T08:00:00", values[day], baseline=True)
+        for n, day in enumerate(days, 1)
+    ]
+    log.append(alt(3, "2026-01-12T08:00:00", 501))
+    ((_, _, detail),) = [one for one in said(log) if one[1] == "opened"]
+    assert "> 5 baseline; base 1, rise 2" in detail
+
+
 def test_the_baseline_and_what_is_older_are_never_graded_against_it(room):
     log = [
         alt(1, "2026-01-08T08:00:00", 300),
@@ -190,3 +239,11 @@ def test_steps_one_by_one_and_all_at_once_leave_the_same_state(room):
 def test_a_state_with_graded_series_stays_small():
     log = [alt(n, at("2026-01-01T08:00:00") + n * 3_600_000_000, 100 + n) for n in range(1, 300)]
     assert len(run(log).state) < 6000
+
+
+def test_a_value_of_the_day_to_which_a_published_baseline_is_dated_may_be_older(room):
+    day = event(1, "observation", "2026-01-06T00:00:00", code="alt", value=100, unit="U/L",
+                reference_high=40, baseline=True, precision="day")  # fmt: skip
+    log = [day, alt(2, "2026-01-06T10:00:00", 501), alt(3, "2026-01-07T10:00:00", 501)]
+    assert "> 5 ULN; base not recorded" in said(log)[0][2]
+    assert "> 5 baseline; base 1, rise 2" in said(log)[-1][2]
