@@ -221,6 +221,8 @@ class Code:
     molar_mass: float | None = None  # g/mol: lets mass and amount convert
     aliases: Mapping[str, str] = field(default_factory=dict)  # a publisher's spelling -> UCUM
     ctcae: str = ""  # the analyte of the CTCAE dictionary that it is; its values are graded
+    # Of an assessment of several scores at once: each with the least and the most it may be.
+    scores: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -344,6 +346,7 @@ class FactSpec:
     identities: tuple[str, ...] = ()
     reference: Reference = Reference()  # of facts over adverse events; filled by the engine
     liver: LiverRule | None = None  # of `hys_law` and `edish`
+    score: str | None = None  # which one, of an assessment of several
 
 
 @dataclass(frozen=True)

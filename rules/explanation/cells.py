@@ -190,6 +190,9 @@ def limits(definition: Definition, spec: FactSpec) -> tuple[float, float]:
     if spec.origin is None or spec.take not in _OF_ONE_RECORD:
         return -math.inf, math.inf
     code = definition.codes.get((spec.origin, spec.code))
+    if spec.score is not None and code is not None:
+        least, most = code.scores[spec.score]
+        return float(least), float(most)
     low = -math.inf if code is None or code.low is None else float(code.low)
     high = math.inf if code is None or code.high is None else float(code.high)
     return low, high

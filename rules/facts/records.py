@@ -76,6 +76,8 @@ class Reader:
             for source in self._routes.get((event.type, code), ()):
                 if source.given_by is not None and source.given_by != data.get("given_by"):
                     continue
+                if source.score is not None and not _tells(source.score, data):
+                    continue
                 if source.identity is None or source.identity == self._identity(event, code):
                     yield source, self._record(source, event)
 
@@ -153,12 +155,23 @@ def _value(source: Source, data: Mapping[str, object]) -> tuple[Scalar | None, s
     if source.origin in {EventType.OBSERVATION, EventType.ASSESSMENT}:
         if data.get("absent") is not None:
             return None, str(data["absent"])
-        return _measured(source, data)
+        return _measured(source, data) if source.score is None else _score(source.score, data)
     status = str(data.get("status"))
     if source.value is not ValueType.BOOLEAN:
         return status, None
     truth = _TRUTH.get(status)
     return truth, status if truth is None else None
+
+
+def _tells(score: str, data: Mapping[str, Any]) -> bool:
+    """Whether an assessment says anything of a score."""
+    return score in data.get("scores", ())
+
+
+def _score(name: str, data: Mapping[str, Any]) -> tuple[Scalar | None, str | None]:
+    """One of the scores that an assessment tells, or the word that stands in its place."""
+    told = data["scores"][name]
+    return (None, told) if isinstance(told, str) else (int(told), None)
 
 
 def _measured(source: Source, data: Mapping[str, object]) -> tuple[Scalar | None, str | None]:

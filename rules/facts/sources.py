@@ -64,12 +64,13 @@ class Source:
     by_day: bool = False  # some fact takes the records of one local day for one
     specs: tuple[FactSpec, ...] = field(default=(), repr=False)
     scales: tuple[Scale, ...] = field(default=(), repr=False)  # where its measure is a grade
+    score: str | None = None  # which one, of an assessment of several
 
 
 def source_key(spec: FactSpec, code: str | None = None) -> str:
     """The name of the source that a fact reads; of one of its codes."""
     giver = given_by(spec)
-    tail = f":{giver}" if giver else ""
+    tail = f":{giver}" if giver else f".{spec.score}" if spec.score else ""
     if spec.measure is not Measure.VALUE:
         tail = f"#{spec.measure}"
     return f"{spec.origin}:{spec.code if code is None else code}{tail}"
@@ -152,6 +153,8 @@ def _source(
     value, unit = ValueType.BOOLEAN, None
     if declared is not None and declared.value is not None:
         value, unit = declared.value, declared.unit
+    elif first.score is not None:
+        value = ValueType.INTEGER
     elif declared is None and alike:
         value, unit = alike[0].value, alike[0].unit
     mass = declared.molar_mass if declared is not None else None
@@ -170,6 +173,7 @@ def _source(
         by_day=any(spec.within_day for spec in specs),
         specs=tuple(specs),
         scales=_scales(definition, declared, first.measure),
+        score=first.score,
     )
 
 

@@ -13,6 +13,7 @@ from rules.language.loader import Map, Seq
 from rules.language.parameters import known_unit
 from rules.language.reading import NAME, NAME_SHAPE, Section
 from rules.language.syntax import did_you_mean
+from rules.language.values import MOST_SCORE
 from rules.language.vocabulary import CODED, NUMERIC, VALUED
 from rules.model import Code, Coding
 from rules.terms import EventType, ValueType
@@ -84,6 +85,7 @@ def _code(item: Section, sets: ValueSets) -> Code | None:
         molar_mass=item.number("molar_mass"),
         aliases=_aliases(item, "aliases"),
         ctcae=item.text("ctcae"),
+        scores=_scores(item),
     )
     _check_value(item, code, valued=valued)
     _check_units(item, code)
@@ -99,6 +101,9 @@ def _check_value(item: Section, code: Code, *, valued: bool) -> None:
         item.complain("values", "only `value: code` has values")
     if len(set(code.values)) != len(code.values):
         item.complain("values", "a value stands twice")
+    if code.scores and (code.type is not EventType.ASSESSMENT or code.value is not None):
+        message = "`scores` are those of an assessment without a value of its own"
+        item.complain("scores", message, "type: assessment, and no `value`")
     numeric = code.value in NUMERIC
     if not numeric and (code.low is not None or code.high is not None):
         item.complain("low" if code.low is not None else "high", "only a number has low and high")
@@ -120,6 +125,24 @@ def _check_units(item: Section, code: Code) -> None:
         if not units.convertible(unit, told, code.molar_mass):
             message = f"`{spelling}` stands for {unit}, which does not convert into {told}"
             item.complain("aliases", message, "UCUM, case-sensitive")
+
+
+def _scores(item: Section) -> dict[str, tuple[int, int]]:
+    """`{name: [least, most]}` in whole numbers."""
+    node = item.mapping("scores")
+    result = {}
+    for name, span in node.items():
+        ends = list(span) if isinstance(span, Seq) else []
+        whole = all(isinstance(end, int) and not isinstance(end, bool) for end in ends)
+        if not NAME.fullmatch(name):
+            message = f"{item.what}: the score `{name}` must be {NAME_SHAPE}"
+            item.book.complain(node.lines[name], message)
+        elif len(ends) != 2 or not whole or not 0 <= ends[0] < ends[1] <= MOST_SCORE:
+            message = f"{item.what}: the score `{name}` must be from one whole number to another"
+            item.book.complain(node.lines[name], message, f"[0, 3], at most {MOST_SCORE}")
+        else:
+            result[name] = (ends[0], ends[1])
+    return result
 
 
 def _aliases(item: Section, key: str) -> dict[str, str]:

@@ -59,6 +59,8 @@ _TEXTS: Mapping[str, str] = {
     "dictionaries": "Which version of each clinical dictionary the trial grades by.",
     "ctcae": "The analyte of the CTCAE dictionary that it is, or the dictionary's version.",
     "molar_mass": "In g/mol: lets mass and amount convert.",
+    "scores": "The scores that one assessment tells, each with its least and its most.",
+    "score": "Which of the assessment's scores.",
     "aliases": "Other spellings of its unit and the UCUM unit they stand for.",
     "applicable_if": "Where this is definitely false, it does not apply.",
     "label": "How people call it.",

@@ -194,6 +194,8 @@ class _Check:
         if "scores" in self.data:
             if code.value is not None:
                 self._fault("scores", (f"must be a `value`: a {code.value}", ""))
+            elif fault := _scored(self.data["scores"], code):
+                self._fault("scores", fault)
         elif "value" in self.data:
             if code.value is None:
                 self._fault("value", ("must be `scores`", "{skin: 2, mouth: 0}"))
@@ -280,6 +282,17 @@ _MORE: Mapping[EventType, Callable[[_Check], None]] = {
     EventType.DEMOGRAPHICS: _Check.demographics,
     EventType.OVERRIDE: _Check.override,
 }
+
+
+def _scored(scores: Data, code: Code) -> tuple[str, str] | None:
+    """What is wrong with scores: each that the code declares, within its range; else 0 to 3."""
+    for name, score in scores.items():
+        if code.scores and name not in code.scores:
+            return f"`{name}` is no score of `{code.code}`", did_you_mean(name, code.scores)
+        least, most = code.scores.get(name, (0, 3))
+        if not isinstance(score, str) and not least <= score <= most:
+            return f"`{name}` must be from {least} to {most}", ""
+    return None
 
 
 def _range(code: Code) -> str:

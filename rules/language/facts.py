@@ -29,7 +29,7 @@ from rules.language.vocabulary import (
 )
 from rules.language.windows import duration, window
 from rules.model import Code, Condition, FactSpec, Reference, Window
-from rules.terms import Absence, ChangeKind, Conflict, EventType, Measure, Take, ValueType
+from rules.terms import Absence, ChangeKind, Conflict, EventType, Measure, Take, ValueType, said
 
 ORIGINS = (EventType.DEMOGRAPHICS, EventType.CONSENT, *CODED, *takes.ENTITIES)
 # What a fact of an entity may look at; the name is that of its facts in conditions.
@@ -43,7 +43,7 @@ _HINT = "{from: .., take: ..}"
 _ALL_KEYS = (
     *("from", "code", "field", "document", "given_by", "where", "measure", "take", "baseline"),
     *("change", "window", "valid", "conflict", "worse", "within", "applicable_if", "date_only"),
-    *("anchor", "label", "unit"),
+    *("anchor", "label", "unit", "score"),
 )
 
 
@@ -71,7 +71,9 @@ def default_facts(declared: Codes, book: Book) -> dict[str, FactSpec]:
     return result
 
 
-def _read_of(code: Code) -> Read:
+def _read_of(code: Code, *, scored: bool = False) -> Read:
+    if scored:
+        return Read(code.type, ValueType.INTEGER)
     value = code.value or ValueType.BOOLEAN
     return Read(code.type, value, code.unit, code.values, code.molar_mass)
 
@@ -117,7 +119,7 @@ class SourceFacts:
         found = self._codes(section, origin)
         names = {"value": FactType(ValueType.BOOLEAN)}
         if found:
-            read = _read_of(found[0])
+            read = _read_of(found[0], scored=_asks_score(section))
             kind = read.value or ValueType.BOOLEAN
             names = {"value": FactType(kind, read.values, read.unit, "", read.molar_mass)}
             if _is_ratio(section):
@@ -128,7 +130,7 @@ class SourceFacts:
         if not found:
             section.asked.update(_ALL_KEYS)
             return None
-        first = found[0]
+        first, score = found[0], self._score(section, found)
         if section.node.get("measure") in takes.GRADES:
             _graded(section, found)
         spec = FactSpec(
@@ -136,7 +138,19 @@ class SourceFacts:
             also=tuple(code.code for code in found[1:]), label=label or first.label,
             line=section.line(), molar_mass=first.molar_mass,
         )  # fmt: skip
-        return self._taken(section, spec, _read_of(first), Take.LATEST)
+        if score:
+            spec = replace(spec, score=score, label=label or f"{first.label}: {said(score)}")
+        return self._taken(section, spec, _read_of(first, scored=bool(score)), Take.LATEST)
+
+    @staticmethod
+    def _score(section: Section, found: list[Code]) -> str:
+        """Which of an assessment's scores; ''  where its value is meant."""
+        score = section.text("score")
+        if score and (len(found) > 1 or score not in found[0].scores):
+            near = did_you_mean(score, found[0].scores) if len(found) == 1 else "of one code"
+            section.complain("score", f"`{found[0].code}` has no score `{score}`", near)
+            return ""
+        return score
 
     def _codes(self, section: Section, origin: EventType) -> list[Code]:
         """One code, or several of one type and unit whose records are pooled."""
@@ -167,8 +181,9 @@ class SourceFacts:
             section.complain(
                 "code", f"no {origin} `{name}` is declared", near or "declare it under `codes`"
             )
-        elif code.type in VALUED and code.value is None:
-            section.complain("code", f"`{name}` has no single value")
+        elif code.type in VALUED and code.value is None and not _asks_score(section):
+            hint = f"score: {next(iter(code.scores))}" if code.scores else ""
+            section.complain("code", f"`{name}` has no single value", hint)
             return None
         return code
 
@@ -266,6 +281,10 @@ def _measure(section: Section, read: Read, take: Take) -> Measure:
     if take is Take.RATIO_TO_REFERENCE and told in (None, Measure.VALUE):
         return Measure.RATIO_TO_HIGH
     return told or Measure.VALUE
+
+
+def _asks_score(section: Section) -> bool:
+    return "score" in section.node
 
 
 def _graded(section: Section, found: list[Code]) -> None:

@@ -120,7 +120,7 @@ def _where_names(definition: Definition, spec: FactSpec) -> Names:
     code = definition.codes.get((spec.origin, spec.code)) if spec.origin else None
     if code is None:
         return {}
-    if spec.measure in GRADES:
+    if spec.measure in GRADES or spec.score is not None:
         return {"value": INTEGER}
     if spec.measure is not Measure.VALUE:
         return {"value": FactType(ValueType.NUMBER, (), "1")}
@@ -158,15 +158,21 @@ def bounds(definition: Definition, *, asked: bool = True) -> dict[str, Bounds]:
 def _bounds(definition: Definition, spec: FactSpec) -> Bounds:
     if spec.derived is not None:
         return _constants(spec.derived)
-    if spec.origin is None:
-        return Bounds()
+    return Bounds() if spec.origin is None else _of_records(definition, spec)
+
+
+def _of_records(definition: Definition, spec: FactSpec) -> Bounds:
     if spec.take is Take.COMPLETED_YEARS or spec.take in (Take.COUNT, Take.CONSECUTIVE):
         return Bounds(0)
     if spec.measure in GRADES and spec.take in SAME_UNIT:
         return Bounds(0, 4)
     if spec.take not in SAME_UNIT or spec.measure is not Measure.VALUE:
         return Bounds()
+    assert spec.origin is not None
     codes = [definition.codes.get((spec.origin, name)) for name in (spec.code, *spec.also)]
+    if spec.score is not None:
+        first = codes[0]
+        return Bounds() if first is None else Bounds(*first.scores[spec.score])
     lows = [None if code is None else code.low for code in codes]
     highs = [None if code is None else code.high for code in codes]
     return Bounds(

@@ -22,7 +22,6 @@ from rules.terms import OWN_TYPES, EventType
 Fields = Mapping[str, Check | None]
 
 SEXES = ("female", "male", "other", "unknown")
-ABSENT = ("not_done", "unknown", "refused")
 ENROLMENT = ("screened", "enrolled", "treatment_stopped", "withdrawn", "completed", "lost")
 CONDITION = ("active", "resolved", "absent", "suspected")
 PROCEDURE = ("done", "not_done")
@@ -75,7 +74,7 @@ def fields_of(dates: Dates) -> Mapping[EventType, Fields]:
             **coded,
             "value": None,
             "unit": text(100),
-            "absent": words(ABSENT),
+            "absent": words(values.ABSENT),
             "reference_low": values.number,
             "reference_high": values.number,
             "method": text(),

@@ -23,6 +23,8 @@ _INSTANT = re.compile(
     r"(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
 )
 _NAIVE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d.*")
+MOST_SCORE = 1000
+ABSENT = ("not_done", "unknown", "refused")
 _ORGAN = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
@@ -115,13 +117,14 @@ def coding(value: Any) -> Fault:
 
 
 def scores(value: Any) -> Fault:
-    """`{organ: 0..3}`."""
+    """`{organ: a whole number, or why there is none}`; the code says how great each may be."""
     if not isinstance(value, dict) or not 1 <= len(value) <= 50:
         return "must map organs to scores", "{skin: 2, mouth: 0}"
-    one = whole(0, 3)
+    one, untold = whole(0, MOST_SCORE), words(ABSENT)
     for organ, score in value.items():
-        if not _ORGAN.fullmatch(organ) or one(score):
-            return "must map organs to whole numbers from 0 to 3", "{skin: 2, mouth: 0}"
+        told = untold(score) if isinstance(score, str) else one(score)
+        if not _ORGAN.fullmatch(organ) or told:
+            return f"must map organs to whole numbers, or to {', '.join(ABSENT)}", "{skin: 2}"
     return None
 
 

@@ -157,6 +157,7 @@ def _code_block(item: Code) -> Block:
         ("Possible", " to ".join(bounds) if any(bounds) else None),
         ("Molar mass", f"{item.molar_mass:g} g/mol" if item.molar_mass is not None else None),
         ("Graded as", f"{item.ctcae} of the CTCAE dictionary" if item.ctcae else None),
+        ("Scores", ", ".join(f"{name} {a} to {b}" for name, (a, b) in item.scores.items())),
         ("Also spelled", ", ".join(f"{word} for {unit}" for word, unit in item.aliases.items())),
         ("Codings", ", ".join(map(_coding, item.codings))),
     )
@@ -210,7 +211,9 @@ _MEASURES = {
 def _origin(item: FactSpec) -> str | None:
     if item.origin is None:
         return None
-    what = ", ".join(part for part in (item.code, *item.also, item.field or "") if part)
+    what = ", ".join(
+        part for part in (item.code, *item.also, item.field or item.score or "") if part
+    )
     giver = f", given by {item.given_by.replace('_', ' ')}" if item.given_by else ""
     return f"{item.origin}{', ' if what else ''}{what}{giver}"
 

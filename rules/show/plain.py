@@ -186,6 +186,7 @@ def _code(item: Code) -> Json:
         "molar_mass": item.molar_mass,
         "aliases": dict(item.aliases),
         "ctcae": item.ctcae or None,
+        "scores": {name: list(span) for name, span in item.scores.items()},
     }
 
 
@@ -200,6 +201,7 @@ def _fact(item: FactSpec) -> Json:
         "code": item.code,
         "also": list(item.also),
         "field": item.field,
+        "score": item.score,
         "where": _condition(item.where),
         "measure": item.measure.value,
         "take": item.take.value,
