@@ -71,7 +71,8 @@ def test_a_report_that_was_made_is_owed_no_longer(house, clinician, make_event):
     )
     house.evaluate()
     assert clinician.get(CLOCKS).json["items"] == []
-    assert clinician.get("/v1/alerts?status=open").json["items"][0]["rule"] == "S-SAE"
+    found = clinician.get("/v1/alerts?status=open").json["items"]
+    assert [one["rule"] for one in found if one["rule"].startswith("CL-")] == []
 
 
 def test_a_cursor_of_another_list_is_refused(clinician):
