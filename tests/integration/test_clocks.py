@@ -1,5 +1,7 @@
 """A service that was stopped for three days: on its start every instant of a clock is made up for."""
 
+from typing import Any
+
 import orjson
 import pytest
 
@@ -10,7 +12,7 @@ from tests.support import flagship as f
 
 HOUR_US = 3_600_000_000
 AWARE_US = f.NOW_US - HOUR_US
-SAE = {
+SAE: dict[str, Any] = {
     "type": "adverse_event",
     "time": iso(AWARE_US),
     "data": {
