@@ -64,6 +64,7 @@ from rules.stopping.problems import methods, problems
 from rules.terms import (
     OWN_TYPES,
     Absence,
+    AeChange,
     Category,
     Change,
     CriterionKind,
@@ -87,6 +88,7 @@ __all__ = [
     "Absence",
     "Accrual",
     "Admissible",
+    "AeChange",
     "Assessment",
     "Boundary",
     "Category",

@@ -122,6 +122,11 @@ class Engine:
         known = self._subject(state)
         return views.laboratory.series(self.house.room(known.pins).plan, known, log)
 
+    def adverse_view(self, state: bytes | None, log: Sequence[Event]) -> list[dict[str, Any]]:
+        """Every adverse event of the events that a state was made of, and how it came to be."""
+        known = self._subject(state)
+        return views.adverse.every(self.house.room(known.pins).plan, known, log)
+
     def waiting(self, state: bytes | None) -> dict[str, Any]:
         """Of the worklist the corrections alone: their targets have not been received."""
         return {"items": worklists.corrections(self._subject(state))}

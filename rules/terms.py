@@ -272,6 +272,22 @@ class Pending(StrEnum):
     PARTIAL = "partial"  # by its share of the window
 
 
+class AeChange(StrEnum):
+    """What a report was in the life of an adverse event."""
+
+    INITIAL = "initial"
+    FOLLOW_UP = "follow_up"
+    RE_GRADED = "re_graded"
+    RE_ATTRIBUTED = "re_attributed"
+    RE_NAMED = "re_named"
+    SERIOUSNESS = "seriousness"
+    OUTCOME = "outcome"
+    REPORTED = "reported"
+    SUBMITTED = "submitted"
+    WITHDRAWN = "withdrawn"
+    REINSTATED = "reinstated"
+
+
 class Deviation(StrEnum):
     """How grave a departure from the protocol is."""
 

@@ -70,6 +70,7 @@ ACCESS: Mapping[str, frozenset[str]] = {
     "subjects.worklist": CLINICAL,
     "subjects.trial_worklist": CLINICAL,
     "subjects.laboratory": CLINICAL,
+    "subjects.adverse_events": CLINICAL,
     "alerts.listed": WATCHING,
     "alerts.one": WATCHING,
     "stream.alerts": WATCHING,

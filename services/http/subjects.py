@@ -16,6 +16,7 @@ from services.http.context import parts, reply
 from services.http.openapi import Blueprint
 from services.http.schemas.fields import PageQuery
 from services.http.schemas.subjects import (
+    AdverseEvents,
     AsOfQuery,
     Eligibility,
     ExplainedEligibility,
@@ -27,8 +28,8 @@ from services.http.schemas.subjects import (
     TimelinePage,
     WorklistPage,
 )
+from services.reading import adverse, events, subjects, trials, worklists
 from services.reading import eligibility as eligibilities
-from services.reading import events, subjects, trials, worklists
 from services.reading import laboratory as laboratories
 
 blueprint = Blueprint("subjects", __name__, description="Subjects and their eligibility")
@@ -126,6 +127,19 @@ def laboratory(trial: str, subject: str) -> Response:
     """
     with parts().database.reading() as conn:
         found = laboratories.of_subject(conn, trial, subject)
+    return reply(_existing(found))
+
+
+@blueprint.route(f"{BASE}/<name:subject>/adverse-events")
+@blueprint.answers(200, AdverseEvents, 404)
+def adverse_events(trial: str, subject: str) -> Response:
+    """Every adverse event: what is known, what follows from it, what each report changed.
+
+    `follows` holds what the rules see: seriousness, suspicion, expectedness and the like; null is
+    unknown. The history is in order of receipt.
+    """
+    with parts().database.reading() as conn:
+        found = adverse.of_subject(conn, trial, subject)
     return reply(_existing(found))
 
 

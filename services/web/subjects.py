@@ -15,6 +15,7 @@ from services.clock import now_us
 from services.errors import NotFound
 from services.http.context import parts
 from services.reading import (
+    adverse,
     alerts,
     eligibility,
     events,
@@ -48,6 +49,7 @@ def subject(trial: str, subject: str) -> Response:
             worklist=worklists.of_subject(conn, trial, subject, None, now_us()),
             alerts=_alerts(conn, trial, subject),
             laboratory=laboratory.of_subject(conn, trial, subject),
+            adverse=adverse.of_subject(conn, trial, subject),
             timeline=_timeline(conn, trial, subject),
             here=here,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from rules import Absence, Verdict
+from rules import Absence, AeChange, Verdict
 from services.http.schemas.fields import (
     DECISIONS,
     ENROLMENT,
@@ -276,6 +276,44 @@ class LaboratorySeries(Answer):
     pending = fields.Integer(required=True)
     first_infusion = maybe(time_out(required=True))
     items = fields.List(fields.Nested(LaboratoryTest), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class AdverseReport(Answer):
+    """One report of an adverse event and what it changed of what was known."""
+
+    event = fields.String(required=True)
+    received_at = time_out(required=True)
+    time = time_out(required=True)
+    what = fields.List(one_of([one.value for one in AeChange], required=True), required=True)
+    changes = fields.Dict(
+        keys=fields.String(),
+        values=fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True)),
+        required=True,
+        metadata={"description": "by key of the event's data: `from` and `to`"},
+    )
+
+
+class AdverseEvent(Answer):
+    """One adverse event as now known."""
+
+    ae = fields.String(required=True)
+    began_at = time_out(required=True)
+    withdrawn = fields.Boolean(required=True)
+    told = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True), required=True)
+    follows = fields.Dict(
+        keys=fields.String(), values=fields.Boolean(allow_none=True), required=True
+    )
+    history = fields.List(fields.Nested(AdverseReport), required=True)
+
+
+class AdverseEvents(Answer):
+    """Every adverse event of a subject, the last onset first."""
+
+    trial = fields.String(required=True)
+    subject = fields.String(required=True)
+    pending = fields.Integer(required=True)
+    items = fields.List(fields.Nested(AdverseEvent), required=True)
     next = fields.String(required=True, allow_none=True)
 
 
