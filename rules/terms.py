@@ -160,6 +160,8 @@ class Take(StrEnum):
     TOUCHES_POINT = "touches_point"
     TOUCHES_SPAN = "touches_span"
     COMPLETED_YEARS = "completed_years"
+    HYS_LAW = "hys_law"  # transaminases, bilirubin and phosphatase together
+    EDISH = "edish"  # the quadrant of their highest values
 
 
 class Measure(StrEnum):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
+from rules.facts import liver
 from rules.facts.absence import absence_of
 from rules.facts.aggregates import changed, days_between, reducer
 from rules.facts.calendar import FOREVER, Calendar, completed_years, next_birthday, partial_days
@@ -73,6 +74,9 @@ def project(
         return _absence(spec, calendar, others)
     if spec.anchor is not None:
         return _days_on(moment(spec.anchor, calendar, others), calendar, thresholds)
+    if spec.liver is not None:
+        baseline = moment(spec.baseline, calendar, others) if spec.baseline else None
+        return liver.projection(spec, calendar, baseline)
     if spec.origin is EventType.DEMOGRAPHICS:
         return _timeless(source_key(spec))
     return _of_records(spec, calendar, thresholds, others)

@@ -100,6 +100,9 @@ class Reader:
             if source.origin is EventType.MEDICATION:
                 return [*record, _LASTS.get(status, status), None, *_taken(status, start, end)]
             return [*record, status, None, *self._ends(source.origin, data, end)]
+        if source.limits:
+            flagged = data.get("baseline") is True
+            return [*record, note, None, flagged, _upper(source, data)]
         if source.flagged and data.get("baseline") is True:
             return [*record, note, self._expiry(data), True]
         if source.origin is EventType.ASSESSMENT and data.get("expires"):
@@ -181,6 +184,12 @@ def _measured(source: Source, data: Mapping[str, object]) -> tuple[Scalar | None
     if source.measure in (Measure.RATIO_TO_HIGH, Measure.RATIO_TO_LOW):
         return _ratio(source, data)
     return _grade(source, data)
+
+
+def _upper(source: Source, data: Mapping[str, object]) -> float | None:
+    """The upper limit told with a value, in the source's unit."""
+    limit = _typed(source, data.get("reference_high"), data.get("unit"))
+    return limit if isinstance(limit, int | float) and limit > 0 else None
 
 
 def _ratio(source: Source, data: Mapping[str, object]) -> tuple[Scalar | None, str | None]:

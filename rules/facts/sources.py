@@ -65,6 +65,7 @@ class Source:
     specs: tuple[FactSpec, ...] = field(default=(), repr=False)
     scales: tuple[Scale, ...] = field(default=(), repr=False)  # where its measure is a grade
     score: str | None = None  # which one, of an assessment of several
+    limits: bool = False  # each value is kept with the upper limit told with it
 
 
 def source_key(spec: FactSpec, code: str | None = None) -> str:
@@ -73,6 +74,8 @@ def source_key(spec: FactSpec, code: str | None = None) -> str:
     tail = f":{giver}" if giver else f".{spec.score}" if spec.score else ""
     if spec.measure is not Measure.VALUE:
         tail = f"#{spec.measure}"
+    if spec.liver is not None:
+        tail = "#liver"
     return f"{spec.origin}:{spec.code if code is None else code}{tail}"
 
 
@@ -174,6 +177,7 @@ def _source(
         specs=tuple(specs),
         scales=_scales(definition, declared, first.measure),
         score=first.score,
+        limits=first.liver is not None,
     )
 
 
@@ -189,6 +193,8 @@ def _scales(definition: Definition, code: Code | None, measure: Measure) -> tupl
 # --- what must be kept --------------------------------------------------------------------------
 def way(spec: FactSpec) -> Way:
     """What a fact needs of its records, beside the newest ones."""
+    if spec.liver is not None:
+        return Way.FOREVER
     if asks_for_spans(spec):
         window = spec.window
         simple = window is not None and window.anchor is None and not closed(window)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Record = list[Any]
 START, END, N, VALUE, EVENT, NOTE, EXPIRES = range(7)  # VALUE None: recorded, and not known
 BASELINE = 7  # of measurements: whether it was published as the baseline
+UPPER = 8  # of liver tests: the upper limit told with the value, in its unit
 # What lasts goes on with the ends of its span (None: not told).
 STATUS, FROM_LO, FROM_HI, TO_LO, TO_HI = NOTE, 7, 8, 9, 10
 

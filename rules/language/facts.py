@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rules.clinical import ctcae
-from rules.language import takes
+from rules.language import liver, takes
 from rules.language.clauses import TRUE, Clauses
 from rules.language.codes import Codes
 from rules.language.loader import Map, Seq
@@ -116,6 +117,9 @@ class SourceFacts:
         )  # fmt: skip
 
     def _coded(self, section: Section, name: str, origin: EventType, label: str) -> FactSpec | None:
+        if liver.is_of_liver(section):
+            find = partial(self._find, section, EventType.OBSERVATION)
+            return liver.read(section, name, label, find, self.params)
         found = self._codes(section, origin)
         names = {"value": FactType(ValueType.BOOLEAN)}
         if found:

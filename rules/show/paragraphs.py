@@ -19,6 +19,7 @@ from rules.model import (
     EventGroup,
     FactSpec,
     Listed,
+    LiverRule,
     Parameter,
     Reference,
     Relation,
@@ -222,10 +223,29 @@ def _take(item: FactSpec) -> str:
     told = item.take.replace("_", " ")
     if item.anchor is not None:
         return f"{told} {item.anchor.replace('_', ' ')}"
+    if item.liver is not None:
+        return _of_liver(told, item, item.liver)
     if item.take is Take.CHANGE_FROM_BASELINE:
         how = "" if item.change is ChangeKind.ABSOLUTE else f", as {item.change}"
         return f"{told}, the last up to {(item.baseline or '').replace('_', ' ')}{how}"
     return told
+
+
+def _of_liver(told: str, item: FactSpec, rule: LiverRule) -> str:
+    """The limits that a fact over liver tests together goes by."""
+    limits = f"{told}: transaminase {rule.at_times:g} x, bilirubin {rule.bilirubin_times:g} x ULN"
+    if item.take is Take.EDISH:
+        return f"{limits}, whenever each was"
+    absolute = "" if rule.at_absolute is None else f" or {rule.at_absolute:g}"
+    over = (
+        f"; above an abnormal baseline {rule.at_over_baseline:g} x it{absolute} and "
+        f"{rule.bilirubin_over_baseline:g} x it"
+    )
+    return (
+        f"{limits} from {rule.before_days} days before to {rule.window_days} after, "
+        f"ALP {rule.alp_times:g} x ULN within {rule.alp_within_days} days"
+        f"{over if item.baseline else ''}"
+    )
 
 
 def _conflict(item: FactSpec) -> str | None:

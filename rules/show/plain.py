@@ -5,6 +5,7 @@ Who comes in: show. Who goes out: dicts, lists and scalars, in the words of the 
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from rules.language.vocabulary import scopes_of
@@ -217,6 +218,7 @@ def _fact(item: FactSpec) -> Json:
         "given_by": item.given_by,
         "anchor": item.anchor,
         "derived": item.derived.expression if item.derived is not None else None,
+        "liver": None if item.liver is None else asdict(item.liver),
     }
 
 

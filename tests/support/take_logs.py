@@ -11,6 +11,8 @@ from tests.support.step_logs import HEAD, KINDS, Pick, made
 
 CODES = """
   - {code: alt, type: observation, label: ALT, value: number, unit: U/L}
+  - {code: bilirubin, type: observation, label: Bilirubin, value: number, unit: umol/L}
+  - {code: alp, type: observation, label: Alkaline phosphatase, value: number, unit: U/L}
   - {code: steroid, type: medication, label: Steroid}
 """
 OBSERVED = {
@@ -40,6 +42,8 @@ OBSERVED = {
     "ratio_row": "{from: observation, code: alt, take: consecutive, measure: ratio_to_high, where: value > 3}",
     "ratio_max": "{from: observation, code: alt, take: max, measure: ratio_to_high, window: {weeks: 1, after: infusion_1}}",
     "alt_base": "{from: observation, code: alt, take: change_from_baseline, baseline: enrolment, change: ratio}",
+    "liver": "{from: observation, take: hys_law, alt: alt, bilirubin: bilirubin, alp: alp, baseline: first_infusion, before: {days: 1}}",
+    "quadrant": "{from: observation, take: edish, alt: alt, bilirubin: bilirubin}",
     "all_unfit": "{from: assessment, code: unfit, take: all, window: {days: 10}}",
     "unfit_count": "{from: assessment, code: unfit, take: count, window: {days: 10}}",
     "ecog_first": "{from: assessment, code: ecog, take: earliest, window: {days: 20, after: screening}}",
@@ -73,6 +77,8 @@ WHEN = {
     "ecog_first": "ecog_first != 4",
     "ecog_before": "ecog_before != 4",
     "top_grade": "top_grade != 4",
+    "liver": 'liver == "candidate"',
+    "quadrant": 'quadrant != "normal"',
     "temp_why": 'temp_why != "recorded"',
     "since_hot": "since_hot >= 3",
     "since_any": "since_any in [2, 5, 9]",
@@ -131,6 +137,11 @@ class _Harder(Pick):
             told = {"code": "alt", "value": self(20, 90, 200), "unit": "U/L"}
             told |= self({}, {"reference_high": 40}, {"reference_high": 0})
             return told | self({}, {}, {"baseline": True})
+        if self(0, 0, 1):
+            code = self("bilirubin", "alp")
+            told = {"code": code, "value": self(20, 90, 200)}
+            told |= {"unit": "umol/L" if code == "bilirubin" else "U/L"}
+            return told | self({}, {"reference_high": 30}, {"reference_high": 30})
         return super().observation() | self({}, {}, {}, {"baseline": True})
 
     def medication(self):

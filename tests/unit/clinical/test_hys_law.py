@@ -68,6 +68,7 @@ CASES = {
     "after an abnormal bilirubin 4.8 times the baseline is": (
         (ALT, sample("bilirubin", 100, 7.2, **ABNORMAL_BILIRUBIN), ALP), "candidate"),
     "a normal baseline leaves the limit": ((sample("alt", 100, 3, base=40.0, base_upper=40.0), BILIRUBIN, ALP), "candidate"),
+    "a multiple of a normal baseline is none": ((sample("alt", 100, 2, base=20.0, base_upper=40.0), BILIRUBIN, ALP), "none"),
     "a baseline without its limit leaves the limit": ((sample("alt", 100, 3, base=60.0), BILIRUBIN, ALP), "candidate"),
 }  # fmt: skip
 

@@ -1,0 +1,115 @@
+"""Liver tests of one subject put together: Hy's law and eDISH as facts.
+
+Who comes in: a timeline that keeps every liver value with the upper limit told with it. Who goes
+out: readings, whose note names the values that they rest on. What was measured up to the baseline
+is what later values are held against, and no signal of the treatment.
+"""
+
+from __future__ import annotations
+
+from rules.clinical.hys_law import Judged, Law, Liver, Peaks, Sample, judged, pattern, peaks
+from rules.facts.calendar import Calendar
+from rules.facts.moments import Moments
+from rules.facts.reading import NO_REFERENCE, UNKNOWN, Projection, Reading
+from rules.facts.sources import source_keys
+from rules.facts.timeline import BASELINE, END, EVENT, START, UPPER, VALUE, Record, Timeline
+from rules.facts.windows import NEVER, Moment
+from rules.model import FactSpec
+from rules.terms import Take
+
+Told = dict[str, list[Record]]  # by test
+_NAMES = {"alt": "ALT", "ast": "AST", "bilirubin": "bilirubin", "alp": "ALP"}
+NO_BILIRUBIN = "no bilirubin in the window of a raised transaminase"
+
+
+def projection(spec: FactSpec, calendar: Calendar, baseline: Moments | None) -> Projection:
+    """Compile a fact of the liver; `baseline`: the anchor that values are held against."""
+    assert spec.liver is not None
+    rule, keys = spec.liver, source_keys(spec)
+
+    def read(
+        timeline: Timeline, as_of_us: int | None, now_us: int, _since_us: int | None = None, /
+    ) -> Reading:
+        told: Told = {test: [] for test in _NAMES}
+        for test, key in zip(rule.tests, keys, strict=True):
+            told[test] = _known(timeline, key, as_of_us)
+        since = NEVER if baseline is None else baseline(timeline, as_of_us, now_us)
+        liver = _liver(told, calendar, since)
+        if spec.take is Take.EDISH:
+            return _quadrant(peaks(liver, rule), calendar)
+        return _law(judged(liver, rule), calendar)._replace(until_us=since.until_us)
+
+    return read
+
+
+def _known(timeline: Timeline, key: str, as_of_us: int | None) -> list[Record]:
+    """Values by then; of a day that holds the instant too, so that no signal is missed."""
+    held = timeline.records.get(key, [])
+    if as_of_us is not None:
+        held = [one for one in timeline.complete(key, as_of_us) if one[START] <= as_of_us]
+    return [one for one in held if one[VALUE] is not None]
+
+
+def _liver(told: Told, calendar: Calendar, since: Moment) -> Liver:
+    made = {test: _samples(test, records, calendar, since) for test, records in told.items()}
+    return Liver([*made["alt"], *made["ast"]], made["bilirubin"], made["alp"])
+
+
+def _samples(test: str, records: list[Record], calendar: Calendar, since: Moment) -> list[Sample]:
+    """The values that may be after the baseline, each with it; all, where there is none."""
+    base, base_upper = None, None
+    if since.lo_us is not None and since.hi_us is not None:
+        before = [one for one in records if one[END] <= since.lo_us]
+        published = [one for one in records if one[BASELINE]]
+        last = (published or before)[-1:]
+        base, base_upper = (last[0][VALUE], last[0][UPPER]) if last else (None, None)
+        records = [one for one in records if one[END] > since.lo_us and one not in last]
+    return [
+        Sample(
+            test, *_days(one, calendar), one[VALUE], one[UPPER], base, base_upper, one[START],
+            one[EVENT],
+        )
+        for one in records
+    ]  # fmt: skip
+
+
+def _days(record: Record, calendar: Calendar) -> tuple[int, int]:
+    first, last = calendar.day(record[START]), calendar.day(record[END])
+    return first.toordinal(), last.toordinal()
+
+
+def _law(found: Judged, calendar: Calendar) -> Reading:
+    if found.at is None:
+        return UNKNOWN if found.law is None else Reading(found.law.value)
+    value = None if found.law is None else found.law.value
+    note = NO_BILIRUBIN if found.law is None else _told(found, calendar)
+    return Reading(value, found.at.time_us, found.at.event, note)
+
+
+def _told(found: Judged, calendar: Calendar) -> str:
+    """Each value as a multiple of its limit with its day, and R."""
+    parts = [one for one in (found.at, found.bilirubin, found.alp) if one is not None]
+    told = [_one(one, calendar) for one in parts]
+    if found.law is Law.CHOLESTASIS_UNKNOWN and found.alp is None:
+        told.append("ALP not measured within its days")
+    if found.r is not None:
+        told.append(f"R {found.r:.3g} ({pattern(found.r)})")
+    return ", ".join(told)
+
+
+def _one(sample: Sample, calendar: Calendar) -> str:
+    """`ALT 3.4 x ULN (2026-03-09)`; after an abnormal baseline also in multiples of that."""
+    limit = "upper limit not told" if sample.times is None else f"{sample.times:.3g} x ULN"
+    over = "" if sample.over_base is None else f", {sample.over_base:.3g} x baseline"
+    return f"{_NAMES[sample.test]} {limit}{over} ({calendar.day(sample.time_us)})"
+
+
+def _quadrant(found: Peaks, calendar: Calendar) -> Reading:
+    highest = [one for one in (found.at, found.bilirubin) if one is not None]
+    if not highest:
+        return UNKNOWN
+    newest = max(highest, key=lambda one: one.time_us)
+    note = ", ".join(_one(one, calendar) for one in highest)
+    if found.quadrant is None:
+        return Reading(None, newest.time_us, newest.event, NO_REFERENCE)
+    return Reading(found.quadrant.value, newest.time_us, newest.event, note)
