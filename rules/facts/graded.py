@@ -50,6 +50,7 @@ def readings(scales: Scales, series: Series, first: Span | None) -> dict[str, Re
         "lab_grade_min": Reading(now.min, start, event, why),
         "lab_baseline_grade": Reading(found.base, start, event),
         "lab_grade_rise": Reading(found.rise, start, event),
+        "lab_grade_range": Reading(_range(now), start, event),
         "lab_grade_reason": Reading(now.reason, start, event),
         "lab_term": Reading(found.now.label, start, event),
     }
@@ -83,6 +84,13 @@ def of_base(scales: Scales, value: float, low: float | None, high: float | None)
     """The baseline's own grades, by the limits told with it."""
     given = Given(value, low, high, baseline_high=False)
     return tuple((scale.term, scale.grade(given)) for scale in scales)
+
+
+def _range(grade: Grade) -> str | None:
+    """`3`, or `2 to 3` where the value alone leaves it open."""
+    if grade.grade is None:
+        return None
+    return f"{grade.min} to {grade.max}" if grade.min != grade.max else str(grade.grade)
 
 
 def _beside(sides: Graded, base: Graded | None) -> Compared:

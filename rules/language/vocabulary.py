@@ -53,7 +53,7 @@ LAB_GRADES = (
     "lab_grade_low",
     "lab_baseline_grade",
 )
-LAB_GRADE_TEXTS = ("lab_grade_reason", "lab_term")
+LAB_GRADE_TEXTS = ("lab_grade_range", "lab_grade_reason", "lab_term")
 GRADED = frozenset((*LAB_GRADES, "lab_grade_rise", *LAB_GRADE_TEXTS))
 VISIT_STATUSES = ("not_due", "open", "overdue", "done", "early", "late", "not_done")
 

@@ -50,7 +50,10 @@ _WORDS = {
     "text", "source", "interpretation", "title", "detail", "action", "label", "reason", "owner",
 }  # fmt: skip
 _WRITTEN = {"when": "expression", "endpoint": "expression", "among": "among_expression"}
-_HEAD = ("title", "time_zone", "sponsor_time_zone", "target", "sex", "outcomes", "sources")
+_HEAD = (
+    *("title", "time_zone", "sponsor_time_zone", "dictionaries", "target", "sex"),
+    *("outcomes", "sources"),
+)
 _SECTIONS = (
     *("criteria", "rules", "stopping", "repeats", "schedule", "clocks"),
     *("facts", "parameters", "codes"),

@@ -23,8 +23,8 @@ facts:
   low_potassium: {from: observation, code: potassium, take: count, measure: grade_low, where: value >= 3}
   potassium_grade: {from: observation, code: potassium, take: latest, measure: grade}
 rules:
-  - {id: L-GRADE, on: laboratory, category: safety, severity: serious, when: 'lab_grade >= 3 && (!has(facts.lab_grade_rise) || lab_grade_rise > 0)', title: "Graded {lab}", detail: "{lab_grade} from {lab_grade_min}; {lab_term}; {lab_grade_reason}; base {lab_baseline_grade}, rise {lab_grade_rise}, high {lab_grade_high}, low {lab_grade_low}", action: Look., source: {document: doc}}
-  - {id: L-MILD, on: laboratory, category: safety, severity: info, when: lab_grade <= 2, title: "Mild {lab}", detail: "{lab_grade} from {lab_grade_min}; {lab_term}; {lab_grade_reason}; base {lab_baseline_grade}, rise {lab_grade_rise}, high {lab_grade_high}, low {lab_grade_low}", action: Look., source: {document: doc}}
+  - {id: L-GRADE, on: laboratory, category: safety, severity: serious, when: 'lab_grade >= 3 && (!has(facts.lab_grade_rise) || lab_grade_rise > 0)', title: "Graded {lab}", detail: "{lab_grade_range}; {lab_term}; {lab_grade_reason}; base {lab_baseline_grade}, rise {lab_grade_rise}, high {lab_grade_high}, low {lab_grade_low}", action: Look., source: {document: doc}}
+  - {id: L-MILD, on: laboratory, category: safety, severity: info, when: lab_grade <= 2, title: "Mild {lab}", detail: "{lab_grade_range}; {lab_term}; {lab_grade_reason}; base {lab_baseline_grade}, rise {lab_grade_rise}, high {lab_grade_high}, low {lab_grade_low}", action: Look., source: {document: doc}}
   - {id: A-WORST, on: subject, category: safety, severity: serious, when: 'worst_alt >= 3 || low_potassium >= 2 || potassium_grade >= 4', title: Worst, detail: "{worst_alt} {low_potassium} {potassium_grade}", action: Look., source: {document: doc}}
 """
 
@@ -71,7 +71,7 @@ def room(request, monkeypatch):
 def test_without_an_infusion_the_limit_decides_and_the_reason_says_so():
     ((_, _, detail),) = said([alt(1, "2026-01-10T08:00:00", 210)])
     assert detail == (
-        "3 from 3; Alanine aminotransferase increased; no baseline; > 5 ULN;"
+        "3; Alanine aminotransferase increased; no baseline; > 5 ULN;"
         " base not recorded, rise not recorded, high 3, low not recorded"
     )
 
@@ -86,7 +86,7 @@ def test_a_baseline_that_was_high_by_its_own_range_is_what_later_values_are_grad
     ((n, detail),) = [(n, detail) for n, change, detail in said(log) if change == "opened"]
     assert n == 4
     assert detail == (
-        "3 from 3; Alanine aminotransferase increased; baseline above its range;"
+        "3; Alanine aminotransferase increased; baseline above its range;"
         " > 5 baseline; base 1, rise 2, high 3, low not recorded"
     )
 
@@ -193,7 +193,7 @@ def test_an_infusion_told_late_makes_the_baseline_of_values_already_told(room):
 
 def test_symptoms_that_decide_give_a_range_with_the_reason():
     ((_, _, detail),) = said([potassium(1, "2026-01-10T08:00:00", 3.2)], "L-MILD")
-    assert detail.startswith("2 from 1; Hypokalemia; < LLN; grade 1 to 2, open: symptoms;")
+    assert detail.startswith("1 to 2; Hypokalemia; < LLN; grade 1 to 2, open: symptoms;")
 
 
 def test_a_grade_needs_every_direction_to_be_none_but_one_to_be_abnormal():
@@ -203,7 +203,7 @@ def test_a_grade_needs_every_direction_to_be_none_but_one_to_be_abnormal():
 
     assert said([hgb(130)], "L-MILD") == []
     ((_, _, detail),) = said([hgb(119)], "L-MILD")
-    assert detail.startswith("1 from 1; Anemia; < LLN;")
+    assert detail.startswith("1; Anemia; < LLN;")
     assert detail.endswith("high not recorded, low 1")
 
 
