@@ -134,6 +134,12 @@ def test_creatinine_is_graded_by_its_baseline_alone_where_the_limit_is_missing()
     assert graded("creatinine_increased", "mg/dL", 1.0, high=1.2).grade == 0
 
 
+def test_multiples_are_compared_at_twelve_digits() -> None:
+    # 1.5 x 0.7 is 1.0499999999999998 to the machine, 3 x 0.1 is 0.30000000000000004.
+    assert graded("creatinine_increased", "mg/dL", 1.05, high=1.2, baseline=0.7).grade == 0
+    assert graded("creatinine_increased", "mg/dL", 0.3, high=0.2, baseline=0.1).grade == 2
+
+
 def test_fibrinogen_falls_count_only_below_its_lower_limit() -> None:
     assert graded("fibrinogen_decreased", "g/L", 2.1, low=2.0, baseline=9.0).grade == 0
     assert graded("fibrinogen_decreased", "g/L", 1.9, low=2.0, baseline=3.8).grade == 3

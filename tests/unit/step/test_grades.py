@@ -165,6 +165,21 @@ def test_the_baseline_and_what_is_older_are_never_graded_against_it(room):
     assert said(late) == [first, second]
 
 
+def test_a_value_of_the_infusion_s_day_without_its_hour_is_not_graded_against_the_baseline(room):
+    log = [
+        alt(1, "2026-01-08T08:00:00", 210),
+        infusion(2, "2026-01-10T10:00:00"),
+        alt(3, "2026-01-10T00:00:00", 210, precision="day"),
+    ]
+    assert [(n, change) for n, change, _ in said(log)] == [
+        (1, "opened"),
+        (2, "cleared"),
+        (3, "opened"),
+    ]
+    detail = said(log)[-1][2]
+    assert "no baseline; > 5 ULN; base not recorded, rise not recorded" in detail
+
+
 def test_a_grade_that_is_not_worse_than_the_baseline_s_is_no_alert(room):
     log = [
         potassium(1, "2026-01-08T08:00:00", 2.8),
