@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 import rules
 from services import sdtm
+from tests.support import pilot_truth
 
 ROOT = Path(__file__).resolve().parents[2]
 PILOT = ROOT / "rules" / "protocols" / "examples" / "cdisc-pilot.yaml"
@@ -104,6 +105,8 @@ def expected(folder: Path = REALDATA) -> Counts:
     for row in table("ae", folder):
         _count_adverse_event(counts[row["USUBJID"]], row)
     _count_vital_signs(counts, table("vs", folder))
+    _count_clocks(counts, folder)
+    _count_laboratory(counts, folder)
     return {subject: dict(rules) for subject, rules in counts.items() if rules}
 
 
@@ -194,3 +197,20 @@ def _count_vital_signs(counts: Counts, rows: list[Row]) -> None:
             counts[subject][rule].open = int(inside)
         else:
             del counts[subject][rule]
+
+
+def _count_clocks(counts: Counts, folder: Path) -> None:
+    """Nothing tells that a report was made: each clock runs out, and was running if told in time."""
+    for event in pilot_truth.serious(folder):
+        for due in event.due.values():
+            if event.received < due:  # told at its very end it has run out
+                _add(counts[event.subject]["CL-DUE"], stays=False)
+            _add(counts[event.subject]["CL-OVERDUE"])
+
+
+def _count_laboratory(counts: Counts, folder: Path) -> None:
+    for (subject, _), rules_of_series in pilot_truth.episodes(folder).items():
+        for rule, seen in rules_of_series.items():
+            if seen.opened:
+                counts[subject][rule].opened += seen.opened
+                counts[subject][rule].open += seen.open

@@ -12,7 +12,7 @@ import gzip
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -106,15 +106,26 @@ def results(folder: Path = REALDATA) -> Iterator[Result]:
     for row in sorted(rows, key=lambda row: row["LBDTC"]):
         series[row["USUBJID"], row["LBTESTCD"]].append(row)
     doses = first_doses(folder)
-    for (subject, test), tests in series.items():
+    for (subject, _), tests in series.items():
         base, since = baseline(tests, doses.get(subject))
-        for row in tests:
-            value, low, high = measured(row)
-            was, _, limit = measured(base) if base and row["LBDTC"] > since else (None, None, None)
-            over = was is not None and limit is not None and was > limit
-            yield Result(
-                subject, test, int(row["LBSEQ"]), row["LBDTC"], value, low, high, was, over
-            )
+        yield from (result(row, base, since) for row in tests)
+
+
+def result(row: Row, base: Row | None, since: str) -> Result:
+    """One value, beside the baseline where it was measured after it."""
+    value, low, high = measured(row)
+    was, _, limit = measured(base) if base and row["LBDTC"] > since else (None, None, None)
+    return Result(
+        row["USUBJID"],
+        row["LBTESTCD"],
+        int(row["LBSEQ"]),
+        row["LBDTC"],
+        value,
+        low,
+        high,
+        was,
+        was is not None and limit is not None and was > limit,
+    )
 
 
 def first_doses(folder: Path = REALDATA) -> dict[str, str]:
@@ -210,6 +221,77 @@ def _of_creatinine(one: Result) -> int:
     return grade
 
 
+# --- alerts of laboratory values, as things became known ---------------------------------------------
+SEVERE, RISE = 3, 2
+
+
+@dataclass
+class Episodes:
+    """How often the newest value of a series began to be severe and new, or much worse."""
+
+    opened: int = 0
+    open: bool = False
+
+    def see(self, *, holds: bool) -> None:
+        """The newest value, judged once more."""
+        self.opened += holds and not self.open
+        self.open = holds
+
+
+def episodes(folder: Path = REALDATA) -> dict[tuple[str, str], dict[str, Episodes]]:
+    """By subject and test, of `L-GRADE` and `L-WORSE`."""
+    rows = [row for row in table("lb", folder) if row["LBTESTCD"] in GRADED and row["LBSTRESN"]]
+    told = [(received(row["LBDTC"]), 1, number, row) for number, row in enumerate(rows)]
+    told += [
+        (received(row["EXSTDTC"], row["EXENDTC"]), 0, number, row)
+        for number, row in enumerate(table("ex", folder))
+    ]
+    doses: dict[str, str] = {}
+    known: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[tuple[str, str], dict[str, Episodes]] = defaultdict(
+        lambda: {"L-GRADE": Episodes(), "L-WORSE": Episodes()}
+    )
+    for _, is_value, _, row in sorted(told, key=lambda item: item[:3]):
+        subject = row["USUBJID"]
+        if is_value:
+            tests = [row["LBTESTCD"]]
+            known[subject][tests[0]].append(row)
+            known[subject][tests[0]].sort(key=lambda one: one["LBDTC"])
+        else:
+            tests = list(known[subject])
+            doses[subject] = min(row["EXSTDTC"], doses.get(subject, row["EXSTDTC"]))
+        for test in tests:
+            grade, rise = judged(known[subject][test], doses.get(subject))
+            severe = grade >= SEVERE and (rise is None or rise > 0)
+            found[subject, test]["L-GRADE"].see(holds=severe)
+            found[subject, test]["L-WORSE"].see(holds=rise is not None and rise >= RISE)
+    return found
+
+
+def received(*days: str) -> datetime:
+    """A time of the day at once; a day when it is over, of several the last."""
+    return max(
+        datetime.fromisoformat(day).replace(tzinfo=ZONE)
+        if "T" in day
+        else midnight(date.fromisoformat(day) + timedelta(days=1))
+        for day in days
+        if day
+    )
+
+
+def judged(tests: list[Row], dosed: str | None) -> tuple[int, int | None]:
+    """The worst grade of the newest value, and how much worse than the baseline's it is."""
+    base, since = baseline(tests, dosed)
+    newest = result(tests[-1], base, since)
+    worst = [-1 if side is None else side[1] for side in newest.grades]
+    grade = max(worst)
+    if base is None or (tests[-1] is not base and tests[-1]["LBDTC"] <= since):
+        return grade, None
+    before = result(base, None, "").grades
+    own = [-1 if side is None else side[1] for side in before]
+    return grade, grade - (own[worst.index(grade)] if grade else max(own))
+
+
 # --- adverse events and their clocks ---------------------------------------------------------------
 CRITERIA = ("AESDTH", "AESLIFE", "AESHOSP", "AESDISAB", "AESCONG", "AESCAN", "AESOD")
 
@@ -237,21 +319,30 @@ class Event:
         return self.fatal or "AESLIFE" in self.criteria
 
     @property
-    def due_from_site(self) -> datetime:
-        """24 hours after the collection's day began, which is the earliest that the site knew."""
-        return midnight(self.collected).astimezone(ZoneInfo("UTC")) + timedelta(hours=24)
+    def received(self) -> datetime:
+        """When the day of collection was over: the first that anybody else can have known."""
+        return midnight(self.collected + timedelta(days=1))
 
     @property
-    def due_to_authority(self) -> datetime | None:
-        """The end of day 7 or 15 after the collection (day 0), where causality is suspected.
+    def due(self) -> dict[str, datetime]:
+        """When each report is due, by clock.
 
-        Nothing is on the study's list of expected events: every one is unexpected.
+        The site's first report 24 hours after the day of collection began, which is the earliest
+        that it knew. A suspected reaction, and none is on a list of expected ones, by the end of
+        day 7 or 15 after its receipt (day 0), or of day 15 after its collection.
         """
-        return self.days_after(7 if self.deadly else 15) if self.suspected else None
+        start = midnight(self.collected).astimezone(UTC)
+        due = {"SAE-24": start + timedelta(hours=24)}
+        if self.suspected:
+            told = self.collected + timedelta(days=1)
+            due["SUSAR-7" if self.deadly else "SUSAR-15"] = end_of(told, 7 if self.deadly else 15)
+            due["COLLECTED-15"] = end_of(self.collected, 15)
+        return due
 
-    def days_after(self, days: int) -> datetime:
-        """The end of that day: the midnight with which the next begins."""
-        return midnight(self.collected + timedelta(days=days + 1))
+
+def end_of(day: date, later: int) -> datetime:
+    """The last second of the day that comes so many days later."""
+    return midnight(day + timedelta(days=later + 1)) - timedelta(seconds=1)
 
 
 def midnight(day: date) -> datetime:
