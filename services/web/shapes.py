@@ -89,19 +89,22 @@ def clock(moment: str | None, zone: str = "UTC") -> str:
 
 
 def ago(moment: str | None) -> str:
-    """How long ago it was, roughly; static/vigil.js says the same as time goes on."""
+    """How long ago it was, or how long until it is; static/vigil.js says it as time goes on."""
     if moment is None:
         return ""
     seconds = (now_us() - to_us(datetime.fromisoformat(moment).astimezone(UTC))) // 1_000_000
-    if seconds < 0:
-        return "in the future"
-    if seconds < _MINUTE:
+    if 0 <= seconds < _MINUTE:
         return "just now"
+    return f"in {_length(-seconds)}" if seconds < 0 else f"{_length(seconds)} ago"
+
+
+def _length(seconds: int) -> str:
+    """The largest units that say something, rounded down."""
     if seconds < _HOUR:
-        return f"{seconds // _MINUTE} min ago"
+        return f"{seconds // _MINUTE} min"
     if seconds < 2 * _DAY:
-        return f"{seconds // _HOUR} h ago"
-    return f"{seconds // _DAY} days ago"
+        return f"{seconds // _HOUR} h"
+    return f"{seconds // _DAY} days"
 
 
 def plain(code: object) -> str:

@@ -21,7 +21,7 @@ from rules.subject import SubjectFold
 from tests.support.clock_rooms import at
 from tests.support.clock_trial import START, ae, engine, logs, run
 
-FEW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(params=["roomy", "tight"], autouse=True)
@@ -131,3 +131,19 @@ def test_what_was_never_said_otherwise_is_due_when_a_direct_reading_says(
     found = {one["clock"]: one for one in run(log).clocks}["SAE-24"]
     assert at(found["due_at"]) == min(aware_us, bound_us) + 24 * HOUR_US
     assert found["assumed"] is (aware_us > bound_us)
+
+
+@FEW
+@given(logs())
+def test_of_one_clock_one_stage_is_told_at_a_time(log: list[rules.Event]) -> None:
+    held: dict[str, set[str]] = {}
+    for result in run(log, until=log[-1].received_us + 1200 * HOUR_US).results:
+        for change in result.changes:
+            if change.rule in ("C-CONFLICT", "C-ASSUMED"):
+                continue
+            clock = ":".join(change.key.split(":")[1:3])
+            if change.change in (rules.Change.OPENED, rules.Change.UPDATED):
+                held.setdefault(clock, set()).add(change.rule)
+            else:
+                held[clock].discard(change.rule)
+        assert all(len(rules_held) <= 1 for rules_held in held.values())

@@ -260,13 +260,16 @@
   });
 
   // --- how long ago -------------------------------------------------------------------------
+  function length(seconds) {
+    if (seconds < 3600) { return `${Math.floor(seconds / 60)} min`; }
+    if (seconds < 172800) { return `${Math.floor(seconds / 3600)} h`; }
+    return `${Math.floor(seconds / 86400)} days`;
+  }
+
   function relative(moment) {
     const seconds = Math.floor((Date.now() - Date.parse(moment)) / 1000);
-    if (seconds < 0) { return "in the future"; }
-    if (seconds < 60) { return "just now"; }
-    if (seconds < 3600) { return `${Math.floor(seconds / 60)} min ago`; }
-    if (seconds < 172800) { return `${Math.floor(seconds / 3600)} h ago`; }
-    return `${Math.floor(seconds / 86400)} days ago`;
+    if (seconds >= 0 && seconds < 60) { return "just now"; }
+    return seconds < 0 ? `in ${length(-seconds)}` : `${length(seconds)} ago`;
   }
   setInterval(() => {
     for (const place of document.querySelectorAll("[data-ago]")) { place.textContent = `(${relative(place.dataset.ago)})`; }

@@ -405,3 +405,16 @@ def test_one_person_holds_the_trial_and_two_let_it_go_on_by_the_pages_forms(hous
     house.evaluate()
     assert 'class="tag open"' in second.get("/trials/msc-cgvhd")
     assert "agreed" in second.get("/trials/msc-cgvhd")
+
+
+def test_the_trials_page_and_the_inbox_say_until_when_reports_are_due(house, clinician, make_event):
+    assert "None is owed." in clinician.get("/trials/msc-cgvhd")
+    told = {"ae": "AE-1", "term": "Vertigo", "serious": True, "causality": "unrelated"}
+    for number, (subject, hours) in enumerate({"S-001": 2, "S-002": 30}.items(), start=1):
+        told["aware_at"] = iso(now_us() - hours * 3_600_000_000)
+        house.publish(make_event(number, "adverse_event", dict(told), subject=subject))
+    house.evaluate()
+    text = clinician.get("/trials/msc-cgvhd")
+    assert text.index("<strong>overdue</strong>") < text.index("<td>running</td>")
+    due = r"<strong>Due</strong> <time[^>]*>[^<]*</time> <span[^>]*>\(in 2[12] h\)"
+    assert re.search(due, clinician.get("/"))
