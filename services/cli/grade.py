@@ -24,6 +24,10 @@ _SPELLINGS = {
     "mmol/l": "mmol/L",
     "umol/l": "umol/L",
     "mg/dl": "mg/dL",
+    "g/dl": "g/dL",
+    "g/l": "g/L",
+    "gi/l": "10*9/L",
+    "k/ul": "10*3/uL",
     "iu/l": "U/L",
     "u/l": "U/L",
     "meq/l": "meq/L",
@@ -38,9 +42,13 @@ _SPELLINGS = {
     "degf": "[degF]",
     "ph": "[pH]",
 }
+_MICRO = str.maketrans({"\u00b5": "u", "\u03bc": "u"})  # the two micro signs
 _POWER = re.compile(r"^[x×*]? ?10(?:\^|\*\*|[eE])(?=\d)")
 _NUMBERS = ("value", "lln", "uln", "baseline")
-_FLAGS = {"high": True, "h": True, "normal": False, "n": False, "low": False, "l": False}
+_FLAGS = {
+    **dict.fromkeys(("high", "h", "high high", "hh"), True),
+    **dict.fromkeys(("normal", "n", "low", "l", "low low", "ll"), False),
+}
 _DIRECTIONS = {"h": "high", "l": "low"}
 
 
@@ -107,7 +115,7 @@ def ucum(spelling: str | None) -> str | None:
     """The UCUM unit of a spelling; what is not known here stays as it is."""
     if spelling is None or not spelling.strip():
         return None
-    told = _POWER.sub("10*", spelling.strip())
+    told = _POWER.sub("10*", spelling.strip().translate(_MICRO))
     return _SPELLINGS.get(told.casefold(), told)
 
 

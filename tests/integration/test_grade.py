@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import rules
 from services.cli import main
 from tests.support.ctcae import FILE, cases, departs
 from tests.support.processes import ROOT
@@ -81,6 +83,18 @@ def test_a_case_without_a_note_departs_only_at_the_edge_of_triglycerides(
     assert other == {"triglycerides at their edge"}
 
 
+def test_on_an_anticoagulant_the_inr_agrees_with_the_vectors_in_every_case(
+    grade: Grade, tmp_path: Path
+) -> None:
+    inr = [case for case in cases() if case["term"] == "INR increased"]
+    file = tmp_path / "inr.ndjson"
+    lines = (json.dumps({**case, "anticoagulated": True}) for case in inr)
+    file.write_text("\n".join(lines), encoding="utf-8")
+    told = map(json.loads, grade("--batch", str(file)).stdout.splitlines())
+    assert [one["grade"] for one in told] == [case["grade"] for case in inr]
+    assert len(inr) == 45
+
+
 def test_the_grade_is_the_worst_of_its_range_and_every_answer_has_a_reason(
     answers: dict[str, dict[str, Any]],
 ) -> None:
@@ -99,10 +113,17 @@ def test_every_departure_is_listed_in_the_document() -> None:
         "Triglycerides at exactly 1.71 mmol/L or 150 mg/dL",
         "INR, baseline multiples",
         "INR up to 1.2 without a baseline",
+        "Hyponatremia above 129, below 130 mmol/L",
         "Hypokalemia, hyponatremia, lipase, amylase, hyperuricemia",
         "Leukocytosis",
     ):
         assert f"| {words}" in listed
+
+
+def test_every_analyte_of_the_dictionary_is_listed_in_the_document() -> None:
+    document = (ROOT / "docs" / "ctcae.md").read_text(encoding="utf-8")
+    listed = document.partition("The analytes, as")[2].partition(". A unit-free")[0]
+    assert re.findall(r"`([a-z0-9_]+)`", listed) == list(rules.dictionary().analytes)
 
 
 def test_a_value_is_told_in_every_direction_that_has_a_term(grade: Grade) -> None:
@@ -180,6 +201,8 @@ def test_units_are_read_as_the_vectors_spell_them(grade: Grade, tmp_path: Path) 
         "/mm3": 400,
         "cells/uL": 400,
         "10*9/L": 0.4,
+        "GI/L": 0.4,
+        "cells/\u00b5L": 400,
     }
     file = tmp_path / "cases.ndjson"
     file.write_text(
