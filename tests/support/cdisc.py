@@ -31,6 +31,9 @@ REALDATA = ROOT.parent / "shared" / "realdata"
 ZONE = ZoneInfo("America/New_York")
 DAY = timedelta(days=1)
 CRITERIA = ("AESDTH", "AESLIFE", "AESHOSP", "AESDISAB", "AESCONG", "AESCAN", "AESOD")
+LIVER_RULES = {
+    "candidate": "HY-CANDIDATE", "cholestasis_unknown": "HY-CANDIDATE", "cholestatic": "HY-CHOLESTATIC",
+}  # fmt: skip
 TABLES = ("dm", "ex", "ae", "vs", "lb")
 HALFWAY = 150
 
@@ -107,6 +110,11 @@ def expected(folder: Path = REALDATA) -> Counts:
     _count_vital_signs(counts, table("vs", folder))
     _count_clocks(counts, folder)
     _count_laboratory(counts, folder)
+    for subject, tests in pilot_truth.livers(folder).items():
+        if rule := LIVER_RULES.get(pilot_truth.hys_law(tests)):
+            _add(counts[subject][rule])
+        if pilot_truth.quadrant(tests) != "normal":
+            _add(counts[subject]["LIVER-PEAKS"])
     return {subject: dict(rules) for subject, rules in counts.items() if rules}
 
 
