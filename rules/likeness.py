@@ -35,6 +35,8 @@ def conditions_of(definition: Definition) -> list[Condition]:
     found += [rule.when for rule in definition.rules]
     for stopping in definition.stopping:
         found += [part for part in (stopping.endpoint, stopping.among) if part is not None]
+    for rate in definition.response:
+        found += [rate.evaluable_when, rate.responder_when]
     found += [one.applicable_if for one in definition.schedule if one.applicable_if is not None]
     return found
 

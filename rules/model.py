@@ -467,6 +467,21 @@ class Repeat:
 
 
 @dataclass(frozen=True)
+class ResponseRate:
+    """Who of the evaluable subjects responded; both conditions are over the subject now."""
+
+    id: str
+    title: str
+    evaluable_when: Condition
+    responder_when: Condition
+    source: Source
+    evaluable_expression: str = ""
+    responder_expression: str = ""
+    line: int = 0
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Visit:
     """One visit of the schedule; its id is also the code of the procedure that says it was.
 
@@ -607,6 +622,7 @@ class Definition:
     criteria_version: str | None = None
     reference: Reference = Reference()  # what adverse events are read against
     repeats: tuple[Repeat, ...] = ()
+    response: tuple[ResponseRate, ...] = ()
     clocks: tuple[Clock, ...] = ()
     sponsor_time_zone: str = ""  # in which the days of clocks end; "": the trial's
     dictionaries: Mapping[str, str] = field(default_factory=dict)  # ctcae -> its version

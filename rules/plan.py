@@ -102,6 +102,14 @@ class Plan:
             for rule in definition.stopping
             if rule.on is Scope.SUBJECT
         }
+        self.responses = {
+            one.id: (compile_condition(one.evaluable_when), compile_condition(one.responder_when))
+            for one in definition.response
+        }
+        self.response_names = {
+            one.id: self.with_inputs(names_in(one.evaluable_when, one.responder_when))
+            for one in definition.response
+        }
         self.days = self._thresholds(lambda spec: spec.take is Take.DAYS_SINCE)
         self._counts = self._thresholds(_counts_entities)
         self._compile()
@@ -164,6 +172,7 @@ class Plan:
         asked = [name for scope in LIVE_SCOPES for name in self.names(scope)]
         asked += [*self.ranges.applicable_names, *self.ranges.anchors]
         asked += [name for names in self.own_endpoints.values() for name in names]
+        asked += [name for names in self.response_names.values() for name in names]
         self.subject_facts = tuple(name for name in dict.fromkeys(asked) if name in self.specs)
         live = dict.fromkeys((*self.criteria_facts, *self.subject_facts))
         self.live = tuple(live)

@@ -18,7 +18,7 @@ from rules.protocol import Protocol
 from rules.state import ENGINE_VERSION, SubjectState
 from rules.subject import Knowledge, Log, SubjectFold, clocks, consenting
 from rules.subject.fold import Spend, free
-from rules.trial import TrialFold, accrual_view, counts_view, stopping_view
+from rules.trial import TrialFold, accrual_view, counts_view, response_view, stopping_view
 
 
 class Engine:
@@ -126,6 +126,10 @@ class Engine:
         """Every adverse event of the events that a state was made of, and how it came to be."""
         known = self._subject(state)
         return views.adverse.every(self.house.room(known.pins).plan, known, log)
+    def subject_response(self, state: bytes | None) -> dict[str, Any]:
+        """What the clinical functions say of a subject, and as what it counts in each rate."""
+        known = self._subject(state)
+        return views.response.response(self.house.room(known.pins).plan, known)
 
     def waiting(self, state: bytes | None) -> dict[str, Any]:
         """Of the worklist the corrections alone: their targets have not been received."""
@@ -138,6 +142,10 @@ class Engine:
     def counts_view(self, state: bytes | None) -> dict[str, int]:
         """How many subjects of a trial's state are enrolled, and how many were infused."""
         return counts_view(self.plan, state)
+
+    def response_view(self, state: bytes | None) -> list[dict[str, Any]]:
+        """Every response rate of a trial's state, with an exact interval."""
+        return response_view(self.plan, state)
 
     def accrual_view(self, state: bytes | None, now_us: int) -> dict[str, Any]:
         """Who of a trial's state was enrolled when, the pace, and when the target is reached."""

@@ -19,6 +19,7 @@ from rules.terms import Evaluable, Hold
 from rules.units import Watched, left_us, place, watched
 
 ENROLLED, INFUSED, PAUSED = "enrolled", "infused", "paused"
+RESPONSE = "@response"
 TERM = "term:"  # before the term that a repeat counts by
 HOLDS = (Hold.ENROLMENT, Hold.TRIAL)  # what a rule may hold of the trial as a whole
 
@@ -53,7 +54,7 @@ def wanted(
         result[ENROLLED, "subject"] = _instant(Span(enrolled[START], enrolled[END]))
     for name, span in infusions.items():
         result[INFUSED, f"infusion:{name}"] = _instant(span)
-    result |= _pauses(plan, state) | _repeats(plan, state)
+    result |= _pauses(plan, state) | _repeats(plan, state) | _responses(plan, state)
     for rule_id, rule in plan.stopping.items():
         state.until.pop(f"@{rule_id}", None)
         if state.among.get(rule_id, True):
@@ -109,6 +110,16 @@ def _repeats(plan: Plan, state: SubjectState) -> dict[tuple[str, str], Sum]:
         for start_us, _, term in sorted(state.endpoints.get(repeat_id, {}).values()):
             result.setdefault((repeat_id, f"{TERM}{term}"), Sum(True, True, start_us))
     return result
+
+
+def _responses(plan: Plan, state: SubjectState) -> dict[tuple[str, str], Sum]:
+    """As what the subject counts in each response rate; one that is pending is not evaluable."""
+    held = {rate_id: state.endpoints.get(rate_id, {}).get(RESPONSE) for rate_id in plan.responses}
+    return {
+        (rate_id, "subject"): Sum(bool(told[1]), bool(told[2]), told[0])
+        for rate_id, told in held.items()
+        if told is not None
+    }
 
 
 def differ(

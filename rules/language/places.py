@@ -79,6 +79,7 @@ def places(definition: Definition) -> Iterator[Place]:
             line = one.lines.get("among", one.line)
             yield Place(f"{what}, `among`", line, one.among, None, by_scope[Scope.SUBJECT])
     yield from _of_repeats(definition, by_scope[Scope.ADVERSE_EVENT])
+    yield from _of_responses(definition, by_scope[Scope.SUBJECT])
     for spec in definition.facts.values():
         yield from _of_fact(definition, spec, names)
     for visit in definition.schedule:
@@ -97,6 +98,13 @@ def _of_repeats(definition: Definition, names: Names) -> Iterator[Place]:
     for repeat in definition.repeats:
         what = f"the repeat `{repeat.id}`, `when`"
         yield Place(what, repeat.lines.get("when", repeat.line), repeat.when, None, names)
+
+
+def _of_responses(definition: Definition, names: Names) -> Iterator[Place]:
+    for rate in definition.response:
+        for key, part in (("evaluable", rate.evaluable_when), ("responder", rate.responder_when)):
+            what = f"the response `{rate.id}`, `{key}`"
+            yield Place(what, rate.lines.get(key, rate.line), part, None, names)
 
 
 def _of_fact(definition: Definition, spec: FactSpec, names: Names) -> Iterator[Place]:

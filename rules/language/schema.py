@@ -24,6 +24,7 @@ from rules.language.loader import Map, parse
 from rules.language.parameters import parameters
 from rules.language.reading import Book, Section
 from rules.language.repeats import repeats
+from rules.language.responding import responses
 from rules.language.scenarios import judge, scenarios
 from rules.language.schedule import Known, amendment, procedures, relations, visits
 from rules.language.stopping import RULE_ID, stopping_rules
@@ -164,6 +165,7 @@ class _Reader:
         one_event = of_one_event(before, related)
         watched = clocks(self.top, Reader(one_event, self.clauses, self.sources))
         same = repeats(self.top, self.clauses, self.sources, before[Scope.ADVERSE_EVENT])
+        rates = responses(self.top, self.clauses, self.sources, before[Scope.SUBJECT])
         names = scopes(
             facts,
             ids,
@@ -174,6 +176,7 @@ class _Reader:
             clocks=watched,
             reference=self.reference,
             repeats=same,
+            response=rates,
         )
         rules = tuple(self._rule(item, names) for item in self.top.sections("rules", "the rule"))
         return {
@@ -183,6 +186,7 @@ class _Reader:
             "relations": related,
             "clocks": watched,
             "repeats": same,
+            "response": rates,
         }
 
     def _rule(self, item: Section, names: Mapping[Scope, Mapping[str, FactType]]) -> AlertRule:

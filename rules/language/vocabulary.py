@@ -16,6 +16,7 @@ from rules.model import (
     Reference,
     Relation,
     Repeat,
+    ResponseRate,
     StoppingRule,
     Visit,
 )
@@ -134,6 +135,14 @@ _REPEAT: Mapping[str, FactType] = {
     "most": INTEGER,  # subjects with one term
     "terms": STRING,  # those that reach it; unknown where none does
 }
+_RESPONSE: Mapping[str, FactType] = {
+    "responders": INTEGER,
+    "evaluable": INTEGER,
+    "pending": INTEGER,
+    "rate": NUMBER,
+    "lower": NUMBER,  # of the exact 95 % interval
+    "upper": NUMBER,
+}
 _VISIT: Mapping[str, FactType] = {
     "visit_status": FactType(ValueType.CODE, VISIT_STATUSES),
     "visit_day": INTEGER,
@@ -230,6 +239,7 @@ def scopes(
     clocks: Iterable[Clock] = (),
     reference: Reference = _NO_REFERENCE,
     repeats: Iterable[Repeat] = (),
+    response: Iterable[ResponseRate] = (),
 ) -> dict[Scope, dict[str, FactType]]:
     """Every scope's names; the subject's are those of all its entities but its death."""
     subject = {**declared(facts), **_SUBJECT, **dict.fromkeys(criteria, VERDICT)}
@@ -239,6 +249,8 @@ def scopes(
         trial.update({stopping_fact(rule_id, what): kind for what, kind in _STOPPING.items()})
     for repeat in repeats:
         trial.update({stopping_fact(repeat.id, what): kind for what, kind in _REPEAT.items()})
+    for rate in response:
+        trial.update({stopping_fact(rate.id, what): kind for what, kind in _RESPONSE.items()})
     visits = FactType(ValueType.CODE, tuple(item.id for item in schedule))
     series = FactType(ValueType.CODE, tuple(numeric_observations(codes or {})))
     result = {
@@ -286,6 +298,7 @@ def scopes_of(definition: Definition) -> dict[Scope, dict[str, FactType]]:
         clocks=definition.clocks,
         reference=definition.reference,
         repeats=definition.repeats,
+        response=definition.response,
     )
 
 
@@ -300,6 +313,7 @@ _KNOWN = frozenset(
     }
 )
 _REACHED = ("reached", "most")
+_RATED = ("responders", "evaluable", "pending")
 _COUNTED = ("events", "evaluable", "pending", "subjects", "crossed")
 
 
@@ -307,9 +321,10 @@ def always_known(definition: Definition, scope: Scope) -> frozenset[str]:
     """The names of a scope that are never missing, whatever was told."""
     counted = (stopping_fact(one.id, what) for one in definition.stopping for what in _COUNTED)
     repeated = (stopping_fact(one.id, what) for one in definition.repeats for what in _REACHED)
+    rated = (stopping_fact(one.id, what) for one in definition.response for what in _RATED)
     named = scopes_of(definition)[scope].keys()
     return frozenset(
-        named & {*_KNOWN, *(item.id for item in definition.criteria), *counted, *repeated}
+        named & {*_KNOWN, *(item.id for item in definition.criteria), *counted, *repeated, *rated}
     )
 
 

@@ -24,6 +24,7 @@ from rules.model import (
     Reference,
     Relation,
     Repeat,
+    ResponseRate,
     Source,
     StoppingRule,
     Visit,
@@ -52,6 +53,7 @@ def paragraphs(protocol: Protocol) -> Iterable[tuple[str, list[Block]]]:
     yield "Facts", [_fact_block(item) for item in it.facts.values() if not _is_inner(item)]
     yield "Visits", [_visit_block(item) for item in it.schedule]
     yield "Reporting clocks", [_clock_block(item) for item in it.clocks]
+    yield "Response rates", [_response_block(item) for item in it.response]
     yield "The same event in several subjects", [_repeat_block(item) for item in it.repeats]
     yield "Groups of adverse events", [_group_block(item) for item in it.reference.groups]
     yield "Reference safety information", _listed_blocks(it.reference)
@@ -96,6 +98,15 @@ def _rule_block(item: AlertRule) -> Block:
         ("Do", item.action),
         ("Holds", item.hold),
         ("Protocol deviation", item.deviation),
+        ("Source", _told(item.source)),
+    )
+    return item.id, item.title, lines
+
+
+def _response_block(item: ResponseRate) -> Block:
+    lines = _lines(
+        ("Evaluable", item.evaluable_expression),
+        ("Responded", item.responder_expression),
         ("Source", _told(item.source)),
     )
     return item.id, item.title, lines

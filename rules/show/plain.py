@@ -24,6 +24,7 @@ from rules.model import (
     Reference,
     Relation,
     Repeat,
+    ResponseRate,
     Source,
     StoppingRule,
     Visit,
@@ -62,6 +63,7 @@ def as_json(protocol: Protocol) -> Json:
         "clocks": [_clock(item) for item in it.clocks],
         "relations": [_relation(item) for item in it.relations.values()],
         "repeats": [_repeat(item) for item in it.repeats],
+        "response": [_response(item) for item in it.response],
         "event_groups": [_group(item) for item in it.reference.groups],
         "reference_safety": _listed(it.reference),
         "publishers": [
@@ -89,6 +91,16 @@ def _clock(item: Clock) -> Json:
         "stopped_by": item.stopped_by,
         "nth": item.nth,
         "restarts_on": list(item.restarts_on),
+        "source": _source(item.source),
+    }
+
+
+def _response(item: ResponseRate) -> Json:
+    return {
+        "id": item.id,
+        "title": item.title,
+        "evaluable": item.evaluable_expression,
+        "responder": item.responder_expression,
         "source": _source(item.source),
     }
 

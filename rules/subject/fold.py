@@ -34,6 +34,7 @@ from rules.subject import (
     present,
     relating,
     repairs,
+    responding,
     visits,
 )
 from rules.subject.context import OVERRIDES, House, Knowledge, Log, Subject
@@ -181,6 +182,7 @@ class SubjectFold:
         labs = laboratory.touched_series(subject, dirty, changed)
         deciding.decide(subject, dirty, changed, anchor, refixed=refixed)
         moved = before != (state.decision, state.codes)
+        responding.refresh(subject, dirty, changed, moved=moved)
         present.rules_now(subject, step, dirty, changed, moved=moved)
         consenting.overdue(subject, step)
         anchored.enrolment(subject, step, dirty, anchor, refixed=refixed)

@@ -8,6 +8,7 @@ was found and done, in the order of the stream.
 from rules.trial.accrual import accrual_view
 from rules.trial.fold import TrialFold
 from rules.trial.holds import EVERY_HOLD, holds_of
+from rules.trial.responding import response_view
 from rules.trial.view import counts_view, hold_view, stopping_view
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "counts_view",
     "hold_view",
     "holds_of",
+    "response_view",
     "stopping_view",
 ]

@@ -14,6 +14,7 @@ from rules.plan import Plan
 from rules.stopping import table
 from rules.sums import ENROLLED, INFUSED, TERM
 from rules.terms import Scope
+from rules.trial import responding
 from rules.trial.paths import Path
 from rules.trial.state import TrialState, place
 
@@ -33,6 +34,7 @@ def readings(
     }
     for repeat in plan.definition.repeats:
         result |= _repeated(repeat, state)
+    result |= responding.readings(plan, state)
     for rule_id, found in paths.items():
         limits = plan.stopping[rule_id].table
         counts: dict[str, Scalar | None] = {

@@ -7,3 +7,7 @@ from rules.views import adverse, laboratory
 from rules.views.checklist import checklist, eligibility, facts, judged_now
 
 __all__ = ["adverse", "checklist", "eligibility", "facts", "judged_now", "laboratory"]
+from rules.views import laboratory, response
+from rules.views.checklist import checklist, eligibility, facts, judged_now
+
+__all__ = ["checklist", "eligibility", "facts", "judged_now", "laboratory", "response"]

@@ -23,6 +23,7 @@ from services.http.schemas.subjects import (
     LaboratorySeries,
     Subject,
     SubjectPage,
+    SubjectResponse,
     SubjectsQuery,
     SubjectWorklist,
     TimelinePage,
@@ -31,6 +32,7 @@ from services.http.schemas.subjects import (
 from services.reading import adverse, events, subjects, trials, worklists
 from services.reading import eligibility as eligibilities
 from services.reading import laboratory as laboratories
+from services.reading import response as responses
 
 blueprint = Blueprint("subjects", __name__, description="Subjects and their eligibility")
 BASE = "/v1/trials/<name:trial>/subjects"
@@ -140,6 +142,15 @@ def adverse_events(trial: str, subject: str) -> Response:
     """
     with parts().database.reading() as conn:
         found = adverse.of_subject(conn, trial, subject)
+@blueprint.route(f"{BASE}/<name:subject>/response")
+@blueprint.answers(200, SubjectResponse, 404)
+def response(trial: str, subject: str) -> Response:
+    """What each clinical function of the protocol says, of what; null is unknown.
+
+    `rates`: as what the subject counts in the trial's response rates.
+    """
+    with parts().database.reading() as conn:
+        found = responses.of_subject(conn, trial, subject)
     return reply(_existing(found))
 
 

@@ -24,6 +24,7 @@ from services.http.schemas.trials import (
     ClockPage,
     Conduct,
     Reason,
+    ResponsePage,
     StoppingPage,
     Suspension,
     Trial,
@@ -33,6 +34,7 @@ from services.http.schemas.trials import (
 )
 from services.reading import clocks as owed
 from services.reading import conduct as conducted
+from services.reading import response as responses
 from services.reading import stopping as boundaries
 from services.reading import trials
 from services.reading import unmapped as undeclared
@@ -132,6 +134,17 @@ def clocks(query: dict[str, Any], trial: str) -> Response:
     """Reports that adverse events ask for and that nobody made yet, the soonest due first."""
     with parts().database.reading() as conn:
         found = owed.of_trial(conn, trial, query.get("cursor"), query["limit"], now_us())
+    if found is None:
+        raise NotFound("There is no such trial.")
+    return reply(found)
+
+
+@blueprint.route(f"{BASE}/<name:trial>/response")
+@blueprint.answers(200, ResponsePage, 404)
+def response(trial: str) -> Response:
+    """Every response rate: how many of the evaluable responded, with the exact 95 % interval."""
+    with parts().database.reading() as conn:
+        found = responses.of_trial(conn, trial)
     if found is None:
         raise NotFound("There is no such trial.")
     return reply(found)

@@ -309,11 +309,44 @@ class AdverseEvent(Answer):
 
 class AdverseEvents(Answer):
     """Every adverse event of a subject, the last onset first."""
+class ResponseArgument(Answer):
+    """What stands for one argument of a clinical function."""
+
+    argument = fields.String(required=True)
+    fact = fields.String(required=True)
+    label = fields.String(required=True)
+    value = fields.Raw(required=True, allow_none=True)
+    unit = fields.String(required=True, allow_none=True)
+
+
+class ResponseItem(Answer):
+    """What a clinical function says; null: unknown."""
+
+    fact = fields.String(required=True)
+    label = fields.String(required=True)
+    function = fields.String(required=True)
+    source = fields.String(required=True)
+    value = fields.Raw(required=True, allow_none=True)
+    of = fields.List(fields.Nested(ResponseArgument), required=True)
+
+
+class ResponseStanding(Answer):
+    """As what the subject counts in one rate of the trial."""
+
+    id = fields.String(required=True)
+    title = fields.String(required=True)
+    status = one_of(["responder", "non_responder", "pending", "not_evaluable"], required=True)
+
+
+class SubjectResponse(Answer):
+    """Scores and responses of a subject."""
 
     trial = fields.String(required=True)
     subject = fields.String(required=True)
     pending = fields.Integer(required=True)
     items = fields.List(fields.Nested(AdverseEvent), required=True)
+    items = fields.List(fields.Nested(ResponseItem), required=True)
+    rates = fields.List(fields.Nested(ResponseStanding), required=True)
     next = fields.String(required=True, allow_none=True)
 
 

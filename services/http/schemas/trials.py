@@ -318,6 +318,41 @@ class Accrual(Answer):
     path = fields.List(fields.Nested(AccrualStep), required=True)
 
 
+class ResponseCount(Answer):
+    """As what one subject counts in a response rate."""
+
+    subject = fields.String(required=True)
+    status = one_of(["responder", "non_responder", "pending"], required=True)
+
+
+class ResponseRate(Answer):
+    """How many of the evaluable subjects responded."""
+
+    id = fields.String(required=True)
+    title = fields.String(required=True)
+    evaluable_when = fields.String(required=True)
+    responder_when = fields.String(required=True)
+    responders = fields.Integer(required=True)
+    evaluable = fields.Integer(required=True)
+    pending = fields.Integer(
+        required=True, metadata={"description": "evaluable, but whether they responded is unknown"}
+    )
+    rate = fields.Float(required=True, allow_none=True)
+    lower = fields.Float(
+        required=True, allow_none=True, metadata={"description": "of the Clopper-Pearson interval"}
+    )
+    upper = fields.Float(required=True, allow_none=True)
+    confidence = fields.Float(required=True)
+    subjects = fields.List(fields.Nested(ResponseCount), required=True)
+
+
+class ResponsePage(Answer):
+    """Every response rate of a trial."""
+
+    items = fields.List(fields.Nested(ResponseRate), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
 class Conduct(Answer):
     """How a trial is conducted."""
 

@@ -32,6 +32,7 @@ MATRIX = {
     ("POST", "/v1/trials/msc-cgvhd/resume"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/stopping"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/conduct"): CLINICAL,
+    ("GET", "/v1/trials/msc-cgvhd/response"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/clocks"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/unmapped"): WATCHES,
     ("GET", "/v1/trials/msc-cgvhd/protocols"): WATCHES,
@@ -51,6 +52,7 @@ MATRIX = {
     ("GET", f"{SUBJECT}/worklist"): CLINICAL,
     ("GET", f"{SUBJECT}/laboratory"): CLINICAL,
     ("GET", f"{SUBJECT}/adverse-events"): CLINICAL,
+    ("GET", f"{SUBJECT}/response"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/worklist"): CLINICAL,
     ("GET", "/v1/alerts"): WATCHES,
     ("GET", "/v1/alerts/al_x"): WATCHES,
@@ -197,6 +199,8 @@ def test_an_unknown_trial_is_404_for_a_key_of_all_trials(house):
         "/worklist",
         "/stopping",
         "/conduct",
+        "/response",
+        "/subjects/S-1/response",
         "/clocks",
     ):
         assert house.door("clinician").get(f"/v1/trials/nowhere{path}").status_code == 404

@@ -1,0 +1,40 @@
+"""Response: of a trial its rates with exact intervals, of a subject what they are made of.
+
+Who comes in: GET .../response, the pages. Who goes out: a stream's state, and the engine.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from services.reading import engines, trials
+from services.reading.pages import Json, everything
+from services.repositories import streams
+
+
+def of_trial(conn: Connection, trial: str) -> Json | None:
+    """Every response rate as last evaluated; None if there is no such trial."""
+    if not trials.exists(conn, trial):
+        return None
+    stream = streams.find(conn, trial, streams.TRIAL_SUBJECT)
+    engine = engines.of_version(conn, trial, stream.protocol_version if stream else None)
+    if engine is None:
+        return everything([])
+    return everything(engine.response_view(stream.state if stream else None))
+
+
+def of_subject(conn: Connection, trial: str, subject: str) -> Json | None:
+    """What the clinical functions say of one subject; None if there is none, or no protocol."""
+    stream = streams.find(conn, trial, subject)
+    if stream is None:
+        return None
+    engine = engines.of_version(conn, trial, stream.protocol_version)
+    if engine is None:
+        return None
+    return {
+        **engine.subject_response(stream.state),
+        "trial": trial,
+        "subject": subject,
+        "pending": max(0, stream.next_n - stream.done_n),
+        "next": None,
+    }
