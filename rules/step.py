@@ -126,6 +126,7 @@ class Engine:
         """Every adverse event of the events that a state was made of, and how it came to be."""
         known = self._subject(state)
         return views.adverse.every(self.house.room(known.pins).plan, known, log)
+
     def subject_response(self, state: bytes | None) -> dict[str, Any]:
         """What the clinical functions say of a subject, and as what it counts in each rate."""
         known = self._subject(state)

@@ -3,11 +3,15 @@
 Who comes in: the engine. Who goes out: plain dicts with the contract's keys, times as text.
 """
 
-from rules.views import adverse, laboratory
+from rules.views import adverse, laboratory, response
 from rules.views.checklist import checklist, eligibility, facts, judged_now
 
-__all__ = ["adverse", "checklist", "eligibility", "facts", "judged_now", "laboratory"]
-from rules.views import laboratory, response
-from rules.views.checklist import checklist, eligibility, facts, judged_now
-
-__all__ = ["checklist", "eligibility", "facts", "judged_now", "laboratory", "response"]
+__all__ = [
+    "adverse",
+    "checklist",
+    "eligibility",
+    "facts",
+    "judged_now",
+    "laboratory",
+    "response",
+]

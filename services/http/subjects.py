@@ -142,6 +142,9 @@ def adverse_events(trial: str, subject: str) -> Response:
     """
     with parts().database.reading() as conn:
         found = adverse.of_subject(conn, trial, subject)
+    return reply(_existing(found))
+
+
 @blueprint.route(f"{BASE}/<name:subject>/response")
 @blueprint.answers(200, SubjectResponse, 404)
 def response(trial: str, subject: str) -> Response:

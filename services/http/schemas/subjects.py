@@ -309,6 +309,14 @@ class AdverseEvent(Answer):
 
 class AdverseEvents(Answer):
     """Every adverse event of a subject, the last onset first."""
+
+    trial = fields.String(required=True)
+    subject = fields.String(required=True)
+    pending = fields.Integer(required=True)
+    items = fields.List(fields.Nested(AdverseEvent), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
 class ResponseArgument(Answer):
     """What stands for one argument of a clinical function."""
 
@@ -344,7 +352,6 @@ class SubjectResponse(Answer):
     trial = fields.String(required=True)
     subject = fields.String(required=True)
     pending = fields.Integer(required=True)
-    items = fields.List(fields.Nested(AdverseEvent), required=True)
     items = fields.List(fields.Nested(ResponseItem), required=True)
     rates = fields.List(fields.Nested(ResponseStanding), required=True)
     next = fields.String(required=True, allow_none=True)
