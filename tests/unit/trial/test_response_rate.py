@@ -107,7 +107,11 @@ def test_death_before_the_assessment_is_no_response() -> None:
 def test_a_correction_moves_a_subject_from_one_side_to_the_other() -> None:
     log = course(0)
     target = {"source": log[2].source, "id": log[2].id}
-    fix = {"corrects": target, "data": {"code": "organs", "scores": {"skin": 2}}, "reason": "x"}
+    fix: dict[str, Any] = {
+        "corrects": target,
+        "data": {"code": "organs", "scores": {"skin": 2}},
+        "reason": "x",
+    }
     log.append(event(4, "correction", "2026-04-02T09:00:00Z", **fix))
     assert [one.event for one in counted("S-1", log)][-2:] == [True, False]
 
