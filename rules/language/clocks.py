@@ -52,9 +52,7 @@ def clocks(top: Section, known: Reader) -> tuple[Clock, ...]:
 
 def _own(item: Section, known: Reader) -> Clock:
     starts = item.enum("from", Party)
-    label = item.text("label")
-    if "label" not in item.node:  # a clock by template has that of its template
-        item.raw("label", required=True)
+    label = item.text("label", required=True)
     return Clock(
         id=item.name("id", RULE_ID, SHAPE),
         label=label,
