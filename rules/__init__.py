@@ -28,6 +28,7 @@ from rules.events import (
     TrialHold,
 )
 from rules.facts.grading import grade
+from rules.house import Functions
 from rules.language.editors import json_schema
 from rules.ownrules import deviations
 from rules.protocol import Protocol, load, loads
@@ -110,6 +111,7 @@ __all__ = [
     "EventType",
     "Evidence",
     "FindingChange",
+    "Functions",
     "Given",
     "Grade",
     "Happened",

@@ -84,6 +84,13 @@ def judge_at(plan: Plan, state: SubjectState, timeline: Timeline, at_us: int) ->
     return judge(plan, known(readings), readings, overridden, at_us)
 
 
+def judged_then(plan: Plan, state: SubjectState, timeline: Timeline, at_us: int) -> Judged:
+    """The enrolment's judgement once enrolled, else that of the moment. Raises LogNeeded."""
+    if state.fixed_at_us is not None and state.fixed_at_us <= at_us and state.fixed:
+        return unpack(state.fixed)
+    return judge_at(plan, state, timeline, at_us)
+
+
 def known(readings: Mapping[str, Reading]) -> dict[str, Scalar]:
     """The values of what is known."""
     return {name: reading.value for name, reading in readings.items() if reading.value is not None}

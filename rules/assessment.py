@@ -198,10 +198,17 @@ class Assessment:
         return Decision.INDETERMINATE if None in answers else Decision.ELIGIBLE
 
 
-def compile_criteria(definition: Definition) -> Program:
-    """All criteria as one function, and one function each for what is missing."""
-    criteria = definition.criteria
-    names = scopes_of(definition)[Scope.SUBJECT]
+def compile_criteria(
+    definition: Definition,
+    criteria: tuple[Criterion, ...] | None = None,
+    names: Mapping[str, FactType] | None = None,
+) -> Program:
+    """All criteria as one function, and one function each for what is missing.
+
+    `criteria`: others than the protocol's own, over `names`.
+    """
+    criteria = definition.criteria if criteria is None else criteria
+    names = scopes_of(definition)[Scope.SUBJECT] if names is None else names
     uses = {item.id: names_in(item.when, item.applicable_if) for item in criteria}
     derived = _derived(definition.facts, {name for used in uses.values() for name in used})
     return Program(

@@ -12,7 +12,7 @@ from typing import Any
 
 from rules.errors import LogNeeded
 from rules.events import Event
-from rules.facts import entities, entity_records, knowing, laboratory, visits
+from rules.facts import dosing, entities, entity_records, knowing, laboratory, visits
 from rules.facts.calendar import FOREVER, Span
 from rules.facts.log import effective, waiting, waiting_key
 from rules.facts.sources import Source
@@ -22,6 +22,7 @@ from rules.plan import Plan
 from rules.state import SubjectState
 from rules.terms import EventType, Scope
 
+_ADMINISTRATION = EventType.ADMINISTRATION.value
 _REFOLDS = frozenset({EventType.CORRECTION.value, EventType.DISCARD.value})
 
 
@@ -105,6 +106,8 @@ def _earliest(plan: Plan, timeline: Timeline, source: Source, record: Record) ->
 
 def _absorb_entity(plan: Plan, state: SubjectState, event: Event, dirty: Dirty) -> None:
     part = entities.part(event, plan.calendar)
+    if (product := plan.definition.product) is not None and event.type == _ADMINISTRATION:
+        part[entities.FIELDS] = dosing.in_product_unit(part[entities.FIELDS], product)
     dirty.facts.update(dict.fromkeys(plan.readers_of.get(f"@{event.type}", ())))
     if event.type == EventType.ADVERSE_EVENT.value:
         name = str(event.data["ae"])

@@ -7,19 +7,22 @@ subjects are pinned to.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
+from rules.assessment import compile_rules
 from rules.errors import EvaluationError
 from rules.knowledge import KnowledgeBase
-from rules.model import Definition
+from rules.model import Definition, Scalar
 from rules.plan import Plan
 from rules.protocol import Protocol
 from rules.subject.context import Knowledge
+from rules.terms import Scope, Verdict
 from rules.versions.merging import merged
 
 Others = Callable[[str], Protocol | None]
-KnowledgeMaker = Callable[[], Knowledge]
+KnowledgeMaker = Callable[[Definition], Knowledge]
 # Merged versions that are kept; each holds a knowledge base of a few MB.
 _KEPT = 16
 
@@ -27,6 +30,34 @@ _KEPT = 16
 def alone(_version: str) -> Protocol | None:
     """No other version is known."""
     return None
+
+
+class Told(NamedTuple):
+    """What fired; functions never disagree with themselves."""
+
+    rules: frozenset[str]
+    disagreement: frozenset[str] = frozenset()
+
+
+class Functions:
+    """The rules as compiled functions alone: for who reads a past state and tells nobody.
+
+    Alerts are fired by the knowledge base, in the worker. Several threads may ask at once.
+    """
+
+    def __init__(self, definition: Definition) -> None:
+        """Compile the rules of every scope."""
+        self._rules = compile_rules(definition)
+
+    def fire(self, scope: Scope, snapshot: Mapping[str, Scalar]) -> Told:
+        """The rules of a scope that hold over this snapshot."""
+        return Told(self._rules[scope](snapshot))
+
+    def confirm(
+        self, _snapshot: Mapping[str, Scalar], _verdicts: Mapping[str, Verdict]
+    ) -> frozenset[str]:
+        """Nothing stands against them."""
+        return frozenset()
 
 
 class Room:
@@ -40,7 +71,7 @@ class Room:
     def knowledge(self) -> Knowledge:
         """The knowledge base, built in the process that asks first."""
         if self._make is not None:
-            return self._make()
+            return self._make(self.plan.definition)
         return KnowledgeBase(self.plan.definition)
 
 

@@ -499,6 +499,7 @@ class Visit:
     owner: str = ""
     applicable_if: Condition | None = None
     line: int = 0
+    administration: int | None = None  # the infusion that it is; None: a procedure of its id
 
 
 @dataclass(frozen=True)
@@ -546,6 +547,15 @@ class Clock:
     template: str = ""
     expression: str = ""
     line: int = 0
+
+
+@dataclass(frozen=True)
+class Product:
+    """What is infused. `weight`: the fact, in a unit of mass, by which a dose per kg is told."""
+
+    name: str
+    dose_unit: str  # UCUM; doses are told in it
+    weight: str | None = None
 
 
 @dataclass(frozen=True)
@@ -626,3 +636,6 @@ class Definition:
     clocks: tuple[Clock, ...] = ()
     sponsor_time_zone: str = ""  # in which the days of clocks end; "": the trial's
     dictionaries: Mapping[str, str] = field(default_factory=dict)  # ctcae -> its version
+    # What keeps an infusion out while it holds; of a criterion `when` is the item's `closed_when`.
+    gate: tuple[Criterion, ...] = ()
+    product: Product | None = None

@@ -22,6 +22,7 @@ from rules.facts.sources import ENTITIES, identified
 from rules.facts.thresholds import Thresholds
 from rules.facts.timeline import Timeline
 from rules.facts.windows import Moment
+from rules.gates import NAMES, Gates
 from rules.likeness import day_thresholds
 from rules.model import AlertRule, Definition, FactSpec
 from rules.protocol import Protocol
@@ -112,6 +113,7 @@ class Plan:
         }
         self.days = self._thresholds(lambda spec: spec.take is Take.DAYS_SINCE)
         self._counts = self._thresholds(_counts_entities)
+        self.gates = Gates(definition) if definition.gate else None
         self._compile()
         self._wire()
 
@@ -169,6 +171,9 @@ class Plan:
     def _wire(self) -> None:
         """The index from a source to the live facts that read it."""
         self.ranges = Ranges(self.definition, {scope: self.names(scope) for scope in Scope})
+        self.gated = self.gates is not None and not set(NAMES).isdisjoint(
+            self.names(Scope.INFUSION)
+        )
         asked = [name for scope in LIVE_SCOPES for name in self.names(scope)]
         asked += [*self.ranges.applicable_names, *self.ranges.anchors]
         asked += [name for names in self.own_endpoints.values() for name in names]

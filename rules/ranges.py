@@ -14,6 +14,7 @@ from rules.facts.relations import FIELDS, SINCE
 from rules.language.vocabulary import (
     CLOCK_NAMES,
     GRADED,
+    HELD,
     entity_facts,
     numeric_observations,
     related_fact,
@@ -55,7 +56,7 @@ class Ranges:
         self.follows = frozenset(one.to for one in related)
         self.events_are_facts = any(
             spec.origin is EventType.ADVERSE_EVENT for spec in definition.facts.values()
-        )
+        ) or any(HELD in names_in(item.when, item.applicable_if) for item in definition.gate)
         since = [related_fact(one.name, SINCE) for one in related]
         self.alike: dict[str, Alike] = {
             name: alike_numbers(definition, name) for name in (*since, *RUNS)

@@ -136,6 +136,11 @@ class Engine:
         """Of the worklist the corrections alone: their targets have not been received."""
         return {"items": worklists.corrections(self._subject(state))}
 
+    def gate(self, state: bytes | None) -> dict[str, Any]:
+        """The gate before the next infusion, item by item, as of the last instant of a state."""
+        known = self._subject(state)
+        return views.gate(self.house.room(known.pins).plan, known, self.house.definition)
+
     def stopping_view(self, state: bytes | None) -> list[dict[str, Any]]:
         """Every stopping rule of a trial's state: contract section 3."""
         return stopping_view(self.plan, state)

@@ -114,7 +114,9 @@ def watched(protocol: Protocol, seen: Seen, knowledge: Knowledge | None = None) 
         return protocol.assess(facts)
 
     own.assess = assess
-    engine = Engine(own, lambda: _Watched(knowledge or KnowledgeBase(own.definition), seen))
+    engine = Engine(
+        own, lambda _definition: _Watched(knowledge or KnowledgeBase(own.definition), seen)
+    )
     endpoints = engine.plan.endpoints
     engine.spend = Allowance(weight(own.definition)).spend
     engine.plan.endpoints = {name: _noting(name, judge, seen) for name, judge in endpoints.items()}

@@ -22,6 +22,7 @@ from rules.model import Reference
 Part = list[Any]  # [start, end, n, event id, fields, and once collapsed: origins]
 START, END, N, EVENT, FIELDS, ORIGINS = range(6)
 MOST_PARTS = 8
+AGAIN = "@again"  # since when one infusion was told as given on two days
 _LONGEST_DAY_US = DAY_US * 5 // 4  # a local day with an hour or two put in
 _KEPT = {
     "adverse_event": (
@@ -119,8 +120,14 @@ def merge(parts: list[Part]) -> Merged:
     """All parts, oldest first, as one."""
     values: dict[str, Any] = {}
     origins: dict[str, tuple[int, str]] = {}
+    day = ""
     for item in parts:
         told = item[ORIGINS] if len(item) > ORIGINS else {}
+        given_on = _given_on(item[FIELDS])
+        if AGAIN in told or (day and given_on and given_on != day):
+            time_us, event = told.get(AGAIN, (item[START], item[EVENT]))
+            origins.setdefault(AGAIN, (time_us, event))
+        day = given_on or day
         for name, value in item[FIELDS].items():
             values[name] = value
             time_us, event = told.get(name, (item[START], item[EVENT]))
@@ -128,6 +135,12 @@ def merge(parts: list[Part]) -> Merged:
     head = parts[0]
     first = head[ORIGINS]["@"] if len(head) > ORIGINS else (head[START], head[END])
     return Merged(values, origins, Span(*first))
+
+
+def _given_on(fields: Mapping[str, Any]) -> str:
+    """The day on which an event says that something was given; '' where it does not."""
+    gave = fields.get("status") in ("completed", "interrupted")
+    return str(fields.get("start") or "")[:10] if gave else ""
 
 
 # --- infusions --------------------------------------------------------------------------------
@@ -151,6 +164,7 @@ def given(merged: Merged) -> bool:
 def infusion_readings(merged: Merged) -> dict[str, Reading]:
     """The facts of one infusion."""
     return {
+        "infusion_repeated": Reading(AGAIN in merged.origins, *merged.origins.get(AGAIN, ())),
         "infusion_number": merged.reading("number"),
         "infusion_status": merged.reading("status"),
         "dose": merged.reading("dose"),

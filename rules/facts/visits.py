@@ -12,7 +12,9 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from rules.events import Event
+from rules.facts import entities
 from rules.facts.calendar import DAY, FOREVER, Calendar, Span
+from rules.facts.entities import Merged
 from rules.model import Visit
 
 Told = list[Any]  # what was last told of a visit: start, end, n, whether it took place, event
@@ -47,6 +49,12 @@ def told(event: Event, calendar: Calendar) -> Told:
     return [span.start, span.end, event.n, done, event.event]
 
 
+def administered(merged: Merged, event: str | None, calendar: Calendar) -> Told:
+    """What an administration says of the visit that it is."""
+    start, end = entities.infusion_span(merged, calendar)
+    return [start, end, 0, entities.given(merged), event]
+
+
 def latest(held: Told | None, new: Told) -> Told:
     """Of two, the one that counts."""
     return new if held is None or (new[START], new[N]) >= (held[START], held[N]) else held
@@ -54,8 +62,8 @@ def latest(held: Told | None, new: Told) -> Told:
 
 def counts(visit: Visit, anchor: Span, held: Told | None) -> bool:
     """Whether it was told of this visit: what ended before its anchor is of an earlier one."""
-    if held is None:
-        return False
+    if held is None or visit.administration is not None:
+        return held is not None
     return visit.day < visit.early_days or bool(held[END] >= anchor.start)
 
 
@@ -68,9 +76,11 @@ def stand(
     *,
     expected: bool,
     daily: bool,
+    interrupted: bool = False,
 ) -> Standing:
     """Where a visit stands at `now_us`. `expected`: the subject is still to come.
 
+    `interrupted`: it took place, and not to its end.
     `daily`: somebody asks how many days off it is, so that each midnight may matter.
     """
     first, last = (
@@ -79,7 +89,8 @@ def stand(
     )
     due = first.due.isoformat() if first == last else None
     if held is not None and counts(visit, anchor, held):
-        return _told(held, first, last, due, calendar)
+        found = _told(held, first, last, due, calendar)
+        return found._replace(status="interrupted") if interrupted and held[DONE] else found
     if not expected:
         return Standing("not_due", None, due, None, None, FOREVER)
     today = calendar.day(now_us)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rules.facts import units
+from rules.facts import dosing, units
 from rules.facts.calendar import DAY_US, Calendar
 from rules.language import values
 from rules.language.shapes import EXCLUSIVE, PUBLISHED, REQUIRED, SPANS, fields_of
@@ -38,6 +38,7 @@ class EventChecker:
         self.waivable = {item.id: item.waivable for item in definition.criteria}
         self.fields = fields_of(self.dates)
         self.aliases = definition.aliases
+        self.product = definition.product
         self.quick = {
             name: (code.unit, _bound(code.low, -1), _bound(code.high, 1))
             for name, code in self.codes[EventType.OBSERVATION].items()
@@ -267,6 +268,17 @@ class _Check:
         if born is not None and born.start > self.time_us + DAY_US:
             self._fault("birth_date", ("lies after the event's time", ""))
 
+    def administration(self) -> None:
+        """A dose of the product is told in a unit that converts into the product's."""
+        product, unit = self.checker.product, self.data.get("unit")
+        if product is None or self.data.get("dose") is None:
+            return
+        if unit is None:
+            self._fault("unit", ("is required with a dose", f"UCUM, as {product.dose_unit}"))
+        elif not dosing.tells(product, unit):
+            hint = "UCUM, case-sensitive"
+            self._fault("unit", (f"cannot be converted to {product.dose_unit}", hint))
+
     def override(self) -> None:
         """Only what the protocol lets an investigator waive."""
         criterion, waivable = self.data["criterion"], self.checker.waivable
@@ -281,6 +293,7 @@ class _Check:
 _MORE: Mapping[EventType, Callable[[_Check], None]] = {
     EventType.DEMOGRAPHICS: _Check.demographics,
     EventType.OVERRIDE: _Check.override,
+    EventType.ADMINISTRATION: _Check.administration,
 }
 
 

@@ -17,6 +17,7 @@ from rules.language.vocabulary import (
     FactType,
     declared,
     entity_facts,
+    gate_names,
     scopes_of,
 )
 from rules.model import Clinical, Condition, Const, Criterion, Definition, Derivation, FactSpec, Num
@@ -86,6 +87,7 @@ def places(definition: Definition) -> Iterator[Place]:
         if visit.applicable_if is not None:
             what = f"the visit `{visit.id}`, `applicable_if`"
             yield Place(what, visit.line, visit.applicable_if, None, names)
+    yield from _of_gate(definition, by_scope[Scope.SUBJECT])
     for clock in definition.clocks:
         own = () if clock.template else (("when", clock.when), ("spared_while", clock.spared))
         for key, part in (*own, ("exempt", clock.exempt)):
@@ -105,6 +107,15 @@ def _of_responses(definition: Definition, names: Names) -> Iterator[Place]:
         for key, part in (("evaluable", rate.evaluable_when), ("responder", rate.responder_when)):
             what = f"the response `{rate.id}`, `{key}`"
             yield Place(what, rate.lines.get(key, rate.line), part, None, names)
+
+
+def _of_gate(definition: Definition, subject: Names) -> Iterator[Place]:
+    names = gate_names(subject)
+    for item in definition.gate:
+        parts = (("closed_when", stated(item)), ("applicable_if", stated_if(item)))
+        for key, condition in parts:
+            what = f"the gate item `{item.id}`, `{key}`"
+            yield Place(what, item.lines.get(key, item.line), condition, None, names)
 
 
 def _of_fact(definition: Definition, spec: FactSpec, names: Names) -> Iterator[Place]:

@@ -30,7 +30,7 @@ def procedures(top: Section, codes: Codes) -> None:
     nodes = top.items("schedule")
     for node, line in zip(nodes, nodes.lines, strict=True):
         name = node.get("id") if isinstance(node, Map) else None
-        if not isinstance(name, str) or not NAME.fullmatch(name):
+        if not isinstance(name, str) or not NAME.fullmatch(name) or "administration" in node:
             continue
         told = node.get("label")
         label = told if isinstance(told, str) and told else name
@@ -58,6 +58,11 @@ def visits(top: Section, known: Known) -> tuple[Visit, ...]:
         first = result.setdefault(visit.id, visit)
         if visit.id and first is not visit:
             item.complain("id", "stands twice", f"first on line {first.line}")
+        number = visit.administration
+        other = number and next((v for v in result.values() if v.administration == number), visit)
+        if other and other is not visit:
+            hint = f"first on line {other.line}"
+            item.complain("administration", f"infusion {number} stands twice", hint)
     return tuple(result.values())
 
 
@@ -83,6 +88,9 @@ def _visit(item: Section, known: Known) -> Visit:
         owner=item.text("owner"),
         applicable_if=None if applies == TRUE else applies,
         line=item.line(),
+        administration=item.whole(
+            "administration", resolve(item, "administration", clauses.params, "1"), 1, 1000
+        ),
     )
 
 

@@ -20,6 +20,8 @@ from rules.language.codes import codes, publishers, value_sets
 from rules.language.dependencies import circles
 from rules.language.dictionaries import dictionaries, graded_codes
 from rules.language.factbook import facts
+from rules.language.gate import Reader as GateReader
+from rules.language.gate import gate, product
 from rules.language.loader import Map, parse
 from rules.language.parameters import parameters
 from rules.language.reading import Book, Section
@@ -29,7 +31,7 @@ from rules.language.scenarios import judge, scenarios
 from rules.language.schedule import Known, amendment, procedures, relations, visits
 from rules.language.stopping import RULE_ID, stopping_rules
 from rules.language.syntax import did_you_mean
-from rules.language.vocabulary import FactType, declared, of_one_event, scopes
+from rules.language.vocabulary import FactType, declared, gate_names, of_one_event, scopes
 from rules.model import (
     AlertRule,
     Condition,
@@ -166,6 +168,9 @@ class _Reader:
         watched = clocks(self.top, Reader(one_event, self.clauses, self.sources))
         same = repeats(self.top, self.clauses, self.sources, before[Scope.ADVERSE_EVENT])
         rates = responses(self.top, self.clauses, self.sources, before[Scope.SUBJECT])
+        at_gate = gate_names(before[Scope.SUBJECT])
+        gated = gate(self.top, GateReader(at_gate, self.clauses, self.sources))
+        infused = product(self.top, facts)
         names = scopes(
             facts,
             ids,
@@ -177,6 +182,8 @@ class _Reader:
             reference=self.reference,
             repeats=same,
             response=rates,
+            gated=bool(gated),
+            dosed=infused is not None and infused.weight is not None,
         )
         rules = tuple(self._rule(item, names) for item in self.top.sections("rules", "the rule"))
         return {
@@ -187,6 +194,8 @@ class _Reader:
             "clocks": watched,
             "repeats": same,
             "response": rates,
+            "gate": gated,
+            "product": infused,
         }
 
     def _rule(self, item: Section, names: Mapping[Scope, Mapping[str, FactType]]) -> AlertRule:
@@ -234,6 +243,7 @@ def _plain(stated: Definition, book: Book) -> Definition:
         rules=tuple(applicability.of_rule(item, applies, facts) for item in stated.rules),
         stopping=tuple(applicability.of_stopping(item, applies, facts) for item in stated.stopping),
         schedule=tuple(applicability.of_visit(item, applies) for item in stated.schedule),
+        gate=tuple(applicability.of_criterion(item, applies) for item in stated.gate),
     )
 
 

@@ -56,7 +56,10 @@ LAB_GRADES = (
 )
 LAB_GRADE_TEXTS = ("lab_grade_range", "lab_grade_reason", "lab_term")
 GRADED = frozenset((*LAB_GRADES, "lab_grade_rise", *LAB_GRADE_TEXTS))
-VISIT_STATUSES = ("not_due", "open", "overdue", "done", "early", "late", "not_done")
+VISIT_STATUSES = (
+    *("not_due", "open", "overdue", "done", "early", "late", "not_done", "interrupted"),
+)
+GATE = ("open", "closed", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,14 @@ _INFUSION: Mapping[str, FactType] = {
     "infusion_number": INTEGER,
     "infusion_status": FactType(ValueType.CODE, INFUSION_STATUSES),
     "dose": NUMBER,
+    "infusion_repeated": BOOLEAN,
 }
+# Of an infusion as of its start, where the protocol has a gate; and of the dose, with a product.
+_GATE: Mapping[str, FactType] = {"gate": FactType(ValueType.CODE, GATE)}
+_DOSE: Mapping[str, FactType] = {"dose_per_kg": NUMBER}
+# What the items of the gate may name beside the subject's facts.
+HELD = "infusion_held"
+_AT_GATE: Mapping[str, FactType] = {"consent_owed": BOOLEAN, HELD: BOOLEAN}
 _ADVERSE_EVENT: Mapping[str, FactType] = {
     "grade": INTEGER,
     "serious": BOOLEAN,
@@ -147,6 +157,7 @@ _VISIT: Mapping[str, FactType] = {
     "visit_status": FactType(ValueType.CODE, VISIT_STATUSES),
     "visit_day": INTEGER,
     "visit_off_days": INTEGER,
+    "visit_is_infusion": BOOLEAN,
 }
 _LABORATORY: Mapping[str, FactType] = {
     "lab_value": NUMBER,
@@ -183,7 +194,7 @@ _CHECKLIST = ("unsatisfied", "missing")
 TOLD: Mapping[Scope, tuple[str, ...]] = {
     Scope.SUBJECT: _CHECKLIST,
     Scope.ENROLMENT: _CHECKLIST,
-    Scope.INFUSION: _CHECKLIST,
+    Scope.INFUSION: ("gate_closed_by", "gate_missing", *_CHECKLIST),
     Scope.ADVERSE_EVENT: ("ae", *_CHECKLIST),
     Scope.DEATH: (),
     Scope.TRIAL: (),
@@ -240,8 +251,13 @@ def scopes(
     reference: Reference = _NO_REFERENCE,
     repeats: Iterable[Repeat] = (),
     response: Iterable[ResponseRate] = (),
+    gated: bool = False,
+    dosed: bool = False,
 ) -> dict[Scope, dict[str, FactType]]:
-    """Every scope's names; the subject's are those of all its entities but its death."""
+    """Every scope's names; the subject's are those of all its entities but its death.
+
+    `gated`: infusions have a gate; `dosed`: their doses are told per kg too.
+    """
     subject = {**declared(facts), **_SUBJECT, **dict.fromkeys(criteria, VERDICT)}
     trial = dict(_TRIAL)
     for rule in stopping:
@@ -256,7 +272,12 @@ def scopes(
     result = {
         Scope.SUBJECT: subject,
         Scope.ENROLMENT: subject,
-        Scope.INFUSION: {**subject, **_INFUSION},
+        Scope.INFUSION: {
+            **subject,
+            **_INFUSION,
+            **(_GATE if gated else {}),
+            **(_DOSE if dosed else {}),
+        },
         Scope.ADVERSE_EVENT: {**subject, **entity_facts(EventType.ADVERSE_EVENT, reference)},
         Scope.DEATH: dict(_DEATH),
         Scope.TRIAL: trial,
@@ -299,7 +320,14 @@ def scopes_of(definition: Definition) -> dict[Scope, dict[str, FactType]]:
         reference=definition.reference,
         repeats=definition.repeats,
         response=definition.response,
+        gated=bool(definition.gate),
+        dosed=definition.product is not None and definition.product.weight is not None,
     )
+
+
+def gate_names(subject: Mapping[str, FactType]) -> dict[str, FactType]:
+    """What the items of a gate may name."""
+    return {**subject, **_AT_GATE}
 
 
 # What the engine itself always knows of a subject, a visit, a series, the trial.
@@ -307,7 +335,8 @@ _KNOWN = frozenset(
     {
         *("screened", "enrolled", "on_study", "dead", "decision", "infusions"),
         *("is_suspected", "ae_ongoing"),
-        *("ae_status", "infusion_status", "visit", "visit_status", "visit_day", "lab", "lab_value"),
+        *("ae_status", "infusion_status", "infusion_repeated", "gate", "lab", "lab_value"),
+        *("visit", "visit_status", "visit_day", "visit_is_infusion"),
         *("clock", "clock_stage", "clock_assumed", "clock_conflict"),
         *("enrolled_count", "infused_count", "target", "on_hold"),
     }

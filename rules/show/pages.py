@@ -16,6 +16,8 @@ PREFIXES = {
     "Parameters": "parameter-",
     "What may be published": "code-",
     "Facts": "fact-",
+    "Gate before an infusion": "gate-",
+    "Product": "product-",
     "Visits": "visit-",
     "Reporting clocks": "clock-",
     "Relations": "relation-",

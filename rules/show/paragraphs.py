@@ -46,6 +46,8 @@ def paragraphs(protocol: Protocol) -> Iterable[tuple[str, list[Block]]]:
         (CriterionKind.EXCLUSION, "Exclusion criteria"),
     ):
         yield title, [_criterion_block(item) for item in it.criteria if item.kind is kind]
+    yield "Gate before an infusion", [_gate_block(item) for item in it.gate]
+    yield "Product", _product_blocks(it)
     yield "Alert rules", [_rule_block(item) for item in it.rules]
     yield "Stopping rules", [_stopping_block(item) for item in it.stopping]
     yield "Parameters", [_parameter_block(item) for item in it.parameters.values()]
@@ -270,7 +272,9 @@ def _conflict(item: FactSpec) -> str | None:
 def _visit_block(item: Visit) -> Block:
     after = item.anchor.replace("_", " ")
     window = f"{item.early_days} days before to {item.late_days} days after"
+    infusion = None if item.administration is None else f"number {item.administration}"
     lines = _lines(
+        ("Infusion", infusion),
         ("Due", f"{item.day} days after {after}; {window}"),
         ("Collects", ", ".join(item.collects)),
         ("Owner", item.owner),
@@ -278,6 +282,26 @@ def _visit_block(item: Visit) -> Block:
         ("Source", _told(item.source)),
     )
     return item.id, item.label, lines
+
+
+def _gate_block(item: Criterion) -> Block:
+    lines = _lines(
+        ("Closed when", item.expression),
+        ("Applies where", wording.condition(item.applicable_if)),
+        ("Interpretation", item.interpretation),
+        ("Source", _told(item.source)),
+    )
+    return item.id, item.text, lines
+
+
+def _product_blocks(it: Definition) -> list[Block]:
+    if it.product is None:
+        return []
+    lines = _lines(
+        ("Dose told in", it.product.dose_unit),
+        ("Dose per kg by", it.product.weight),
+    )
+    return [(it.product.name, "", lines)]
 
 
 def _clock_block(item: Clock) -> Block:

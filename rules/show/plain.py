@@ -61,6 +61,14 @@ def as_json(protocol: Protocol) -> Json:
         "schedule": [_visit(item) for item in it.schedule],
         "sponsor_time_zone": it.sponsor_time_zone or it.time_zone,
         "clocks": [_clock(item) for item in it.clocks],
+        "gate": [_gate_item(item) for item in it.gate],
+        "product": None
+        if it.product is None
+        else {
+            "name": it.product.name,
+            "dose_unit": it.product.dose_unit,
+            "weight": it.product.weight,
+        },
         "relations": [_relation(item) for item in it.relations.values()],
         "repeats": [_repeat(item) for item in it.repeats],
         "response": [_response(item) for item in it.response],
@@ -73,6 +81,17 @@ def as_json(protocol: Protocol) -> Json:
         "consent_version": it.consent_version or it.version,
         "dictionaries": dict(it.dictionaries),
         "scenarios": [item.name for item in it.scenarios],
+    }
+
+
+def _gate_item(item: Criterion) -> Json:
+    return {
+        "id": item.id,
+        "text": item.text,
+        "closed_when": item.expression,
+        "applicable_if": _condition(item.applicable_if),
+        "interpretation": item.interpretation,
+        "source": _source(item.source),
     }
 
 
@@ -146,6 +165,7 @@ def _visit(item: Visit) -> Json:
         "id": item.id,
         "label": item.label,
         "after": item.anchor,
+        "administration": item.administration,
         "day": item.day,
         "early_days": item.early_days,
         "late_days": item.late_days,

@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
-from rules import anchors
-from rules.anchors import Judged, Reader, judge_at
+from rules.anchors import Judged, Reader, judged_then
 from rules.facts import entities
 from rules.facts.calendar import Span
+from rules.facts.dosing import PER_KG, dose_per_kg
 from rules.facts.entities import Merged, merge
 from rules.facts.projections import UNKNOWN, Reading
 from rules.findings import Step
 from rules.folding import Dirty
+from rules.gating import Opening
 from rules.subject.context import Subject, snapshot_of
 from rules.subject.deciding import present
 from rules.subject.relating import moved, relate
@@ -30,6 +31,7 @@ class TouchedInfusion(NamedTuple):
     span: Span
     judged: Judged | None
     readings: Mapping[str, Reading] | None
+    opening: Opening | None = None  # of the gate, where the protocol has one
 
 
 def enrolment(
@@ -96,15 +98,18 @@ def _read_infusion(subject: Subject, name: str, merged: Merged, span: Span) -> T
     own = entities.infusion_readings(merged)
     own |= relate(subject, Scope.INFUSION, name, span)
     read = Reader(plan, state, subject.timeline, lambda: judged, at_us, own, span.start)
-    return TouchedInfusion(name, span, judged, read.all(plan.names(Scope.INFUSION)))
+    if (product := plan.definition.product) is not None and product.weight is not None:
+        weight = read(product.weight)
+        own[PER_KG] = dose_per_kg(merged, weight, plan.unit(product.weight))
+    readings = read.all(plan.names(Scope.INFUSION))
+    asked = subject.gate()
+    opening = None if asked is None else asked.before(span.start)
+    return TouchedInfusion(name, span, judged, readings, opening)
 
 
 def judged_at(subject: Subject, at_us: int) -> Judged:
     """The enrolment's judgement once enrolled, else that of the moment. Raises LogNeeded."""
-    state = subject.state
-    if state.fixed_at_us is not None and state.fixed_at_us <= at_us and state.fixed:
-        return anchors.unpack(state.fixed)
-    return judge_at(subject.plan, state, subject.timeline, at_us)
+    return judged_then(subject.plan, subject.state, subject.timeline, at_us)
 
 
 def infusion(subject: Subject, step: Step, dirty: Dirty, infusion: TouchedInfusion) -> None:
@@ -114,6 +119,8 @@ def infusion(subject: Subject, step: Step, dirty: Dirty, infusion: TouchedInfusi
         subject.forget(step, name)
         return
     readings = infusion.readings
+    if infusion.opening is not None:
+        readings = {**readings, **infusion.opening.stand().own(subject.plan)}
     snapshot = snapshot_of(subject.plan, Scope.INFUSION, readings)
     fired = subject.fire_entity(name, Scope.INFUSION, snapshot, infusion.judged)
     subject.findings.differ(

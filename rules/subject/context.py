@@ -15,6 +15,7 @@ from rules.facts.projections import UNKNOWN, Reading
 from rules.facts.relations import Other
 from rules.facts.timeline import Timeline
 from rules.findings import Findings, Step, fingerprint
+from rules.gating import Asked
 from rules.model import Definition, Scalar
 from rules.plan import Plan
 from rules.state import SubjectState
@@ -63,6 +64,15 @@ class Subject:
     judged: Judged | None = None  # of the present step, once computed
     disagreed: bool | None = None  # None: nothing was asked in this step
     others: dict[Scope, list[Other]] = field(default_factory=dict)  # of the present step
+    find: Callable[[str], Definition] | None = None  # the trial's versions by name
+
+    def gate(self) -> Asked | None:
+        """The gate before this subject's infusions; None where no rule looks at it."""
+        plan = self.plan
+        if plan.gates is None or not plan.gated:
+            return None
+        find = self.find or (lambda _version: plan.definition)
+        return Asked(plan, plan.gates, self.state, self.timeline, find)
 
     def begin(self) -> None:
         """Forget what the step before had worked out."""

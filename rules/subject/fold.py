@@ -8,6 +8,7 @@ so a step that must be made again after a re-fold has said nothing yet.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from rules import pinning, sums
 from rules.errors import EvaluationError, LogNeeded
@@ -47,6 +48,7 @@ def free(events: int) -> None:
     """A step outside of a check costs what it costs."""
 
 
+_BEGAN = attrgetter("span", "name")
 _REPAIRS = frozenset({EventType.CORRECTION.value, EventType.DISCARD.value})
 
 
@@ -72,6 +74,7 @@ class SubjectFold:
         self.plan, self.state, self.log, self.house = plan, state, log, house
         findings = Findings(plan, state.findings)
         self.subject = Subject(plan, knowledge, subject, state, state.timeline(), findings)
+        self.subject.find = None if house is None else house.definition
         self.results: list[StepResult] = []
 
     def due_until(self, until_us: int) -> None:
@@ -186,7 +189,8 @@ class SubjectFold:
         present.rules_now(subject, step, dirty, changed, moved=moved)
         consenting.overdue(subject, step)
         anchored.enrolment(subject, step, dirty, anchor, refixed=refixed)
-        for infusion in infusions:
+        gated = subject.gate() is not None
+        for infusion in () if gated else infusions:
             anchored.infusion(subject, step, dirty, infusion)
         if dirty.everything:
             repairs.forget_vanished(subject, step)
@@ -194,6 +198,9 @@ class SubjectFold:
         for event in events:
             adverse.adverse_event(subject, step, dirty, event)
             clocks.of_event(subject, step, event)
+        # The gate asks what was found of everything before it.
+        for infusion in sorted(infusions, key=_BEGAN) if gated else ():
+            anchored.infusion(subject, step, dirty, infusion)
         if dirty.death or dirty.everything or relating.moved(subject, dirty, Scope.DEATH) < FOREVER:
             adverse.death(subject, step)
         for series in labs:

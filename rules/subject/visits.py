@@ -5,7 +5,7 @@ Who comes in: the fold, after everything that may need the log. Who goes out: fi
 
 from __future__ import annotations
 
-from rules.facts import entities, visits
+from rules.facts import entities, entity_records, visits
 from rules.facts.calendar import FOREVER, Span
 from rules.facts.projections import Reading
 from rules.findings import Step
@@ -27,13 +27,14 @@ def all_visits(subject: Subject, step: Step, dirty: Dirty, changed: set[str]) ->
     ranges = subject.plan.ranges
     if not ranges.visits or not _touched(subject, dirty, changed):
         return
-    expected = _expected(subject)
+    expected, treated = _expected(subject, visits.LEFT), _expected(subject, entities.STOPPED)
     for visit in ranges.visits:
         anchor, until_us = _anchor(subject, step, visit)
         applies = _applies(subject, visit)
         _wait(subject, step, visit, until_us)
         if anchor is not None and applies is not False:
-            _visit(subject, step, visit, anchor, until_us, expected=expected)
+            comes = expected if visit.administration is None else treated
+            _visit(subject, step, visit, anchor, until_us, expected=comes)
         else:
             subject.forget(step, _ENTITY + visit.id, wrong=anchor is None)
 
@@ -51,14 +52,17 @@ def _touched(subject: Subject, dirty: Dirty, changed: set[str]) -> bool:
     return applying or related or touched_now(subject, Scope.VISIT, dirty, changed)
 
 
-def _expected(subject: Subject) -> bool:
-    """Whether the subject is still to come: neither dead nor gone since it was last enrolled."""
+def _expected(subject: Subject, left: frozenset[str]) -> bool:
+    """Whether the subject is still to come: neither dead nor gone since it was last enrolled.
+
+    `left`: the words of its status that say so; treatment may end before the visits do.
+    """
     if subject.state.deaths:
         return False
     gone = False
     for item in subject.state.enrolment:
         status = item[entities.FIELDS].get("status")
-        if status in visits.LEFT:
+        if status in left:
             gone = True
         elif status in ("screened", "enrolled"):
             gone = False
@@ -90,7 +94,7 @@ def _visit(
     subject: Subject, step: Step, visit: Visit, anchor: Span, until_us: int, *, expected: bool
 ) -> None:
     plan, state = subject.plan, subject.state
-    held = state.visits.get(visit.id)
+    held, interrupted = _held(subject, visit)
     stands = visits.stand(
         visit,
         anchor,
@@ -99,6 +103,7 @@ def _visit(
         plan.calendar,
         expected=expected,
         daily=plan.ranges.daily,
+        interrupted=interrupted,
     )
     _wait(subject, step, visit, min(until_us, stands.next_us))
     took_place = held if visits.counts(visit, anchor, held) else None
@@ -115,6 +120,20 @@ def _visit(
         untrue_from_us=took_place[visits.START] if took_place and took_place[visits.DONE] else None,
         key=key,
     )
+
+
+def _held(subject: Subject, visit: Visit) -> tuple[visits.Told | None, bool]:
+    """What was last told of a visit, and whether it was broken off; of an infusion that itself."""
+    state = subject.state
+    if visit.administration is None:
+        return state.visits.get(visit.id), False
+    parts = state.infusions.get(str(visit.administration))
+    if not parts:
+        return None, False
+    merged = entities.merge(parts)
+    event = entity_records.told(merged, "start")
+    held = visits.administered(merged, event, subject.plan.calendar)
+    return held, merged.values.get("status") == "interrupted"
 
 
 def _key(subject: Subject, visit: Visit) -> str:
@@ -144,6 +163,7 @@ def _readings(
         "visit_off_days": Reading(stands.off_days, told_us, event),
         "visit_label": Reading(visit.label),
         "visit_due": Reading(stands.due),
+        "visit_is_infusion": Reading(visit.administration is not None),
         "visit_owner": Reading(visit.owner or None),
     }
     return found | relate(subject, Scope.VISIT, visit.id, span)

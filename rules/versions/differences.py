@@ -52,14 +52,15 @@ _WORDS = {
 _WRITTEN = {"when": "expression", "endpoint": "expression", "among": "among_expression"}
 _HEAD = (
     *("title", "time_zone", "sponsor_time_zone", "dictionaries", "target", "sex"),
-    *("outcomes", "sources"),
+    *("outcomes", "sources", "product"),
 )
 _SECTIONS = (
-    *("criteria", "rules", "stopping", "repeats", "schedule", "clocks"),
+    *("criteria", "gate", "rules", "stopping", "repeats", "schedule", "clocks"),
     *("facts", "parameters", "codes"),
 )
 _TITLES = {
-    "protocol": "The trial", "criteria": "Criteria", "rules": "Rules", "stopping": "Stopping rules",
+    "protocol": "The trial", "criteria": "Criteria", "gate": "Gate before an infusion",
+    "rules": "Rules", "stopping": "Stopping rules",
     "repeats": "The same event in several subjects",
     "schedule": "Visits", "clocks": "Reporting clocks", "facts": "Facts",
     "parameters": "Parameters", "codes": "What may be published",
@@ -251,6 +252,8 @@ class _Readers:
         for definition in versions:
             for part in (*definition.criteria, *definition.rules, *definition.stopping):
                 self._follow(definition, part)
+            for item in definition.gate:
+                self._follow(definition, item, Touches.SAFETY)
             for clock in definition.clocks:
                 for name in _PARAMETER.findall(clock.expression):
                     self.parameters.setdefault(name, set()).add(Touches.SAFETY)
@@ -262,7 +265,7 @@ class _Readers:
         """What a declaration of that section is about; without readers, publishing alone."""
         if section == "schedule":
             return {Touches.PROCEDURES}
-        if section == "clocks":
+        if section in {"clocks", "gate"}:
             return {Touches.SAFETY}
         if section in {"criteria", "rules", "stopping"}:
             return {_about(item)}
@@ -270,8 +273,8 @@ class _Readers:
         also = {Touches.PUBLISHING} if section == "codes" else set()
         return kept.get(name, set()) | also or {Touches.TEXT}
 
-    def _follow(self, definition: Definition, part: Any) -> None:
-        about = _about(part)
+    def _follow(self, definition: Definition, part: Any, about: Touches | None = None) -> None:
+        about = about or _about(part)
         texts = f"{part.expression} {getattr(part, 'among_expression', '')}"
         for name in _PARAMETER.findall(texts):
             self.parameters.setdefault(name, set()).add(about)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from rules.facts.sources import identified
 from rules.language.events import EventChecker
-from rules.model import AlertRule, Code, Coding, Condition, Definition, FactSpec
+from rules.model import AlertRule, Code, Coding, Condition, Criterion, Definition, FactSpec
 from rules.protocol import Protocol
 from rules.terms import CONSENTED, PINNED, Category, EventType, Scope, Verdict
 from rules.versions import renaming
@@ -46,6 +46,7 @@ def merged(eligibility: Definition, schedule: Definition, active: Definition) ->
         relations=_united(item.relations for item in every),
         sources=_united(item.sources for item in every),
         criteria=criteria,
+        gate=_gate(eligibility, active),
         rules=_rules(eligibility, active, judging),
         schedule=tuple(renaming.visit(item, visiting) for item in schedule.schedule),
         scenarios=(),
@@ -193,6 +194,18 @@ def _rules(eligibility: Definition, active: Definition, names: Names) -> tuple[A
     taken = {rule.id for rule in kept}
     pinned = [rule for rule in eligibility.rules if is_pinned(rule) and rule.id not in taken]
     return (*(renaming.rule(rule, names) for rule in pinned), *kept)
+
+
+def _gate(eligibility: Definition, active: Definition) -> tuple[Criterion, ...]:
+    """The active version's; criteria that the subject's own version lacks do not apply to it."""
+    gone = {item.id for item in active.criteria} - {item.id for item in eligibility.criteria}
+    result = []
+    for item in active.gate:
+        when: Condition = item.when
+        for name in gone:
+            when = renaming.settled(when, name, Verdict.NOT_APPLICABLE.value)
+        result.append(item if when == item.when else replace(item, when=when, stated=None))
+    return tuple(result)
 
 
 def _without(rule: AlertRule, gone: Iterable[str]) -> AlertRule:

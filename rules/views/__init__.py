@@ -5,13 +5,16 @@ Who comes in: the engine. Who goes out: plain dicts with the contract's keys, ti
 
 from rules.views import adverse, laboratory, response
 from rules.views.checklist import checklist, eligibility, facts, judged_now
+from rules.views.gate import gate
 
 __all__ = [
     "adverse",
     "checklist",
     "eligibility",
     "facts",
+    "gate",
     "judged_now",
     "laboratory",
     "response",
 ]
+

@@ -78,14 +78,15 @@ def judged_now(plan: Plan, state: SubjectState) -> Judged:
 def _evidence(plan: Plan, item: Criterion, judged: Judged) -> list[dict[str, Any]]:
     """The facts that were recorded; where one is no value, the word that stood in its place."""
     return [
-        _told(plan, name, judged.readings[name])
+        told(plan, name, judged.readings[name])
         for name in plan.with_inputs(names_in(item.applicable_if, item.when))
         if name in judged.readings and judged.readings[name].event is not None
     ]
 
 
-def _told(plan: Plan, name: str, reading: Reading) -> dict[str, Any]:
-    told = {
+def told(plan: Plan, name: str, reading: Reading) -> dict[str, Any]:
+    """One reading as evidence."""
+    found = {
         "fact": said(name),
         "value": reading.note if reading.value is None else reading.value,
         "unit": plan.unit(name),
@@ -93,8 +94,8 @@ def _told(plan: Plan, name: str, reading: Reading) -> dict[str, Any]:
         "event": reading.event,
     }
     if reading.note is not None and reading.value is not None:
-        told["note"] = reading.note
-    return told
+        found["note"] = reading.note
+    return found
 
 
 def _overridden(override: Override | None) -> dict[str, Any] | None:

@@ -68,6 +68,7 @@ ACCESS: Mapping[str, frozenset[str]] = {
     "subjects.timeline": CLINICAL,
     "subjects.eligibility": CLINICAL,
     "subjects.explanation": CLINICAL,
+    "subjects.gate": CLINICAL,
     "subjects.worklist": CLINICAL,
     "subjects.trial_worklist": CLINICAL,
     "subjects.laboratory": CLINICAL,

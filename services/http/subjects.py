@@ -21,6 +21,7 @@ from services.http.schemas.subjects import (
     Eligibility,
     ExplainedEligibility,
     LaboratorySeries,
+    Gate,
     Subject,
     SubjectPage,
     SubjectResponse,
@@ -31,6 +32,7 @@ from services.http.schemas.subjects import (
 )
 from services.reading import adverse, events, subjects, trials, worklists
 from services.reading import eligibility as eligibilities
+from services.reading import gate as gates
 from services.reading import laboratory as laboratories
 from services.reading import response as responses
 
@@ -103,6 +105,19 @@ def explanation(query: dict[str, Any], trial: str, subject: str) -> Response:
         found = eligibilities.of_subject(
             conn, trial, subject, query.get("as_of"), now_us(), rules.Engine.explanation
         )
+    return reply(_existing(found))
+
+
+@blueprint.route(f"{BASE}/<name:subject>/gate")
+@blueprint.arguments(AsOfQuery, location="query")
+@blueprint.answers(200, Gate, 404, 422)
+def gate(query: dict[str, Any], trial: str, subject: str) -> Response:
+    """Whether the subject may be infused: every item of the gate, and what holds the trial.
+
+    With `as_of`: from the events received up to then, evaluated at that time.
+    """
+    with parts().database.reading() as conn:
+        found = gates.of_subject(conn, trial, subject, query.get("as_of"), now_us())
     return reply(_existing(found))
 
 

@@ -36,6 +36,17 @@ def of_subject(
     Without `as_of_us`: the wall clock in a live trial, the trial's clock in a replay trial. `view`
     may be another of the engine's that holds a decision: the explanation, the worklist.
     """
+    found = seen(conn, trial, subject, as_of_us, now_us, view)
+    if found is None:
+        return None
+    body, stream, _ = found
+    return {**body, "decision": _honest(body["decision"], held=stream.held)}
+
+
+def seen(
+    conn: Connection, trial: str, subject: str, as_of_us: int | None, now_us: int, view: View
+) -> tuple[Json, StreamRow, int] | None:
+    """A view of the subject as of an instant, with the stream it is of and that instant."""
     stream = streams.find(conn, trial, subject)
     row = trials.get(conn, trial)
     if stream is None or row is None:
@@ -47,15 +58,15 @@ def of_subject(
     checklist = _checklist(conn, stream, at_us, known, view)
     if checklist is None:
         return None
-    return {
+    body = {
         **checklist,
         "trial": trial,
         "subject": subject,
         "as_of": iso(at_us),
         "pending": max(0, received - stream.done_n),
         "held": stream.held,
-        "decision": _honest(checklist["decision"], held=stream.held),
     }
+    return body, stream, at_us
 
 
 def _checklist(

@@ -5,8 +5,6 @@ Who comes in: the other modules of reading. Who goes out: services.protocols and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import orjson
@@ -55,33 +53,10 @@ def at(conn: Connection, trial: str, stream_id: int, at_us: int) -> rules.Engine
     return of_version(conn, trial, steps.first_version(conn, trial, stream_id))
 
 
-@dataclass(frozen=True)
-class _Nothing:
-    """No rule fired, and nobody disagreed."""
-
-    rules: frozenset[str] = frozenset()
-    disagreement: frozenset[str] = frozenset()
-
-
-class _Silent:
-    """In place of the knowledge base: reading asks for verdicts, which it does not make.
-
-    Alerts were fired when the events were evaluated, by the worker, whose knowledge base it is.
-    """
-
-    def fire(self, _scope: rules.Scope, _snapshot: Mapping[str, object]) -> _Nothing:
-        return _Nothing()
-
-    def confirm(
-        self, _snapshot: Mapping[str, object], _verdicts: Mapping[str, rules.Verdict]
-    ) -> frozenset[str]:
-        return frozenset()
-
-
 @lru_cache(maxsize=32)
 def _engine(trial: str, protocol: rules.Protocol) -> rules.Engine:
-    """The engine of a compiled version; several threads may use it, for it fires nothing."""
-    return rules.Engine(protocol, _Silent, lambda wanted: _other(trial, wanted))
+    """The engine of a compiled version; several threads may use it, for no engine is behind it."""
+    return rules.Engine(protocol, rules.Functions, lambda wanted: _other(trial, wanted))
 
 
 def engine(conn: Connection, trial: str, protocol: rules.Protocol) -> rules.Engine:

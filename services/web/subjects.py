@@ -24,6 +24,7 @@ from services.reading import (
     subjects,
     worklists,
 )
+from services.reading import gate as gates
 from services.reading.pages import Json
 from services.web.blueprint import page, pages
 
@@ -46,6 +47,7 @@ def subject(trial: str, subject: str) -> Response:
             checklist=eligibility.of_subject(
                 conn, trial, subject, None, now_us(), rules.Engine.explanation
             ),
+            gate=gates.of_subject(conn, trial, subject, None, now_us()),
             worklist=worklists.of_subject(conn, trial, subject, None, now_us()),
             alerts=_alerts(conn, trial, subject),
             laboratory=laboratory.of_subject(conn, trial, subject),

@@ -43,6 +43,11 @@ schedule:
   - {id: week_1, label: Week 1, after: first_infusion, day: 7, early_days: 1, late_days: 2, applicable_if: 'sex != "male"', source: {document: doc}}
   - {id: call, label: Call, after: last_infusion, day: 1, late_days: 1, source: {document: doc}}
   - {id: entry, label: Entry, after: infusion_2, day: -1, early_days: 3, source: {document: doc}}
+  - {id: second, label: Second, administration: 2, after: infusion_1, day: 7, early_days: 1, late_days: 2, source: {document: doc}}
+gate:
+  - {id: HOT, text: No fever, closed_when: hottest >= 38 || unfit, source: {document: doc}}
+  - {id: HELD, text: No hold, closed_when: infusion_held, source: {document: doc}}
+  - {id: FIT, text: Fit, closed_when: 'decision == "ineligible" || infusions > 2', applicable_if: enrolled, source: {document: doc}}
 relations:
   before: {on: adverse_event, to: infusion, take: last_before, within: {days: 30}}
   after: {on: adverse_event, to: infusion, take: first_after}
@@ -74,6 +79,8 @@ rules:
   - {id: S-AE-THEN, on: adverse_event, category: safety, severity: info, when: 'hottest >= 38 || infected_lately || infusions == 1 || (enrolled && !on_study) || decision == "ineligible"', title: "Then {ae}", detail: "{hottest} {infusions} {age_years} {dead} {perhaps_hot}", action: Look., source: {document: doc, section: c}}
   - {id: S-DEATH, on: death, category: safety, severity: critical, when: "true", title: Death, detail: "{causality}", action: Tell., source: {document: doc, section: c}}
   - {id: R-AE, on: adverse_event, category: safety, severity: info, when: 'before_hours_since <= 72 || after_hours_since >= -48 || another_grade >= 3', title: "{before_number} {after_number}", detail: "{before_hours_since} {after_status} {another_serious} {another_hours_since}", action: Look., source: {document: doc, section: e}}
+  - {id: G-SHUT, on: infusion, category: safety, severity: critical, when: 'infusion_number >= 2 && (gate != "open" || infusion_repeated)', title: "Gate", detail: "{gate} {gate_closed_by} {gate_missing}", action: Look., source: {document: doc, section: e}, hold: infusion}
+  - {id: S-G3-HOLD, on: adverse_event, category: safety, severity: serious, when: grade >= 4, title: Severe, action: Look., source: {document: doc, section: c}, hold: infusion}
   - {id: R-INF, on: infusion, category: safety, severity: info, when: 'trouble_grade >= 1 || coming_serious', title: "Trouble", detail: "{trouble_hours_since} {coming_hours_since}", action: Look., source: {document: doc, section: e}}
   - {id: R-DEATH, on: death, category: safety, severity: info, when: 'worst_grade >= 1', title: "Death", detail: "{worst_hours_since}", action: Look., source: {document: doc, section: e}}
   - {id: V-STANDS, on: visit, category: conduct, severity: info, when: 'visit_status in ["open", "overdue", "early", "late", "not_done"] && !unfit', title: "{visit_label}", detail: "{visit_status} {visit_off_days} {visit_due} {called_number} {hottest}", action: Look., source: {document: doc, section: e}}

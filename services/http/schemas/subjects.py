@@ -361,3 +361,54 @@ SubjectPage = page_of(Subject, "SubjectPage")
 
 
 TimelinePage = page_of(TimelineItem, "TimelinePage")
+
+
+class GateItem(Answer):
+    """One item of the gate: it closes the gate while it holds, and unknown is not open."""
+
+    id = fields.String(required=True)
+    text = fields.String(required=True)
+    state = one_of(["open", "closed", "unknown", "not_applicable"], required=True)
+    evidence = fields.List(fields.Nested(Evidence), required=True)
+    missing = fields.List(fields.String(), required=True)
+    clauses = fields.Nested(Clause, required=True)
+
+
+class NextInfusion(Answer):
+    """The next infusion of the schedule; its days are the site's local days."""
+
+    number = fields.Integer(required=True)
+    visit = fields.String(required=True)
+    label = fields.String(required=True)
+    opens = fields.String(required=True, allow_none=True)
+    due = fields.String(required=True, allow_none=True)
+    closes = fields.String(required=True, allow_none=True)
+
+
+class GateHold(Answer):
+    """What holds the trial, so that nobody is infused."""
+
+    id = fields.String(required=True)
+    kind = fields.String(required=True)
+    what = fields.String(required=True)
+    since = time_out(required=True)
+    until = maybe(time_out(required=True))
+    by = fields.String(required=True)
+    reason = fields.String(required=True, allow_none=True)
+    subject = fields.String(required=True, allow_none=True)
+    lifted = fields.Raw(required=True, allow_none=True)
+
+
+class Gate(Answer):
+    """Whether a subject may be infused; `gate` null: the protocol has none."""
+
+    trial = fields.String(required=True)
+    subject = fields.String(required=True)
+    protocol_version = fields.String(required=True)
+    as_of = time_out(required=True)
+    pending = fields.Integer(required=True)
+    held = fields.Boolean(required=True)
+    gate = one_of(["open", "closed", "unknown"], required=True, allow_none=True)
+    items = fields.List(fields.Nested(GateItem), required=True)
+    next_infusion = fields.Nested(NextInfusion, required=True, allow_none=True)
+    trial_hold = fields.Nested(GateHold, required=True, allow_none=True)

@@ -49,6 +49,7 @@ MATRIX = {
     ("GET", f"{SUBJECT}/timeline"): CLINICAL,
     ("GET", f"{SUBJECT}/eligibility"): CLINICAL,
     ("GET", f"{SUBJECT}/explanation"): CLINICAL,
+    ("GET", f"{SUBJECT}/gate"): CLINICAL,
     ("GET", f"{SUBJECT}/worklist"): CLINICAL,
     ("GET", f"{SUBJECT}/laboratory"): CLINICAL,
     ("GET", f"{SUBJECT}/adverse-events"): CLINICAL,

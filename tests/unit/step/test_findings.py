@@ -377,7 +377,7 @@ def test_a_disagreement_of_the_engines_is_told_to_operations_and_nothing_is_lost
             return frozenset()
 
     log = [event(1, "death", "2026-01-11T09:00:00", causality="related")]
-    one = rules.Engine(protocol(), Disagreeing)
+    one = rules.Engine(protocol(), lambda _definition: Disagreeing())
     outcome = one.subject_steps("t", "S-1", None, log, lambda n: log[:n])
     assert {change.rule for change in outcome.results[0].changes} == {
         "S-DEATH",

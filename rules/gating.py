@@ -1,0 +1,164 @@
+"""The gate before an infusion: what keeps it closed, what keeps it unknown, as of an instant.
+
+Who comes in: the subject's fold, for each infusion as of its start; the view, for now. Who goes
+out: Stood. An item of the gate is a criterion over the instant asked for; any that closes it
+closes it, else any that is not known leaves it unknown, and an unknown gate is not open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rules import pinning
+from rules.anchors import Judged, Reader, judged_then, known
+from rules.assessment import Assessment
+from rules.facts import entities
+from rules.facts.entities import merge
+from rules.facts.entity_records import adverse_event
+from rules.facts.projections import UNKNOWN, Reading
+from rules.facts.timeline import Timeline
+from rules.gates import Gates
+from rules.language.vocabulary import HELD
+from rules.model import Definition
+from rules.plan import Plan
+from rules.state import SubjectState
+from rules.terms import Decision, Verdict
+
+WORDS: Mapping[Decision, str] = {
+    Decision.ELIGIBLE: "open",
+    Decision.INELIGIBLE: "closed",
+    Decision.INDETERMINATE: "unknown",
+}
+_STATES: Mapping[Verdict, str] = {
+    Verdict.MET: "closed",
+    Verdict.NOT_MET: "open",
+    Verdict.INDETERMINATE: "unknown",
+    Verdict.NOT_APPLICABLE: "not_applicable",
+}
+# Of findings about these the moment is known; of visits and laboratory series only what is now.
+_DATED = ("enrolment", "infusion:", "ae:")
+
+
+@dataclass(frozen=True)
+class Stood:
+    """The gate at one instant."""
+
+    word: str  # open, closed, unknown
+    made: Assessment
+    readings: Mapping[str, Reading]
+
+    def states(self) -> dict[str, str]:
+        """By item: open, closed, unknown, not_applicable."""
+        return {name: _STATES[verdict] for name, verdict in self.made.verdict_codes.items()}
+
+    def own(self, plan: Plan) -> dict[str, Reading]:
+        """What a rule about the infusion may name."""
+        closing = [name for name, state in self.states().items() if state == "closed"]
+        events = [
+            one
+            for name in closing
+            for fact in self.made.criterion_facts[name]
+            if (one := self.readings[fact]).event is not None
+        ]
+        last = max(events, key=lambda one: one.time_us or 0, default=UNKNOWN)
+        missing = ", ".join(dict.fromkeys(plan.label(name) for name in self.made.missing))
+        return {
+            "gate": Reading(self.word, last.time_us, last.event),
+            "gate_closed_by": Reading(", ".join(closing) or "none"),
+            "gate_missing": Reading(missing or "none"),
+        }
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What the gate rests on at one instant, but for the findings of the step in hand."""
+
+    asked: Asked
+    at_us: int | None
+    readings: Mapping[str, Reading]
+    held: Reading
+
+    def stand(self) -> Stood:
+        """The gate, once every entity before it has been judged."""
+        held = self.held if self.held.value else Reading(self.asked.found(self.at_us))
+        readings = {**self.readings}
+        if HELD in readings:
+            readings[HELD] = held
+        made = self.asked.gates.program.assess(known(readings))
+        return Stood(WORDS[made.decision], made, readings)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One subject, of whom the gate is asked. `find`: a version of the protocol by name."""
+
+    plan: Plan
+    gates: Gates
+    state: SubjectState
+    timeline: Timeline
+    find: Callable[[str], Definition]
+
+    def now(self, judged: Callable[[], Judged]) -> Opening:
+        """As of the last instant evaluated."""
+        return self._opening(None, judged)
+
+    def before(self, instant_us: int) -> Opening:
+        """Just before an instant, with all that is known now. Raises LogNeeded."""
+        at_us = instant_us - 1
+        return self._opening(
+            at_us, lambda: judged_then(self.plan, self.state, self.timeline, at_us)
+        )
+
+    def _opening(self, at_us: int | None, judged: Callable[[], Judged]) -> Opening:
+        read = Reader(self.plan, self.state, self.timeline, judged, at_us)
+        read.own = {"consent_owed": self._owed(at_us), HELD: UNKNOWN}
+        uses = self.gates.program.uses.values()
+        wanted = self.plan.with_inputs(dict.fromkeys(name for names in uses for name in names))
+        return Opening(self, at_us, read.all(wanted), self._held(read))
+
+    def _owed(self, at_us: int | None) -> Reading:
+        """Whether a major amendment waits for the subject's consent."""
+        state = self.state
+        if at_us is None or not state.course:
+            owed = pinning.Owed(*state.owed) if state.owed else None
+        else:
+            marks = [mark for mark in state.course if mark[pinning.TIME] <= at_us]
+            owed = pinning.standing(state.began, marks, self.find).owed
+        return Reading(False) if owed is None else Reading(True, owed.since_us, owed.event)
+
+    def _held(self, read: Reader) -> Reading:
+        """Whether a rule over the subject itself holds the infusion."""
+        for names, holds in self.gates.now.values() if self.gates.asks_holds else ():
+            readings = read.all(names)
+            if holds(known(readings)) is True:
+                told = [one for one in readings.values() if one.event is not None]
+                last = max(told, key=lambda one: one.time_us or 0, default=UNKNOWN)
+                return Reading(True, last.time_us, last.event)
+        return Reading(False)
+
+    def found(self, at_us: int | None) -> bool:
+        """Whether such a rule was found true of an entity that began by then."""
+        for entity, found in self.state.findings.items():
+            if entity == "subject" or self.gates.holding.isdisjoint(found):
+                continue
+            if at_us is None or self._began(entity, at_us):
+                return True
+        return False
+
+    def _began(self, entity: str, at_us: int) -> bool:
+        """Whether an enrolment, infusion or adverse event had begun by an instant."""
+        if not entity.startswith(_DATED):
+            return False
+        state, calendar = self.state, self.plan.calendar
+        kind, _, name = entity.partition(":")
+        if kind == "enrolment":
+            part = entities.enrolled_part(state.enrolment)
+            return part is not None and bool(part[entities.START] <= at_us)
+        if kind == "infusion":
+            parts = state.infusions.get(name)
+            if not parts:
+                return False
+            return entities.infusion_span(merge(parts), calendar).start <= at_us
+        held = state.adverse_events.get(name)
+        return held is not None and adverse_event(held, calendar).span.start <= at_us
