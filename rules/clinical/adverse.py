@@ -7,14 +7,15 @@ was told that they rest on. Sources: ICH E2A II.B and III.B; EU CTR 536/2014 Art
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-from rules.model import Listed, Reference, Scalar
+from rules.model import EventGroup, Listed, Reference, Scalar
 
 SUSPECTED = ("related", "probable", "possible")
-_DEATH = frozenset({"death", "fatal", "results_in_death", "died"})
-_LIFE_THREATENING = frozenset({"life_threatening", "lifethreatening"})
+_DEATH = frozenset({"death", "fatal", "results_in_death", "resulted_in_death", "died"})
+_LIFE_THREATENING = frozenset({"life_threatening", "lifethreatening", "is_life_threatening"})
+_NOT_KNOWN = frozenset({"unknown", "not_known", "not_reported"})  # of an outcome: nothing told
 _OVER = frozenset(
     {
         "recovered",
@@ -75,7 +76,7 @@ def is_fatal(values: Values) -> bool | None:
     criterion = _listed_criterion(values, _DEATH)
     if grade == FATAL_GRADE or criterion is True:
         return True
-    if outcome is not None:
+    if outcome is not None and _word(outcome) not in _NOT_KNOWN:
         return _word(outcome) in _DEATH
     return False if grade is not None or criterion is False else None
 
@@ -163,16 +164,24 @@ def is_ongoing(values: Values) -> bool:
 
 
 def in_groups(values: Values, reference: Reference) -> dict[str, Scalar | None]:
-    """`ae_in_<group>` for each group of events; unknown where neither term nor coding was told."""
+    """`ae_in_<group>` for each group of events; unknown where it was not named as the group is."""
     if not reference.groups:
         return {}
     term = values.get("term")
-    codings = {f"{one['system']}|{one['code']}" for one in values.get("coding") or ()}
-    known = term is not None or bool(codings)
     name = None if term is None else folded(str(term))
-    return {
-        f"ae_in_{group.name}": (name in group.terms or not codings.isdisjoint(group.codings))
-        if known
-        else None
-        for group in reference.groups
-    }
+    codings = {f"{one['system']}|{one['code']}" for one in values.get("coding") or ()}
+    return {f"ae_in_{one.name}": _in_group(one, name, codings) for one in reference.groups}
+
+
+def _in_group(group: EventGroup, name: str | None, codings: Set[str]) -> bool | None:
+    """A group of terms cannot be left out by a code alone, nor one of codes by another system's."""
+    if name in group.terms or not codings.isdisjoint(group.codings):
+        return True
+    if group.terms:
+        return None if name is None else False
+    systems = {_system(one) for one in group.codings}
+    return None if systems.isdisjoint(map(_system, codings)) else False
+
+
+def _system(coding: str) -> str:
+    return coding.rpartition("|")[0]

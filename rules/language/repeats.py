@@ -18,9 +18,16 @@ MOST = 1000
 
 
 def repeats(
-    top: Section, clauses: Clauses, sources: Collection[str], names: Mapping[str, FactType]
+    top: Section,
+    clauses: Clauses,
+    sources: Collection[str],
+    names: Mapping[str, FactType],
+    stopping: Collection[str] = (),
 ) -> tuple[Repeat, ...]:
-    """Everything under `repeats`; `names`: what a condition over one adverse event may name."""
+    """Everything under `repeats`; `names`: what a condition over one adverse event may name.
+
+    `stopping`: the ids of stopping rules, which count subjects under theirs and share none.
+    """
     found: dict[str, Repeat] = {}
     for item in top.sections("repeats", "the repeat"):
         made = Repeat(
@@ -36,6 +43,8 @@ def repeats(
         item.close()
         if found.setdefault(made.id, made) is not made:
             item.complain("id", "stands twice", f"first on line {found[made.id].line}")
+        if made.id in stopping:
+            item.complain("id", f"`{made.id}` is a stopping rule's id", "choose another")
     return tuple(found.values())
 
 

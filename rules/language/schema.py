@@ -166,7 +166,8 @@ class _Reader:
         stopping = stopping_rules(self.top, self.clauses, self.sources, before)
         one_event = of_one_event(before, related)
         watched = clocks(self.top, Reader(one_event, self.clauses, self.sources))
-        same = repeats(self.top, self.clauses, self.sources, before[Scope.ADVERSE_EVENT])
+        taken = [one.id for one in stopping]
+        same = repeats(self.top, self.clauses, self.sources, before[Scope.ADVERSE_EVENT], taken)
         rates = responses(self.top, self.clauses, self.sources, before[Scope.SUBJECT])
         at_gate = gate_names(before[Scope.SUBJECT])
         gated = gate(self.top, GateReader(at_gate, self.clauses, self.sources))

@@ -62,6 +62,8 @@ def test_a_flag_of_not_serious_conflicts_with_any_criterion(values, conflict):
         ({"grade": 5, "outcome": "recovered"}, True),
         ({"outcome": "not recovered"}, False),
         ({"outcome": "FATAL"}, True),
+        ({"outcome": "unknown"}, None),
+        ({"outcome": "Not known", "grade": 3}, False),
         ({"seriousness": ["results in death"]}, True),
         ({"seriousness": ["hospitalisation"]}, False),
     ],
@@ -175,13 +177,31 @@ def test_what_was_not_told_to_be_over_goes_on(values, ongoing):
     assert found("ae_ongoing", **values) is ongoing
 
 
-def test_a_group_knows_its_events_by_term_or_coding_and_nothing_of_an_unnamed_one():
-    group = EventGroup(
-        "clots", "Clots", frozenset({"pulmonary embolism"}), frozenset({"m|10037377"})
-    )
-    reference = Reference(groups=(group,))
-    assert found("ae_in_clots", reference, term="pulmonary  Embolism") is True
-    assert found("ae_in_clots", reference, term="Headache") is False
-    assert found("ae_in_clots", reference, coding=[{"system": "m", "code": "10037377"}]) is True
-    assert found("ae_in_clots", reference, coding=[{"system": "m", "code": "1"}]) is False
-    assert found("ae_in_clots", reference) is None
+CLOTS = EventGroup("clots", "Clots", frozenset({"pulmonary embolism"}), frozenset({"m|10037377"}))
+BY_TERM = EventGroup("clots", "Clots", frozenset({"pulmonary embolism"}))
+BY_CODE = EventGroup("clots", "Clots", frozenset(), frozenset({"m|10037377"}))
+
+
+def coded(system, code):
+    return [{"system": system, "code": code}]
+
+
+@pytest.mark.parametrize(
+    ("group", "values", "inside"),
+    [
+        (CLOTS, {"term": "pulmonary  Embolism"}, True),
+        (CLOTS, {"term": "Headache"}, False),
+        (CLOTS, {"coding": coded("m", "10037377")}, True),
+        (CLOTS, {"term": "Headache", "coding": coded("m", "10037377")}, True),
+        (CLOTS, {"coding": coded("m", "1")}, None),  # a code of another term of the group, perhaps
+        (CLOTS, {}, None),
+        (BY_TERM, {"coding": coded("m", "10037377")}, None),
+        (BY_TERM, {"term": "Headache", "coding": coded("m", "1")}, False),
+        (BY_CODE, {"term": "Pulmonary embolism"}, None),
+        (BY_CODE, {"coding": coded("m", "1")}, False),
+        (BY_CODE, {"coding": coded("other", "10037377")}, None),
+        (BY_CODE, {"coding": [*coded("other", "1"), *coded("m", "10037377")]}, True),
+    ],
+)
+def test_a_group_knows_its_events_only_by_what_it_is_listed_by(group, values, inside):
+    assert found("ae_in_clots", Reference(groups=(group,)), **values) is inside
