@@ -7,7 +7,7 @@ was told that they rest on. Sources: ICH E2A II.B and III.B; EU CTR 536/2014 Art
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rules.model import EventGroup, Listed, Reference, Scalar
@@ -173,9 +173,9 @@ def in_groups(values: Values, reference: Reference) -> dict[str, Scalar | None]:
     return {f"ae_in_{one.name}": _in_group(one, name, codings) for one in reference.groups}
 
 
-def _in_group(group: EventGroup, name: str | None, codings: Set[str]) -> bool | None:
+def _in_group(group: EventGroup, name: str | None, codings: Collection[str]) -> bool | None:
     """A group of terms cannot be left out by a code alone, nor one of codes by another system's."""
-    if name in group.terms or not codings.isdisjoint(group.codings):
+    if name in group.terms or not group.codings.isdisjoint(codings):
         return True
     if group.terms:
         return None if name is None else False

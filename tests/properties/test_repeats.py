@@ -81,7 +81,7 @@ def by_hand(rows):
     subjects: dict[str, set[str]] = {}
     for (subject, _), known in merged.items():
         if counts(known):
-            subjects.setdefault(known["term"].strip().lower(), set()).add(subject)
+            subjects.setdefault(str(known["term"]).strip().lower(), set()).add(subject)
     return subjects
 
 
