@@ -279,9 +279,9 @@ class AeChange(StrEnum):
 
     INITIAL = "initial"
     FOLLOW_UP = "follow_up"
-    RE_GRADED = "re_graded"
-    RE_ATTRIBUTED = "re_attributed"
-    RE_NAMED = "re_named"
+    REGRADED = "regraded"
+    REATTRIBUTED = "reattributed"
+    RENAMED = "renamed"
     SERIOUSNESS = "seriousness"
     OUTCOME = "outcome"
     REPORTED = "reported"

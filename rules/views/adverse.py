@@ -26,11 +26,11 @@ TOLD = (
 )
 # Which words of a report are a change of their own; everything else is follow-up.
 _CHANGES = {
-    "grade": AeChange.RE_GRADED,
-    "causality": AeChange.RE_ATTRIBUTED,
+    "grade": AeChange.REGRADED,
+    "causality": AeChange.REATTRIBUTED,
     "outcome": AeChange.OUTCOME,
     "resolved": AeChange.OUTCOME,
-    "term": AeChange.RE_NAMED,
+    "term": AeChange.RENAMED,
     "serious": AeChange.SERIOUSNESS,
     "seriousness": AeChange.SERIOUSNESS,
     "submitted_at": AeChange.SUBMITTED,

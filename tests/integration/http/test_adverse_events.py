@@ -55,8 +55,8 @@ def test_each_report_says_what_it_changed(clinician, report):
     history = one(clinician)["history"]
     assert [row["what"] for row in history] == [
         ["initial"],
-        ["re_graded"],
-        ["re_attributed", "outcome"],
+        ["regraded"],
+        ["reattributed", "outcome"],
         ["follow_up"],
         ["withdrawn"],
         ["reinstated"],
