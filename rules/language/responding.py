@@ -15,9 +15,16 @@ from rules.model import ResponseRate
 
 
 def responses(
-    top: Section, clauses: Clauses, sources: Collection[str], names: Mapping[str, FactType]
+    top: Section,
+    clauses: Clauses,
+    sources: Collection[str],
+    names: Mapping[str, FactType],
+    taken: Collection[str] = (),
 ) -> tuple[ResponseRate, ...]:
-    """Everything under `response`; `names`: what a condition over the subject may name."""
+    """Everything under `response`; `names`: what a condition over the subject may name.
+
+    `taken`: the ids under which something else counts subjects already.
+    """
     found: dict[str, ResponseRate] = {}
     for item in top.sections("response", "the response"):
         made = ResponseRate(
@@ -34,4 +41,6 @@ def responses(
         item.close()
         if found.setdefault(made.id, made) is not made:
             item.complain("id", "stands twice", f"first on line {found[made.id].line}")
+        if made.id in taken:
+            item.complain("id", f"`{made.id}` is a stopping rule's or a repeat's", "choose another")
     return tuple(found.values())

@@ -168,7 +168,8 @@ class _Reader:
         watched = clocks(self.top, Reader(one_event, self.clauses, self.sources))
         taken = [one.id for one in stopping]
         same = repeats(self.top, self.clauses, self.sources, before[Scope.ADVERSE_EVENT], taken)
-        rates = responses(self.top, self.clauses, self.sources, before[Scope.SUBJECT])
+        taken += [one.id for one in same]
+        rates = responses(self.top, self.clauses, self.sources, before[Scope.SUBJECT], taken)
         at_gate = gate_names(before[Scope.SUBJECT])
         gated = gate(self.top, GateReader(at_gate, self.clauses, self.sources))
         infused = product(self.top, facts)
