@@ -55,6 +55,23 @@ class Dirty:
         self.moved[scope] = min(self.moved.get(scope, FOREVER), instant_us)
 
 
+def whole(state: SubjectState, event: Event | None, passed: Mapping[str, None]) -> Dirty:
+    """Everything, and of it what the event itself speaks of or time has passed over.
+
+    So a finding ends for the same reason (cleared or superseded) as if the event had been put in.
+    """
+    dirty = Dirty(everything=True, facts=dict(passed))
+    if event is None:
+        return dirty
+    if event.type == EventType.ADVERSE_EVENT.value:
+        dirty.adverse_events |= {str(event.data["ae"])} & state.adverse_events.keys()
+    elif event.type == EventType.ADMINISTRATION.value:
+        dirty.infusions |= {entities.infusion_name(event)} & state.infusions.keys()
+    else:
+        dirty.enrolment = event.type == EventType.ENROLMENT.value
+    return dirty
+
+
 def absorb(plan: Plan, state: SubjectState, timeline: Timeline, event: Event) -> Dirty:
     """Put one event in. Raises LogNeeded where only the whole log can tell."""
     kind = event.type
@@ -218,9 +235,8 @@ def compact(plan: Plan, state: SubjectState, timeline: Timeline, dirty: Dirty) -
     first = None if state.first_infusion is None else Span(*state.first_infusion)
     for name in state.laboratory if dirty.everything else dirty.series:
         laboratory.compact(state.laboratory[name], first)
-    for name in dirty.infusions:
-        if name in state.infusions:
-            entities.collapse(state.infusions[name])
+    for name in state.infusions if dirty.everything else dirty.infusions:
+        entities.collapse(state.infusions[name])
     for name in state.adverse_events if dirty.everything else dirty.adverse_events:
         parts = state.adverse_events[name]
         if isinstance(parts, list):

@@ -68,6 +68,7 @@ class Engine:
             fold.fold(event)
         if until_us is not None:
             fold.due_until(until_us)
+        fold.settle()
         held = fold.state
         held.reached_us = max(held.reached_us, held.at_us)
         return Outcome(

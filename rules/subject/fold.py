@@ -7,7 +7,7 @@ so a step that must be made again after a re-fold has said nothing yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 
 from rules import pinning, sums
@@ -18,7 +18,7 @@ from rules.facts.calendar import FOREVER, iso
 from rules.facts.log import effective
 from rules.facts.projections import UNKNOWN
 from rules.findings import Findings, Step, digest
-from rules.folding import Dirty, absorb, compact, refold
+from rules.folding import Dirty, absorb, compact, refold, whole
 from rules.ownrules import OPS_DISAGREE
 from rules.plan import Plan
 from rules.state import SubjectState
@@ -50,6 +50,9 @@ def free(events: int) -> None:
 
 _BEGAN = attrgetter("span", "name")
 _REPAIRS = frozenset({EventType.CORRECTION.value, EventType.DISCARD.value})
+# Who was late once is late again: for so many steps after a re-fold nothing is dropped, so that the
+# next late events fold in place. More would slow a long log in order; fewer re-fold more often.
+HOLD_STEPS = 200
 
 
 class SubjectFold:
@@ -76,6 +79,7 @@ class SubjectFold:
         self.subject = Subject(plan, knowledge, subject, state, state.timeline(), findings)
         self.subject.find = None if house is None else house.definition
         self.results: list[StepResult] = []
+        self._hold_steps = 0  # for which everything is kept still
 
     def due_until(self, until_us: int) -> None:
         """Every due instant up to and with `until_us`, in order."""
@@ -88,7 +92,8 @@ class SubjectFold:
             if state.version != self.plan.version:
                 self._again(step)
                 continue
-            self._make(step, Dirty(facts=passed, overrides=OVERRIDES in passed, sums=True))
+            dirty = Dirty(facts=passed, overrides=OVERRIDES in passed, sums=True)
+            self._make(step, dirty)
         state.reached_us = max(state.reached_us, until_us)
 
     def fold(self, event: Event) -> None:
@@ -111,34 +116,51 @@ class SubjectFold:
         )
         activated = event.type == EventType.ACTIVATION.value
         if state.version != self.plan.version or activated:
-            self._again(step)
+            self._again(step, event)
             return
         try:
             dirty = absorb(self.plan, state, self.subject.timeline, event)
         except LogNeeded:
-            self._again(step)
+            self._again(step, event)
             return
         if state.course and (mark := pinning.mark(event)) is not None:
             state.course.append(mark)
             if self._turned():
-                self._again(step)
+                self._again(step, event)
                 return
-        self._make(step, dirty)
+        self._make(step, dirty, event)
 
     def next_due_us(self) -> int | None:
         """The first instant at which time alone may change something."""
         return min(self.state.until.values(), default=None)
 
-    def _make(self, step: Step, dirty: Dirty) -> None:
+    def _make(self, step: Step, dirty: Dirty, event: Event | None = None) -> None:
+        passed = dict(dirty.facts) if event is None else {}
         try:
             self._judge(step, dirty)
         except LogNeeded:
-            self._again(step)
+            self._again(step, event, passed)
             return
-        compact(self.plan, self.state, self.subject.timeline, dirty)
+        if not self._hold_steps:
+            compact(self.plan, self.state, self.subject.timeline, dirty)
+            return
+        self._hold_steps -= 1
+        if not self._hold_steps:
+            self._drop()
 
-    def _again(self, step: Step) -> None:
-        """The same step over the whole log."""
+    def settle(self) -> None:
+        """Drop what no later step can need; the state is not to be written before."""
+        if self._hold_steps:
+            self._hold_steps = 0
+            self._drop()
+
+    def _drop(self) -> None:
+        compact(self.plan, self.state, self.subject.timeline, Dirty(everything=True))
+
+    def _again(
+        self, step: Step, event: Event | None = None, passed: Mapping[str, None] | None = None
+    ) -> None:
+        """The same step over the whole log; `passed`: the facts that time alone has changed."""
         log = self.log(self.state.n)
         self.spend(len(log))
         self.state.course = []
@@ -147,9 +169,10 @@ class SubjectFold:
             self.state.course = pinning.course(counting.events)
         self._turned()
         self.subject.timeline, unfit = refold(self.plan, self.state, log)
-        everything = Dirty(everything=True)
-        self._judge(step, everything, unfit)
-        compact(self.plan, self.state, self.subject.timeline, everything)
+        self._judge(step, whole(self.state, event, passed or {}), unfit)
+        self._hold_steps = HOLD_STEPS
+        if not HOLD_STEPS:
+            self._drop()
 
     def _turned(self) -> bool:
         """Go by the versions that the course now leads to; whether they are others than before."""

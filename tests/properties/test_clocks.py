@@ -27,6 +27,7 @@ FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(Health
 @pytest.fixture(params=["roomy", "tight"], autouse=True)
 def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once as in service, once collapsing at once, so that re-folds happen often."""
+    monkeypatch.setattr("rules.subject.fold.HOLD_STEPS", 0)  # what it does: test_bursts.py
     if request.param == "tight":
         monkeypatch.setattr(entities, "MOST_PARTS", 2)
 

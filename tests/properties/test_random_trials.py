@@ -23,6 +23,7 @@ HOUR = 3_600_000_000
 @pytest.fixture(params=["roomy", "tight"], autouse=True)
 def room(request, monkeypatch):
     """Once as in service, once keeping as little as can be, so that re-folds happen often."""
+    monkeypatch.setattr("rules.subject.fold.HOLD_STEPS", 0)  # what it does: test_bursts.py
     if request.param == "tight":
         monkeypatch.setattr(timeline, "KEEP", 1)
         monkeypatch.setattr(timeline, "PRUNE_EVERY", 2)
