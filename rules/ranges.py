@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from rules.assessment import compile_condition, names_in
 from rules.facts import grading
-from rules.facts.relations import FIELDS, SINCE
+from rules.facts.relations import BETWEEN, FIELDS, HOURS
 from rules.language.vocabulary import (
     CLOCK_NAMES,
     GRADED,
@@ -57,7 +57,7 @@ class Ranges:
         self.events_are_facts = any(
             spec.origin is EventType.ADVERSE_EVENT for spec in definition.facts.values()
         ) or any(HELD in names_in(item.when, item.applicable_if) for item in definition.gate)
-        since = [related_fact(one.name, SINCE) for one in related]
+        since = [related_fact(one.name, hours) for one in related for hours in HOURS]
         self.alike: dict[str, Alike] = {
             name: alike_numbers(definition, name) for name in (*since, *RUNS)
         }
@@ -91,4 +91,7 @@ class Ranges:
 
 def facts_of(relation: Relation) -> list[str]:
     """The names of a relation's facts."""
-    return [related_fact(relation.name, field) for field in (*FIELDS[relation.to], SINCE)]
+    return [
+        related_fact(relation.name, field)
+        for field in (*FIELDS[relation.to], *BETWEEN[relation.to])
+    ]

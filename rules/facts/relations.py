@@ -20,7 +20,13 @@ FIELDS: Mapping[Scope, tuple[str, ...]] = {
     Scope.INFUSION: ("number", "status", "dose"),
     Scope.ADVERSE_EVENT: ("grade", "serious", "causality"),
 }
-SINCE = "hours_since"
+SINCE, SINCE_END, DURING = "hours_since", "hours_since_end", "during"
+# The numbers and truths that a relation tells besides the other entity's own.
+BETWEEN: Mapping[Scope, tuple[str, ...]] = {
+    Scope.INFUSION: (SINCE, SINCE_END, DURING),
+    Scope.ADVERSE_EVENT: (SINCE,),
+}
+HOURS = (SINCE, SINCE_END)
 Alike = Callable[[float, float], bool]  # whether no condition tells the numbers from..to apart
 
 
@@ -31,10 +37,15 @@ class Other(NamedTuple):
     span: Span
     readings: Mapping[str, Reading]
     event: str | None  # that tells when it was
+    ended: Span | None = None  # when an infusion ended; None: not told
 
 
 def related(
-    relation: Relation, own: Span, others: Sequence[Other], calendar: Calendar, alike: Alike
+    relation: Relation,
+    own: Span,
+    others: Sequence[Other],
+    calendar: Calendar,
+    alike: Mapping[str, Alike],
 ) -> dict[str, Reading]:
     """Every fact of the relation for an entity of that span."""
     meant = _meant(relation, own, others, calendar)
@@ -42,7 +53,12 @@ def related(
         related_fact(relation.name, field): _agreed([other.readings[field] for other in meant])
         for field in FIELDS[relation.to]
     }
-    result[related_fact(relation.name, SINCE)] = _hours(relation, own, meant, alike)
+    since = related_fact(relation.name, SINCE)
+    result[since] = _hours(relation, own, meant, alike[since])
+    if relation.to is Scope.INFUSION:
+        end = related_fact(relation.name, SINCE_END)
+        result[end] = _hours_since_end(own, meant, alike[end])
+        result[related_fact(relation.name, DURING)] = _during(own, meant)
     return result
 
 
@@ -151,6 +167,42 @@ def _hours(relation: Relation, own: Span, meant: Sequence[Other], alike: Alike) 
     if alike(fewest, most):
         return Reading(fewest, time_us, event, INEXACT)
     return Reading(None, time_us, event, "date only")
+
+
+def _hours_since_end(own: Span, meant: Sequence[Other], alike: Alike) -> Reading:
+    """From its end to the entity's own time, negative before that; unknown where none was told."""
+    ends = [one.ended for one in meant if one.ended is not None]
+    if not meant or len(ends) < len(meant):
+        return UNKNOWN
+    fewest = _rounded(min(own.start - end.end for end in ends) / HOUR_US)
+    most = _rounded(max(own.end - end.start for end in ends) / HOUR_US)
+    time_us, event = ends[0].start, meant[0].event
+    if fewest == most or alike(fewest, most):
+        return Reading(fewest, time_us, event, None if fewest == most else INEXACT)
+    return Reading(None, time_us, event, "date only")
+
+
+def _during(own: Span, meant: Sequence[Other]) -> Reading:
+    """Whether the entity began while it ran, both ends included."""
+    answers = {_ran(own, one) for one in meant}
+    if not meant:
+        return UNKNOWN
+    time_us, event = meant[0].span.start, meant[0].event
+    if len(answers) == 1 and None not in answers:
+        return Reading(answers.pop(), time_us, event)
+    note = None if any(one.ended is None for one in meant) else "date only"
+    return Reading(None, time_us, event, note)
+
+
+def _ran(own: Span, other: Other) -> bool | None:
+    """Unknown where the dates leave it open, or no end was told."""
+    if own.end < other.span.start:
+        return False
+    if other.ended is None:
+        return None
+    if own.start > other.ended.end:
+        return False
+    return (own.start >= other.span.end and own.end <= other.ended.start) or None
 
 
 def _rounded(value: float) -> float:

@@ -181,6 +181,8 @@ _RELATED: Mapping[Scope, Mapping[str, FactType]] = {
         "status": FactType(ValueType.CODE, INFUSION_STATUSES),
         "dose": NUMBER,
         "hours_since": NUMBER,
+        "hours_since_end": NUMBER,
+        "during": BOOLEAN,
     },
     Scope.ADVERSE_EVENT: {
         "grade": INTEGER,

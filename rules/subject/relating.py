@@ -24,8 +24,7 @@ def relate(subject: Subject, on: Scope, name: str, span: Span) -> dict[str, Read
         some = others(subject, relation.to)
         if relation.to is on:
             some = [one for one in some if one.name != name]
-        alike = plan.ranges.alike[f"{relation.name}_hours_since"]
-        readings |= related(relation, span, some, plan.calendar, alike)
+        readings |= related(relation, span, some, plan.calendar, plan.ranges.alike)
     return readings
 
 
@@ -55,7 +54,11 @@ def _infusions(subject: Subject) -> list[Other]:
         merged = merge(parts)
         if entities.given(merged):
             span = entities.infusion_span(merged, subject.plan.calendar)
-            made.append(_other(name, span, merged, Scope.INFUSION))
+            other = _other(name, span, merged, Scope.INFUSION)
+            end = merged.values.get("end")
+            made.append(
+                other._replace(ended=subject.plan.calendar.parse(str(end)) if end else None)
+            )
     return made
 
 

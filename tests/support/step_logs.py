@@ -78,7 +78,7 @@ rules:
   - {id: S-G3, on: adverse_event, category: safety, severity: serious, when: grade >= 3 && onset_after_infusion, title: Severe, detail: "Grade {grade}", action: Look., source: {document: doc, section: c}}
   - {id: S-AE-THEN, on: adverse_event, category: safety, severity: info, when: 'hottest >= 38 || infected_lately || infusions == 1 || (enrolled && !on_study) || decision == "ineligible"', title: "Then {ae}", detail: "{hottest} {infusions} {age_years} {dead} {perhaps_hot}", action: Look., source: {document: doc, section: c}}
   - {id: S-DEATH, on: death, category: safety, severity: critical, when: "true", title: Death, detail: "{causality}", action: Tell., source: {document: doc, section: c}}
-  - {id: R-AE, on: adverse_event, category: safety, severity: info, when: 'before_hours_since <= 72 || after_hours_since >= -48 || another_grade >= 3', title: "{before_number} {after_number}", detail: "{before_hours_since} {after_status} {another_serious} {another_hours_since}", action: Look., source: {document: doc, section: e}}
+  - {id: R-AE, on: adverse_event, category: safety, severity: info, when: 'before_hours_since <= 72 || before_hours_since_end <= 20 || after_during || after_hours_since >= -48 || another_grade >= 3', title: "{before_number} {after_number}", detail: "{before_hours_since} {after_status} {another_serious} {another_hours_since}", action: Look., source: {document: doc, section: e}}
   - {id: G-SHUT, on: infusion, category: safety, severity: critical, when: 'infusion_number >= 2 && (gate != "open" || infusion_repeated)', title: "Gate", detail: "{gate} {gate_closed_by} {gate_missing}", action: Look., source: {document: doc, section: e}, hold: infusion}
   - {id: S-G3-HOLD, on: adverse_event, category: safety, severity: serious, when: grade >= 4, title: Severe, action: Look., source: {document: doc, section: c}, hold: infusion}
   - {id: R-INF, on: infusion, category: safety, severity: info, when: 'trouble_grade >= 1 || coming_serious', title: "Trouble", detail: "{trouble_hours_since} {coming_hours_since}", action: Look., source: {document: doc, section: e}}
@@ -211,6 +211,7 @@ class Pick:
 
     def administration(self):
         data = {"product": "MSC", "number": self(1, 2), "status": self("completed", "not_done")}
+        data |= self({}, {}, {"end": "2026-01-14T10:00:00-05:00"}, {"end": "2026-01-13"})
         return data | self({}, {"start": "2026-01-13T10:00:00-05:00"}, {"start": "2026-01-13"})
 
     def enrolment(self):

@@ -13,6 +13,8 @@ from tests.support.entity_trial import opened, run, told
 from tests.support.step_logs import at, event
 
 CALENDAR = Calendar("America/New_York")
+HOURS = ("near_hours_since", "near_hours_since_end")
+BETWEEN = {"hours_since_end": None, "during": None}  # where no end was told
 
 
 def infusion(n, time, number=1, received=None, status="completed", **data):
@@ -31,11 +33,13 @@ def span(text):
     return CALENDAR.parse(text)
 
 
-def other(number, text):
+def other(number, text, end=None):
+    ended = None if end is None else span(end)
     readings = {"number": number, "status": "completed", "dose": 2.0}
     return Other(
-        str(number), span(text), {k: Reading(v, 0, f"i{number}") for k, v in readings.items()}, "i"
-    )
+        str(number), span(text), {k: Reading(v, 0, f"i{number}") for k, v in readings.items()}, "i",
+        ended,
+    )  # fmt: skip
 
 
 def relation(take=Relate.LAST_BEFORE, within=None):
@@ -43,7 +47,7 @@ def relation(take=Relate.LAST_BEFORE, within=None):
 
 
 def values(own, others, alike=lambda low, high: False, **more):
-    found = related(relation(**more), span(own), others, CALENDAR, alike)
+    found = related(relation(**more), span(own), others, CALENDAR, dict.fromkeys(HOURS, alike))
     return {name.removeprefix("near_"): reading.value for name, reading in found.items()}
 
 
@@ -52,7 +56,7 @@ FIRST, SECOND = other(1, "2026-01-10T10:00:00-05:00"), other(2, "2026-01-13T10:0
 
 def test_the_last_one_before_is_meant_whatever_came_after():
     found = values("2026-01-12T10:00:00-05:00", [FIRST, SECOND])
-    assert found == {"number": 1, "status": "completed", "dose": 2.0, "hours_since": 48.0}
+    assert found == {"number": 1, "status": "completed", "dose": 2.0, "hours_since": 48.0} | BETWEEN
 
 
 def test_at_the_very_instant_is_before_and_not_after():
@@ -72,7 +76,40 @@ def test_none_is_unknown():
 
 def test_a_day_on_which_one_was_given_leaves_open_which_is_meant():
     found = values("2026-01-13", [FIRST, SECOND])
-    assert found == {"number": None, "status": "completed", "dose": 2.0, "hours_since": None}
+    assert (
+        found == {"number": None, "status": "completed", "dose": 2.0, "hours_since": None} | BETWEEN
+    )
+
+
+DURING = [
+    ("2026-01-10T10:00:00-05:00", -2, True, "the first instant is during"),
+    ("2026-01-10T12:00:00-05:00", 0, True, "the last instant is during"),
+    ("2026-01-10T12:30:00-05:00", 0.5, False, "half an hour after the end is not"),
+    ("2026-01-11T12:00:00-05:00", 24, False, "a day after the end is not"),
+    ("2026-01-11", None, False, "a later day is not, and its hours are not known"),
+    ("2026-01-10", None, None, "the day itself leaves it open"),
+]
+
+
+@pytest.mark.parametrize(("own", "hours", "during", "why"), DURING)
+def test_an_event_is_told_from_the_end_of_the_infusion(own, hours, during, why):
+    given = other(1, "2026-01-10T10:00:00-05:00", "2026-01-10T12:00:00-05:00")
+    before = relation(within=Window(WindowUnit.DAYS, -30, 0))
+    found = related(before, span(own), [given], CALENDAR, dict.fromkeys(HOURS, lambda *_: False))
+    told = found["near_hours_since_end"].value, found["near_during"].value
+    assert told == (hours, during), why
+
+
+def test_hours_that_no_rule_tells_apart_are_known_of_a_day():
+    given = other(1, "2026-01-10T10:00:00-05:00", "2026-01-10T12:00:00-05:00")
+    assert values("2026-01-12", [given], lambda low, high: True)["hours_since_end"] == 36
+
+
+def test_an_infusion_that_came_after_was_not_running():
+    given = other(1, "2026-01-10T10:00:00-05:00", "2026-01-10T12:00:00-05:00")
+    own = "2026-01-10T09:00:00-05:00"
+    found = values(own, [given], take=Relate.FIRST_AFTER)
+    assert (found["during"], found["hours_since_end"]) == (False, -3)
 
 
 def test_what_all_that_may_be_meant_agree_in_is_known():
@@ -113,7 +150,11 @@ def test_spans_of_calendar_days_reach_forward_too():
     within = Window(WindowUnit.CALENDAR_DAYS, -1, 0)
     own = Span(at("2026-01-09T00:00:00"), at("2026-01-09T00:00:00") + HOUR_US)
     found = related(
-        relation(Relate.FIRST_AFTER, within), own, [FIRST], CALENDAR, lambda low, high: False
+        relation(Relate.FIRST_AFTER, within),
+        own,
+        [FIRST],
+        CALENDAR,
+        dict.fromkeys(HOURS, lambda low, high: False),
     )
     assert found["near_number"].value == 1
 
