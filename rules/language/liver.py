@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from rules.clinical.hys_law import Law, Quadrant
-from rules.language.parameters import Constants, constant
+from rules.language.parameters import Constants, resolve
 from rules.language.reading import Section
 from rules.language.windows import duration
 from rules.model import Code, FactSpec, LiverRule
@@ -72,8 +72,7 @@ def _rule(section: Section, take: Take, tests: tuple[str, ...], params: Constant
     rule = LiverRule(tests=tests)
     told: dict[str, float] = {}
     for key in _LIMITS if take is Take.HYS_LAW else _OF_EDISH:
-        section.note(key, "number", low=0)
-        value = constant(section, key, section.raw(key), params, "1")
+        value = resolve(section, key, params, "1")
         if isinstance(value, bool) or not isinstance(value, int | float | None):
             section.complain(key, f"`{key}` must be a number")
         elif value is not None and value <= 0:

@@ -147,7 +147,7 @@ def test_reaching_it_and_every_immediate_pause_holds_the_whole_trial(
     assert (rule.crossing.hold, rule.crossing.safety_board) == ("trial", True)
     pauses = {one.id: one for one in protocol.definition.rules if one.hold == "trial"}
     assert pauses.keys() == {
-        *("PAUSE-DEATH", "PAUSE-RELATED-G4", "PAUSE-TERM", "PAUSE-SAME-G3"),
+        *("PAUSE-DEATH", "PAUSE-RELATED-G4", "PAUSE-TERM", "PAUSE-SAME-G3", "P-STERILITY"),
     }
     assert {one.source.confidence for one in pauses.values()} == {"to be confirmed"}
 
