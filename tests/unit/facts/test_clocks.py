@@ -318,3 +318,23 @@ def test_what_is_kept_of_an_event_told_a_thousand_times_stays_small() -> None:
     record = known(FOLLOW_UP, told)
     assert len(record["runs"]["C"][MARKS]) <= 32
     assert all(len(stamps) <= 64 for stamps in record["told"].values())
+
+
+def test_what_was_reported_and_comes_true_again_without_news_stays_reported() -> None:
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("2026-05-01T08:00:00Z", {"serious": True}),
+        ("2026-05-02T08:00:00Z", {"submitted_at": "2026-05-02"}),
+        ("2026-05-03T08:00:00Z", {"serious": False}),
+        ("2026-05-06T08:00:00Z", {"serious": True}),
+    ]
+    assert stage(SPONSOR_15, told, "2026-05-06T08:00:00Z") == "met"
+
+
+def test_awareness_that_is_taken_back_leaves_the_receipt() -> None:
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("2026-05-01T08:00:00Z", {"serious": True, "aware_at": "2026-05-01T02:00:00Z"}),
+        ("2026-05-01T09:00:00Z", {"aware_at": None}),
+    ]
+    found = stand(SITE_24H, told, "2026-05-01T09:00:00Z")
+    assert found is not None
+    assert (iso(found.start.us), found.start.assumed) == ("2026-05-01T08:00:00Z", True)

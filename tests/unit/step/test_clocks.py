@@ -136,3 +136,11 @@ def test_another_version_brings_its_clocks_to_what_was_told_before() -> None:
     log = [FIRST, ae(2, until_us, term="Rash")]
     after = later.subject_steps("t", "S-1", before.state, log[1:], lambda n: log[:n], until_us)
     assert {one["clock"] for one in after.clocks} == {"SAE-24", "OTHER-15"}
+
+
+def test_another_due_instant_is_news_though_no_word_of_the_alert_changes() -> None:
+    text = (HEAD + RULES).replace("due {clock_due} {clock_started} ", "")
+    engine = rules.Engine(rules.loads(text, "silent.yaml"))
+    log = [FIRST, ae(2, "2026-05-01T09:00:00Z", aware_at="2026-05-01T03:00:00Z")]
+    outcome = engine.subject_steps("t", "S-1", None, log, lambda n: log[:n])
+    assert told(outcome, "SAE-24")[-1] == ("updated", "C-RUNS", "2026-05-02T03:00:00Z")
