@@ -21,6 +21,7 @@ from services.reading import (
     events,
     inbox,
     laboratory,
+    response,
     subjects,
     worklists,
 )
@@ -51,6 +52,7 @@ def subject(trial: str, subject: str) -> Response:
             worklist=worklists.of_subject(conn, trial, subject, None, now_us()),
             alerts=_alerts(conn, trial, subject),
             laboratory=laboratory.of_subject(conn, trial, subject),
+            response=response.of_subject(conn, trial, subject),
             adverse=adverse.of_subject(conn, trial, subject),
             timeline=_timeline(conn, trial, subject),
             here=here,

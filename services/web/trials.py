@@ -15,7 +15,17 @@ from services.clock import now_us
 from services.errors import NotFound
 from services.http import auth
 from services.http.context import caller, parts
-from services.reading import alerts, clocks, conduct, inbox, stopping, subjects, trials, worklists
+from services.reading import (
+    alerts,
+    clocks,
+    conduct,
+    inbox,
+    response,
+    stopping,
+    subjects,
+    trials,
+    worklists,
+)
 from services.reading.pages import Json
 from services.web.blueprint import page, pages
 
@@ -58,6 +68,7 @@ def shown(trial: str, *, problem: str = "", status: int = 200) -> Response:
             stopping=rules_found["items"] if rules_found else [],
             holds=rules_found.get("holds", []) if rules_found else [],
             conduct=conduct.of_trial(conn, trial, now_us()) if clinical else None,
+            responses=response.of_trial(conn, trial) if clinical else None,
             clocks=clocks.of_trial(conn, trial, None, CLOCKS, now_us()) if clinical else None,
             subjects=_subjects(conn, trial) if clinical else None,
             q=request.args.get("q", ""),
