@@ -337,8 +337,8 @@ _KNOWN = frozenset(
     {
         *("screened", "enrolled", "on_study", "dead", "decision", "infusions"),
         *("is_suspected", "ae_ongoing"),
-        *("ae_status", "infusion_status", "infusion_repeated", "gate", "lab", "lab_value"),
-        *("visit", "visit_status", "visit_day", "visit_is_infusion"),
+        *("ae_status", "infusion_status", "infusion_number", "infusion_repeated", "gate", "lab"),
+        *("lab_value", "visit", "visit_status", "visit_day", "visit_is_infusion"),
         *("clock", "clock_stage", "clock_assumed", "clock_conflict"),
         *("enrolled_count", "infused_count", "target", "on_hold"),
     }
