@@ -6,7 +6,7 @@ The same events through a running service are tests/e2e's; here a difference sho
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, time
 
 import pytest
@@ -15,7 +15,7 @@ import rules
 from rules.events import FindingChange
 from rules.facts.calendar import to_us
 from rules.replay import Replayed, replay_trial
-from tests.support import cdisc
+from tests.support import cdisc, pilot_truth
 
 ENDED = {rules.Change.CLEARED, rules.Change.SUPERSEDED}
 
@@ -30,8 +30,13 @@ def microseconds(moment: object) -> int:
 
 
 @pytest.fixture(scope="module")
-def replayed() -> Replayed:
-    protocol = rules.load(cdisc.PILOT)
+def engine() -> rules.Engine:
+    return rules.Engine(rules.load(cdisc.PILOT))
+
+
+@pytest.fixture(scope="module")
+def logs(engine: rules.Engine) -> Mapping[str, list[rules.Event]]:
+    protocol = engine.protocol
     logs: dict[str, list[rules.Event]] = defaultdict(list)
     for made in cdisc.events("pilot"):
         kind, when = str(made["type"]), microseconds(made["time"])
@@ -52,8 +57,13 @@ def replayed() -> Replayed:
                 data=data,
             )
         )
+    return logs
+
+
+@pytest.fixture(scope="module")
+def replayed(engine: rules.Engine, logs: Mapping[str, list[rules.Event]]) -> Replayed:
     end = datetime.combine(cdisc.last_day(), time(), cdisc.ZONE)
-    return replay_trial(rules.Engine(protocol), "pilot", logs, to_us(end))
+    return replay_trial(engine, "pilot", logs, to_us(end))
 
 
 def counted(changes: Iterable[FindingChange]) -> dict[str, cdisc.Count]:
@@ -84,3 +94,56 @@ def test_most_serious_events_of_the_real_data_bear_a_flag_that_says_not_serious(
     serious = sum(rules["S-SAE"].opened for rules in counts if "S-SAE" in rules)
     mistaken = sum(rules["S-SAE-FLAG"].opened for rules in counts if "S-SAE-FLAG" in rules)
     assert (serious, mistaken) == (39, 36)
+
+
+def test_every_laboratory_value_is_shown_with_the_grade_counted_from_the_table(
+    engine: rules.Engine, logs: Mapping[str, list[rules.Event]], replayed: Replayed
+) -> None:
+    shown = {
+        value["event"]: (value["min"], value["grade"], value["baseline"])
+        for subject, outcome in replayed.subjects.items()
+        for item in engine.laboratory_view(outcome.state, logs[subject])["items"]
+        for value in item["values"]
+        if item["ctcae"]
+    }
+    counted_values = {one.event: (*one.worst, one.is_baseline) for one in pilot_truth.results()}
+    assert shown == counted_values
+    assert Counter(grade for _, grade, _ in shown.values()) == {0: 31_638, 1: 799, 2: 106, 3: 75}
+
+
+def test_every_report_is_due_when_the_day_of_collection_says(replayed: Replayed) -> None:
+    due = {
+        (subject, change.key): change.due_us
+        for subject, outcome in replayed.subjects.items()
+        for result in outcome.results
+        for change in result.changes
+        if change.rule == "CL-OVERDUE"
+    }
+    assert due == {
+        (event.subject, f"clock:{clock}:{event.ae}"): to_us(moment)
+        for event in pilot_truth.serious()
+        for clock, moment in event.due.items()
+    }
+    assert len(due) == 75
+
+
+def test_the_one_subject_with_raised_bilirubin_and_transaminase_is_cholestatic_not_hys_law(
+    replayed: Replayed,
+) -> None:
+    told = {
+        subject: change
+        for subject, outcome in replayed.subjects.items()
+        for result in outcome.results
+        for change in result.changes
+        if change.rule.startswith("HY-")
+    }
+    assert {subject: change.rule for subject, change in told.items()} == {
+        "01-705-1186": "HY-CHOLESTATIC"
+    }
+    assert set(pilot_truth.dead()) == {
+        subject
+        for subject, outcome in replayed.subjects.items()
+        for result in outcome.results
+        for change in result.changes
+        if change.rule == "S-DEATH"
+    }

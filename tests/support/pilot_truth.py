@@ -79,6 +79,7 @@ class Result:
     high: float | None
     baseline: float | None  # None also for the baseline itself and what was measured before it
     baseline_high: bool
+    is_baseline: bool
 
     @property
     def event(self) -> str:
@@ -125,6 +126,7 @@ def result(row: Row, base: Row | None, since: str) -> Result:
         high,
         was,
         was is not None and limit is not None and was > limit,
+        row is base,
     )
 
 
