@@ -16,7 +16,7 @@ import gzip
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -82,6 +82,11 @@ Counts = dict[str, dict[str, Count]]  # subject -> rule -> count
 
 def _first_day(text: str) -> date:
     return date.fromisoformat(f"{text}-01-01"[:10] if len(text) == 4 else f"{text}-01"[:10])
+
+
+def instant(text: str) -> datetime:
+    """A date of a table, of a day its beginning."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZONE)
 
 
 def last_day(folder: Path = REALDATA) -> date:
