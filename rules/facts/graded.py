@@ -24,19 +24,25 @@ Scales = tuple[Scale, ...]
 class Compared(NamedTuple):
     """The worst grade of one record, that of the baseline in its direction, and every direction's.
 
-    `base` None: there is no baseline, or it has no grade.
+    `base` None: there is no baseline, or it has no grade. `relative`: graded in multiples of a
+    baseline that was itself beyond its range.
     """
 
     now: Worst
     base: int | None
     sides: Graded
+    relative: bool = False
 
     @property
     def rise(self) -> int | None:
-        """By how many grades it is worse than the baseline."""
+        """By how many grades it is worse than the baseline.
+
+        In multiples of the baseline that one is itself 1.0, grade 0: its own grade, in multiples of
+        the upper limit, is of another scale, and a fivefold rise would be none.
+        """
         if self.base is None or self.now.grade.grade is None:
             return None
-        return self.now.grade.grade - self.base
+        return self.now.grade.grade - (0 if self.relative else self.base)
 
 
 def readings(scales: Scales, series: Series, first: Span | None) -> dict[str, Reading]:
@@ -76,7 +82,9 @@ def compared(scales: Scales, series: Series, one: Record, first: Span | None) ->
     high = None if base.high is None else value > base.high
     given = Given(one[VALUE], one[LOW], one[HIGH], value, high)
     sides = [(scale.term, scale.grade(given)) for scale in scales]
-    return _beside(sides, of_base(scales, value, base.low, base.high))
+    found = _beside(sides, of_base(scales, value, base.low, base.high))
+    own = None if found.now.term is None else found.now.term.high_baseline
+    return found._replace(relative=high is True and own is not None)
 
 
 @lru_cache(maxsize=4096)

@@ -143,6 +143,14 @@ def subject_facts(draw: random.Random, facts: dict[str, Any]) -> dict[str, Any]:
         **maybe(
             draw,
             enrolment_status=("screened", "enrolled", "treatment_stopped", "withdrawn", "lost"),
+            fever_after_infusion=(36.6, 37.9, 38.0, 39.2),
+            infection_after_infusion=yes_no,
+            hys_law=("none", "candidate", "cholestasis_unknown", "cholestatic", "limits_missing"),
+            at_peak_xuln=(0.4, 2.9, 3, 8.5),
+            product_sterility=("negative", "positive"),
+            nih_progressed=yes_no,
+            nih_response=("complete", "partial", "mixed", "stable", "not_evaluable"),
+            **dict.fromkeys(reading.MARKERS, (-80, -50, -10, 0.5, 49.9, 50, 200)),
             age_years_at_enrolment=(3, 4, 5, 11, 12, 13, 40),
             max_temperature_24h=(36.6, 37.9, 38, 38.0, 39.2),
             acute_infection_24h=(*yes_no, False, False),
@@ -157,7 +165,8 @@ def infusion_facts(draw: random.Random, facts: dict[str, Any]) -> dict[str, Any]
     """A subject's facts as of an infusion, and the infusion's own."""
     return subject_facts(draw, facts) | maybe(
         draw,
-        infusion_number=(1, 2, 3, 4),
+        infusion_number=(1, 2, 3, 4, 5),
+        infusion_repeated=(True, False, False),
         infusion_status=("completed", "interrupted", "not_done"),
         dose=(1e6, 2.5e6),
     )
@@ -175,6 +184,10 @@ def adverse_event_facts(draw: random.Random, _: dict[str, Any]) -> dict[str, Any
         outcome=("fatal", "resolved", "ongoing"),
         ae_status=("valid",),
         onset_after_infusion=(True, False),
+        preceding_infusion_during=(True, False),
+        preceding_infusion_hours_since=(0, 2, 24, 24.5, 300, 720, 721),
+        preceding_infusion_hours_since_end=(0, 1, 24, 24.5, 299, 720, 721),
+        is_suspected=(True, False),
         **dict.fromkeys(DERIVED, (True, False)),
     )
 

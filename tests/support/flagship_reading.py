@@ -175,6 +175,41 @@ def _subject(get: Any) -> dict[str, Truth]:
             above(get("infusions"), 0),
             left,
         ),
+        **_patterns(get),
+        **_response(get),
+    }
+
+
+def _patterns(get: Any) -> dict[str, Truth]:
+    infused = above(get("infusions"), 0)
+    fever = every(get("on_study"), at_least(get("fever_after_infusion"), 38.0))
+    infected, hit = get("infection_after_infusion"), get("hys_law")
+    return {
+        "P-HYS-LAW": every(infused, among(hit, "candidate", "cholestasis_unknown")),
+        "P-CHOLESTATIC": every(infused, among(hit, "cholestatic")),
+        "P-LIVER-LIMITS": every(infused, among(hit, "limits_missing")),
+        "P-LIVER-INCOMPLETE": every(infused, at_least(get("at_peak_xuln"), 3), hit is None),
+        "P-FEVER-INFECTION": every(fever, infected),
+        "P-FEVER-ALONE": every(fever, opposite(infected)),
+        "P-FEVER-UNKNOWN": every(fever, infected is None),
+        "P-PREGNANCY": every(get("on_study"), among(get("pregnancy_test"), "positive")),
+        "P-STERILITY": among(get("product_sterility"), "positive"),
+    }
+
+
+MARKERS = ("regulatory_t_cells_change", "baff_change", "cxcl9_change")
+
+
+def _response(get: Any) -> dict[str, Truth]:
+    beyond = [
+        some(at_least(get(name), 50), None if get(name) is None else get(name) <= -50)
+        for name in MARKERS
+    ]
+    return {
+        "R-PROGRESSION": get("nih_progressed"),
+        "R-RESPONSE": among(get("nih_response"), "complete", "partial"),
+        "R-NOT-EVALUABLE": among(get("nih_response"), "not_evaluable"),
+        "R-MARKER": some(*beyond),
     }
 
 
@@ -188,6 +223,11 @@ def _infusion(get: Any) -> dict[str, Truth]:
     return {
         "EL-INFUSED-NOT-ELIGIBLE": every(given, wrong),
         "S-INFUSED-FEVER": every(given, _fever_or_infection(get)),
+        "INF-EXTRA": some(
+            above(get("infusion_number"), 4),
+            above(get("infusions"), 4),
+            get("infusion_repeated"),
+        ),
     }
 
 
@@ -200,6 +240,7 @@ def _adverse_event(get: Any) -> dict[str, Truth]:
         "PAUSE-TERM": every(
             some(get("ae_in_anaphylaxis"), get("ae_in_pulmonary_embolism")), perhaps_after
         ),
+        **_reactions(get),
         "S-SERIOUSNESS-CONFLICT": get("seriousness_conflict"),
         "S-SUSAR": every(get("is_susar"), perhaps_after),
         "S-EXPECTEDNESS-CONFLICT": get("expectedness_conflict"),
@@ -216,6 +257,33 @@ def _adverse_event(get: Any) -> dict[str, Truth]:
         "S-SAE": some(get("serious"), above(get("seriousness_criteria"), 0)),
         "S-RELATED-G3": every(at_least(get("grade"), 3), suspected),
         "S-FATAL-AE": some(among(get("grade"), 5), among(get("outcome"), "fatal")),
+    }
+
+
+def _reactions(get: Any) -> dict[str, Truth]:
+    """To the infusion before an event: while it ran, within 24 hours, within 30 days."""
+    during = get("preceding_infusion_during")
+    began, ended = (get(f"preceding_infusion_hours_{since}") for since in ("since", "since_end"))
+
+    def up_to(hours: Any, limit: int) -> Truth:
+        return None if hours is None else hours <= limit
+
+    grade, suspected = get("grade"), get("is_suspected")
+    return {
+        "P-REACTION-DURING": every(during, suspected),
+        "P-REACTION-ACUTE": every(
+            some(up_to(ended, 24), up_to(began, 24)),
+            during is not True,
+            suspected,
+            grade is None or grade >= 2,
+        ),
+        "P-REACTION-LATE": every(
+            above(began, 24),
+            ended is None or ended > 24,
+            some(up_to(began, 720), up_to(ended, 720)),
+            suspected,
+            grade is None or grade >= 3,
+        ),
     }
 
 

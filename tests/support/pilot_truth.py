@@ -289,9 +289,17 @@ def judged(tests: list[Row], dosed: str | None) -> tuple[int, int | None]:
     grade = max(worst)
     if base is None or (tests[-1] is not base and tests[-1]["LBDTC"] <= since):
         return grade, None
+    if tests[-1] is not base and newest.baseline_high and _by_multiples(newest, worst, grade):
+        return grade, grade  # of 1.0 times the baseline, which is grade 0
     before = result(base, None, "").grades
     own = [-1 if side is None else side[1] for side in before]
     return grade, grade - (own[worst.index(grade)] if grade else max(own))
+
+
+def _by_multiples(newest: Result, worst: list[int], grade: int) -> bool:
+    """Whether the worst side is one that a high baseline has graded in multiples of itself."""
+    multiples = newest.test in MULTIPLES and MULTIPLES[newest.test][1] is not None
+    return multiples and grade > 0 and worst.index(grade) == 1
 
 
 # --- adverse events and their clocks ---------------------------------------------------------------

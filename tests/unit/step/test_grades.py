@@ -87,8 +87,21 @@ def test_a_baseline_that_was_high_by_its_own_range_is_what_later_values_are_grad
     assert n == 4
     assert detail == (
         "3; Alanine aminotransferase increased; baseline above its range;"
-        " > 5 baseline; base 1, rise 2, high 3, low not recorded"
+        " > 5 baseline; base 1, rise 3, high 3, low not recorded"
     )
+
+
+def test_a_fivefold_rise_of_a_baseline_that_was_severe_itself_is_a_rise(room):
+    """230 is grade 3 by the limit and 1,300 grade 3 by the baseline: yet it got much worse."""
+    log = [
+        alt(1, "2026-01-08T08:00:00", 230),
+        infusion(2, "2026-01-10T10:00:00"),
+        alt(3, "2026-01-12T08:00:00", 300),
+        alt(4, "2026-01-13T08:00:00", 1300),
+    ]
+    opened = [(n, detail) for n, change, detail in said(log) if change == "opened"]
+    assert "> 5 baseline; base 3, rise 3" in opened[-1][1]
+    assert opened[-1][0] == 4
 
 
 def test_the_baseline_s_own_range_says_whether_it_was_high_not_a_later_one(room):
@@ -111,7 +124,7 @@ def test_a_value_published_as_the_baseline_wins_over_the_last_before_the_infusio
     ]
     ((n, detail),) = [(n, detail) for n, change, detail in said(log) if change == "opened"]
     assert n == 4
-    assert "baseline above its range; > 5 baseline; base 1, rise 2" in detail
+    assert "baseline above its range; > 5 baseline; base 1, rise 3" in detail
 
 
 def test_a_published_baseline_needs_no_infusion_and_is_not_graded_against_itself(room):
@@ -122,7 +135,7 @@ def test_a_published_baseline_needs_no_infusion_and_is_not_graded_against_itself
     ]
     details = {n: detail for n, _, detail in said(log, "L-MILD")}
     assert "> ULN; base 1, rise 0" in details[1]
-    assert "(baseline above its range); base 1, rise -1" in details[2]
+    assert "(baseline above its range); base 1, rise 0" in details[2]
     assert 3 not in details  # older than the newest: not judged
 
 
@@ -148,7 +161,7 @@ def test_of_two_published_baselines_the_later_one_counts_in_whatever_order_told(
     ]
     log.append(alt(3, "2026-01-12T08:00:00", 501))
     ((_, _, detail),) = [one for one in said(log) if one[1] == "opened"]
-    assert "> 5 baseline; base 1, rise 2" in detail
+    assert "> 5 baseline; base 1, rise 3" in detail
 
 
 def test_the_baseline_and_what_is_older_are_never_graded_against_it(room):
@@ -261,4 +274,4 @@ def test_a_value_of_the_day_to_which_a_published_baseline_is_dated_may_be_older(
                 reference_high=40, baseline=True, precision="day")  # fmt: skip
     log = [day, alt(2, "2026-01-06T10:00:00", 501), alt(3, "2026-01-07T10:00:00", 501)]
     assert "> 5 ULN; base not recorded" in said(log)[0][2]
-    assert "> 5 baseline; base 1, rise 2" in said(log)[-1][2]
+    assert "> 5 baseline; base 1, rise 3" in said(log)[-1][2]
