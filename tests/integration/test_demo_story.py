@@ -48,24 +48,21 @@ FIRST_EVENING = [
     [],
     *FEVER,
     [
-        *("opened CL-DUE 04", "opened S-INFECTION-G3 04", "opened S-RELATED-G3 04"),
+        *("opened CL-DUE 04", "opened P-REACTION-LATE 04"),
+        *("opened S-INFECTION-G3 04", "opened S-RELATED-G3 04"),
         *("opened S-SAE 04", "opened S-SUSAR 04"),
     ],
     ["resolved S-FEVER 02"],
-    ["opened S-RELATED-G3 05", "opened ST-TOX-NEAR trial"],
-    ["resolved S-RELATED-G3 05", "resolved ST-TOX-NEAR trial"],
+    ["opened P-REACTION-LATE 05", "opened S-RELATED-G3 05", "opened ST-TOX-NEAR trial"],
+    ["resolved P-REACTION-LATE 05", "resolved S-RELATED-G3 05", "resolved ST-TOX-NEAR trial"],
     [
-        *(
-            "opened CL-DUE 02",
-            "opened S-INFECTION-G3 02",
-            "opened S-RELATED-G3 02",
-            "opened S-SAE 02",
-        ),
+        *("opened CL-DUE 02", "opened P-REACTION-ACUTE 02", "opened S-INFECTION-G3 02"),
+        *("opened S-RELATED-G3 02", "opened S-SAE 02"),
         *("opened S-SUSAR 02", "opened ST-TOX-NEAR trial"),
     ],
     [
         *["opened CL-DUE 06"] * 2,
-        *("opened PAUSE-RELATED-G4 06", "opened PAUSE-TERM 06"),
+        *("opened P-REACTION-ACUTE 06", "opened PAUSE-RELATED-G4 06", "opened PAUSE-TERM 06"),
         *("opened S-RELATED-G3 06", "opened S-SAE 06", "opened S-SUSAR 06"),
         *("opened ST-TOX-CROSSED trial", "resolved ST-TOX-NEAR trial"),
     ],
@@ -251,7 +248,9 @@ def written(begin: datetime, evening: Evening | None = None) -> list[dict]:
     ]
 
 
-TIMES = frozenset({"time", "start", "end", "onset", "resolved", "aware_at", "birth_date"})
+TIMES = frozenset(
+    {"time", "start", "end", "onset", "resolved", "aware_at", "reported_at", "birth_date"}
+)
 
 
 def timeless(event: dict) -> dict:
