@@ -320,8 +320,23 @@ def _out_of_reach(records: list[Record], cut: int, gone_us: int) -> int:
     for point in (True, False):
         late = [one for one in touches(records, point=point) if one.to_hi >= gone_us]
         cut = min([cut, *(places[id(one.record)] for one in late)])
+    cut = _last_begun(records, cut)
     while cut > 0 and records[cut][STATUS] in _CLOSING:
         cut -= 1
+    return cut
+
+
+def _last_begun(records: list[Record], cut: int) -> int:
+    """`cut`, or where the last beginning before it stands that no record closed.
+
+    A resolution that is still to come, undated, is its; without it, it would be of nobody knows
+    what and when. Also of one whose end was told with it.
+    """
+    for place in range(cut - 1, -1, -1):
+        if records[place][STATUS] in _CLOSING:
+            return cut
+        if records[place][STATUS] in _LASTING:
+            return place
     return cut
 
 
