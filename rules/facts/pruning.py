@@ -17,7 +17,7 @@ from rules.facts.sources import Source, Way, asks_for_spans, opens_first, reache
 from rules.facts.timeline import BASELINE, END, START, VALUE, Record, Timeline
 from rules.facts.windows import Frame, Moment, frame, reach_us
 from rules.model import FactSpec
-from rules.terms import Take
+from rules.terms import EventType, Take
 
 # (records, how many to keep, how far windows reach): drops in place; the instant, or None
 Settle = Callable[[list[Record], int, int | None], int | None]
@@ -68,6 +68,11 @@ def needs(source: Source) -> Needs:
     )
 
 
+def _may_outlast(record: Record, newer: Record) -> bool:
+    """Whether it is a withdrawal of consent told by its date, so maybe later than a newer one."""
+    return record[VALUE] is False and record[END] > newer[START]
+
+
 class Pruner:
     """Drops what is not needed, now and then, so that it costs little."""
 
@@ -107,6 +112,8 @@ class Pruner:
         spans = list(self._spans(timeline, wanted, held, now_us))
         bases = list(self._bases(timeline, wanted, now_us))
         kept = {at for at in range(cut) if self._inside(wanted, held[at], since, spans)}
+        if wanted.source.origin is EventType.CONSENT:
+            kept |= {at for at in range(cut) if _may_outlast(held[at], pivot)}
         low = int(pivot[END])
         if wanted.extremes:
             best = _Best(wanted.extremes)

@@ -66,3 +66,14 @@ def test_on_the_day_before_a_withdrawal_the_consent_held():
         consent(2, "withdrawn", DAY, "2026-03-02T18:00", "day"),
     ]
     assert reading(FACT, log, NOW, "2026-03-01T12:00").value is True
+
+
+def test_a_withdrawal_in_doubt_is_kept_when_older_records_are_dropped(monkeypatch):
+    monkeypatch.setattr("rules.facts.timeline.KEEP", 1)
+    monkeypatch.setattr("rules.facts.timeline.PRUNE_EVERY", 2)
+    log = [
+        consent(1, "withdrawn", DAY, "2026-03-02T09:30", "day"),
+        consent(2, "given", MORNING, "2026-03-02T18:00"),
+        consent(3, "given", "2026-03-02T10:00", "2026-03-02T19:00"),
+    ]
+    assert reading(FACT, log, NOW).value is False
