@@ -27,6 +27,19 @@ _OVER = frozenset(
         *_DEATH,
     }
 )
+# Of ICH E2A and 21 CFR 312.32(a), as they are usually spelled. Another word is a criterion too, and
+# nobody knows which.
+_CRITERIA = frozenset(
+    {
+        *_DEATH,
+        *_LIFE_THREATENING,
+        *("hospitalisation", "hospitalization", "inpatient_hospitalisation"),
+        *("prolongation", "prolonged_hospitalisation", "prolongation_of_hospitalisation"),
+        *("disability", "persistent_or_significant_disability", "incapacity"),
+        *("congenital_anomaly", "birth_defect", "congenital_anomaly_birth_defect"),
+        *("medically_important", "important_medical_event", "other"),
+    }
+)
 FATAL_GRADE = 5
 
 Values = Mapping[str, Any]
@@ -78,15 +91,19 @@ def is_fatal(values: Values) -> bool | None:
         return True
     if outcome is not None and _word(outcome) not in _NOT_KNOWN:
         return _word(outcome) in _DEATH
-    return False if grade is not None or criterion is False else None
+    unclear = criterion is None and bool(values.get("seriousness"))
+    return False if (grade is not None and not unclear) or criterion is False else None
 
 
 def _listed_criterion(values: Values, words: frozenset[str]) -> bool | None:
-    """Whether a criterion of seriousness is listed; None where no list was told."""
+    """Whether a criterion is listed; None where no list was told, or a word that nobody knows."""
     told = values.get("seriousness")
     if not isinstance(told, Sequence) or isinstance(told, str):
         return None
-    return not words.isdisjoint(_word(one) for one in told)
+    listed = {_word(one) for one in told}
+    if not words.isdisjoint(listed):
+        return True
+    return False if listed <= _CRITERIA else None
 
 
 def is_serious(values: Values) -> bool | None:

@@ -115,6 +115,7 @@ def partial_sets(count: int, seed: int) -> Iterator[dict[str, Any]]:
 
 # What the engine derives of an adverse event; how is read in tests/unit/clinical/test_adverse.py.
 DERIVED = (
+    *("is_serious", "is_fatal", "is_life_threatening"),
     *("seriousness_conflict", "is_susar", "expectedness_conflict", "submitted_before_aware"),
     *("ae_in_anaphylaxis", "ae_in_pulmonary_embolism", "ae_in_cytokine_release"),
     *("ae_in_thrombo_embolism", "ae_in_ectopic_tissue", "ae_in_relapse", "ae_in_infection"),

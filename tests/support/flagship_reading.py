@@ -242,6 +242,12 @@ def _adverse_event(get: Any) -> dict[str, Truth]:
         ),
         **_reactions(get),
         "S-SERIOUSNESS-CONFLICT": get("seriousness_conflict"),
+        "S-CRITERIA-UNKNOWN": every(
+            get("is_serious"), get("is_life_threatening") is None, get("is_fatal") is not True
+        ),
+        "S-UNNAMED": every(
+            get("ae_in_anaphylaxis") is None, some(get("is_serious"), at_least(get("grade"), 3))
+        ),
         "S-SUSAR": every(get("is_susar"), perhaps_after),
         "S-EXPECTEDNESS-CONFLICT": get("expectedness_conflict"),
         "S-SUBMITTED-BEFORE-AWARE": get("submitted_before_aware"),

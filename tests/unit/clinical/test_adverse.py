@@ -66,6 +66,8 @@ def test_a_flag_of_not_serious_conflicts_with_any_criterion(values, conflict):
         ({"outcome": "Not known", "grade": 3}, False),
         ({"seriousness": ["results in death"]}, True),
         ({"seriousness": ["hospitalisation"]}, False),
+        ({"seriousness": ["deaht"], "grade": 3}, None),
+        ({"seriousness": ["deaht"], "grade": 3, "outcome": "recovered"}, False),
     ],
 )
 def test_fatal_is_grade_5_a_fatal_outcome_or_death_among_the_criteria(values, fatal):
@@ -79,6 +81,8 @@ def test_fatal_is_grade_5_a_fatal_outcome_or_death_among_the_criteria(values, fa
         ({"grade": 4}, None),
         ({"seriousness": []}, False),
         ({"seriousness": ["life-threatening"]}, True),
+        ({"seriousness": ["lifethretening"]}, None),
+        ({"seriousness": ["prolongation", "disability"]}, False),
         ({"seriousness": ["Life threatening", "hospitalisation"]}, True),
     ],
 )
