@@ -73,9 +73,11 @@ class Story:
         assert answer.status == 202, answer.body
 
     def serious_event(self, ae: str = "AE-1", term: str = "Pyrexia") -> None:
-        """Opens alerts of severity serious."""
+        """Opens one alert of severity serious: the sponsor was told at once, no clock runs."""
         data = {"ae": ae, "term": term, "grade": 2, "causality": "unrelated", "serious": True}
-        self.publish("adverse_event", data | {"onset": "2026-03-02"})
+        told = {"seriousness": ["hospitalisation"], "onset": "2026-03-02"}
+        told |= dict.fromkeys(("aware_at", "reported_at"), "2026-03-02T08:10:00+09:00")
+        self.publish("adverse_event", data | told)
 
     def enrolled_unfit(self) -> None:
         """Opens a critical alert: enrolled without data."""
