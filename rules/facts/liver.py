@@ -19,6 +19,7 @@ from rules.terms import Take
 
 Told = dict[str, list[Record]]  # by test
 _NAMES = {"alt": "ALT", "ast": "AST", "bilirubin": "bilirubin", "alp": "ALP"}
+_CLOSE = 1e-9  # wider than the rounding of a multiple
 NO_BILIRUBIN = "no bilirubin in the window of a raised transaminase"
 
 
@@ -34,10 +35,14 @@ def projection(spec: FactSpec, calendar: Calendar, baseline: Moments | None) -> 
         for test, key in zip(rule.tests, keys, strict=True):
             told[test] = _known(timeline, key, as_of_us)
         since = NEVER if baseline is None else baseline(timeline, as_of_us, now_us)
-        liver = _liver(told, calendar, since)
         if spec.take is Take.EDISH:
-            return _quadrant(peaks(liver, rule), calendar)
-        return _law(judged(liver, rule), calendar)._replace(until_us=since.until_us)
+            told = {test: highest(records) for test, records in told.items()}
+            return _quadrant(peaks(_liver(told, calendar, since), rule), calendar)
+        if since.lo_us is None and below([*told["alt"], *told["ast"]], rule.at_times):
+            found = Judged(Law.NONE if told["alt"] or told["ast"] else None)
+        else:
+            found = judged(_liver(told, calendar, since), rule)
+        return _law(found, calendar)._replace(until_us=since.until_us)
 
     return read
 
@@ -48,6 +53,32 @@ def _known(timeline: Timeline, key: str, as_of_us: int | None) -> list[Record]:
     if as_of_us is not None:
         held = [one for one in timeline.complete(key, as_of_us) if one[START] <= as_of_us]
     return [one for one in held if one[VALUE] is not None]
+
+
+def highest(records: list[Record]) -> list[Record]:
+    """Those that may be the highest multiple, and those whose multiple nobody can tell.
+
+    A quick look, for it is done at each event: what is clearly lower is never rounded or dated.
+    """
+    ratios = [_ratio(one) for one in records]
+    known = [ratio for ratio in ratios if ratio is not None]
+    if not known:
+        return records
+    best = max(known)
+    floor = best - abs(best) * _CLOSE
+    pairs = zip(records, ratios, strict=True)
+    return [one for one, ratio in pairs if ratio is None or ratio >= floor]
+
+
+def below(records: list[Record], limit: float) -> bool:
+    """Whether each value is clearly below so many times its limit; False where one has none."""
+    floor = limit - abs(limit) * _CLOSE
+    return all((ratio := _ratio(one)) is not None and ratio < floor for one in records)
+
+
+def _ratio(record: Record) -> float | None:
+    upper = record[UPPER]
+    return None if upper is None or upper <= 0 else float(record[VALUE] / upper)
 
 
 def _liver(told: Told, calendar: Calendar, since: Moment) -> Liver:
