@@ -10,6 +10,7 @@ from rules.language.places import bounds
 from rules.language.vocabulary import declared, scopes_of
 from rules.language.written import written
 from rules.protocol import Protocol
+from rules.terms import Scope
 from tests.support.small import SMALL
 from tests.unit.checking.test_coverage import SECOND
 
@@ -70,7 +71,12 @@ def test_survivors_are_those_whose_protocol_stays_green():
             criteria = (*rest[:index], other, *rest[index + 1 :])
             if not check_scenarios(Protocol(replace(definition, criteria=criteria))):
                 green.add((f"the criterion `{item.id}`, `when`", change.clause, change.instead))
-    assert told == spelt(green)
+    assert told >= spelt(green)
+    # Which of several snapshots of one clock, series or visit is the last is not known: a slip that
+    # only the end would show is told as one that nobody notices.
+    seen_again = {Scope.CLOCK, Scope.LABORATORY, Scope.VISIT}
+    doubtful = {f"the rule `{r.id}`, `when`" for r in definition.rules if r.scope in seen_again}
+    assert {what for what, _, _ in told - spelt(green)} <= doubtful
 
 
 def spelt(found):
