@@ -86,7 +86,7 @@ def test_a_check_shows_notes_coverage_and_cases(vigil: Vigil) -> None:
     file = str(FLAGSHIP.parent / "examples" / "cdisc-pilot.yaml")
     plain = vigil("protocol", "check", file)
     assert plain.returncode == 0
-    assert f"{file} holds: 3 criteria, 15 rules, 12 scenarios" in plain.stderr
+    assert f"{file} holds: 3 criteria, 25 rules, 18 scenarios" in plain.stderr
     assert ": note: the rule `ACC-HALFWAY`, `when`: no scenario shows" in plain.stdout
     full = vigil("protocol", "check", file, "--coverage", "--cases").stdout
     assert "A1 age_years >= 50: 49 -> not met, 50 -> met, 51 -> met, missing -> indetermin" in full

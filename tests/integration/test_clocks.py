@@ -19,6 +19,7 @@ SAE: dict[str, Any] = {
         "ae": "a1",
         "term": "Vertigo",
         "serious": True,
+        "seriousness": ["hospitalisation"],
         "causality": "unrelated",
         "aware_at": iso(AWARE_US),
     },

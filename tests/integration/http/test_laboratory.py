@@ -36,7 +36,7 @@ def test_each_value_has_its_grade_and_its_change_from_the_last_before_the_infusi
     assert [tuple(one[key] for key in keys) for one in alt["values"]] == [
         (60, False, None, 1, None, None),
         (100, True, None, 1, 1, 0),
-        (210, False, 110, 1, 1, 0),
+        (210, False, 110, 1, 1, 1),
     ]
     assert alt["values"][2]["reason"] == "baseline above its range; >= 1.5 baseline"
     (value,) = potassium["values"]
