@@ -104,11 +104,23 @@ def answered(case: Json) -> Json:
     if not isinstance(case.get("unit"), str | None):
         raise batch.CaseError("`unit` must be text, as g/L")
     terms = _terms(rules.dictionary(), case["term"])
-    wanted = _DIRECTIONS.get(str(case.get("direction") or "").casefold()[:1])
+    wanted = _direction(case.get("direction"))
     own = [term for term in terms if wanted in (None, term.direction)]
-    if len(own) != 1:
+    if not own:
+        raise batch.CaseError(f"CTCAE has no term for a {wanted} `{case['term']}`")
+    if len(own) > 1:
         raise batch.CaseError(f"`{case['term']}` names {len(own)} terms: give `direction` H or L")
     return rules.grade(own[0], ucum(case.get("unit")), _given(case))._asdict()
+
+
+def _direction(told: object) -> str | None:
+    """high, low, or None where none was told. Raises CaseError."""
+    if told is None or told == "":
+        return None
+    word = _DIRECTIONS.get(told.casefold()[:1]) if isinstance(told, str) else None
+    if word is None:
+        raise batch.CaseError("`direction` must be H, L or null")
+    return word
 
 
 def ucum(spelling: str | None) -> str | None:
@@ -139,9 +151,14 @@ def _given(asked: Json) -> rules.Given:
             raise batch.CaseError(f"`{name}` must be a number or null")
         if not math.isfinite(number):
             raise batch.CaseError(f"`{name}` must be a finite number")
+        if number < 0 or (number == 0 and name != "value"):
+            least = "not be below 0" if name == "value" else "be above 0"
+            raise batch.CaseError(f"`{name}` must {least}")
     flag = asked.get("baseline_flag")
     if flag is not None and str(flag).casefold() not in _FLAGS:
         raise batch.CaseError("`baseline_flag` must be HIGH, NORMAL, LOW or null")
+    if not isinstance(asked.get("anticoagulated"), bool | None):
+        raise batch.CaseError("`anticoagulated` must be true, false or null")
     return rules.Given(
         value=asked.get("value"),
         low=asked.get("lln"),

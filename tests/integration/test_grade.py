@@ -180,6 +180,11 @@ def test_a_case_that_cannot_be_read_says_why_and_the_others_are_answered(
         ({"id": "e", "term": "potassium", "value": 3}, "names 2 terms: give `direction`"),
         ({"id": "f", "term": "Anemia", "unit": 5}, "`unit` must be text"),
         ({"id": "g", "term": "GGT increased", "baseline_flag": "UP"}, "`baseline_flag` must be"),
+        ({"id": "h", "term": "INR increased", "anticoagulated": "yes"}, "`anticoagulated` must be"),
+        ({"id": "i", "term": "Anemia", "direction": "X"}, "`direction` must be H, L or null"),
+        ({"id": "j", "term": "Anemia", "direction": "H"}, "no term for a high `Anemia`"),
+        ({"id": "k", "term": "Anemia", "value": -5}, "`value` must not be below 0"),
+        ({"id": "l", "term": "GGT increased", "value": 5, "uln": 0}, "`uln` must be above 0"),
     ]
     file = tmp_path / "cases.ndjson"
     file.write_text("\n".join(json.dumps(case) for case, _ in lines), encoding="utf-8")
