@@ -150,7 +150,7 @@ def test_requeue_tries_again_and_the_rest_follows(db, poisoned):
     f.evaluate(db, f.stream(db, "S-1").id)
     stream = f.stream(db, "S-1")
     assert (stream.held, stream.done_n) == (False, stream.next_n)
-    assert f.open_rules(db, "S-1") == ["S-RELATED-G3"]
+    assert f.open_rules(db, "S-1") == ["P-REACTION-LATE", "S-RELATED-G3"]
     assert letter(db).status == "requeued"
     assert replay.verify(db, f.TRIAL).differences == []
 

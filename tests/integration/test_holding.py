@@ -105,7 +105,10 @@ def test_a_persons_hold_that_is_not_folded_yet_outlives_another_step(db):
     holding.resume(db, f.TRIAL, "other", "agreed", NOW_US)
     f.evaluate(db, [f.stream(db, TRIAL_SUBJECT).id])
     found = orjson.loads(row(db).hold)
-    assert {one["kind"] for one in found["standing"]} == {"crossed"}  # found after the first asked
+    assert {one["kind"] for one in found["standing"]} == {
+        "crossed",
+        "rule",
+    }  # found after the first asked
     assert row(db).status == "suspended"
     assert replay.verify(db, f.TRIAL).differences == []
 

@@ -37,7 +37,7 @@ SAE: dict[str, Any] = {
     "time": "2026-03-12T09:00:00+09:00",
     "data": {
         "ae": "a1",
-        "term": "Sepsis",
+        "term": "Vertigo",
         "grade": 3,  # of grade 4 it would pause the trial at once
         "causality": "related",
         "onset": "2026-03-12",
