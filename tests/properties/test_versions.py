@@ -19,6 +19,7 @@ FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(Health
 @pytest.fixture(params=["roomy", "tight"], autouse=True)
 def room(request, monkeypatch):
     """Once as in service, once keeping as little as can be, so that re-folds happen often."""
+    monkeypatch.setattr("rules.subject.fold.HOLD_STEPS", 0)  # what it does: test_bursts.py
     if request.param == "tight":
         monkeypatch.setattr(timeline, "KEEP", 1)
         monkeypatch.setattr(timeline, "PRUNE_EVERY", 2)
