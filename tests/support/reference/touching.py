@@ -43,9 +43,11 @@ def touching(facts: Any, spec: Spec, *, point: bool) -> Any:
     if windows is None:
         return None
     answers = []
+    # What is asked now about an anchor's window is not cut at now: everything received has happened.
+    cut = not (facts.present and _anchored(spec))
     for episode in _episodes(facts, records, point=point):
         low, high = episode.begins
-        if low == high > facts.at or (low == FIRST and episode.told > facts.at):
+        if (cut and low == high > facts.at) or (low == FIRST and episode.told > facts.at):
             continue  # it began, or was first told of, after the moment asked about
         touch = {
             _touches(facts, spec, bounds, began, ended)
@@ -66,13 +68,16 @@ def touching(facts: Any, spec: Spec, *, point: bool) -> Any:
     return False if told else None
 
 
+def _anchored(spec: Spec) -> bool:
+    return any(one in (spec.get("window") or {}) for one in ANCHORED)
+
+
 def _touches(facts: Any, spec: Spec, bounds: Any, began: int, ended: int) -> bool | None:
     """Windows of whole days reach to the end of the day asked about."""
     window: Spec = spec.get("window") or {}
-    top = facts.at
-    plain = not any(one in window for one in ANCHORED)
-    calendar = plain and any(unit in window for unit in CALENDAR)
-    if calendar:
+    anchored = _anchored(spec)
+    top = LAST if facts.present and anchored else facts.at
+    if not anchored and any(unit in window for unit in CALENDAR):
         top = day_ends(facts.zone, day_of(facts.zone, facts.at))
     high = min(bounds.high, top)
     if began <= high < bounds.low <= ended:
