@@ -79,8 +79,9 @@ from rules.terms import (
     Verdict,
 )
 from rules.trial import EVERY_HOLD, hold_view, holds_of
-from rules.versions.differences import clashes, concerning, diff, diff_text
+from rules.versions.differences import clashes, concerning, diff
 from rules.versions.merging import door
+from rules.versions.wording import diff_text
 
 __all__ = [
     "ENGINE_VERSION",

@@ -6,74 +6,39 @@ Everything but its place in the file counts; a change of words alone is said to 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
-from enum import StrEnum
 from typing import Any
 
 from rules.facts import units
-from rules.model import (
-    AlertRule,
-    And,
-    Code,
-    Compare,
-    Const,
-    Criterion,
-    Definition,
-    Has,
-    In,
-    Not,
-    Or,
-    StoppingRule,
-)
+from rules.model import Code, Definition, StoppingRule
 from rules.protocol import Protocol
 from rules.stopping.design import Design
-from rules.terms import AmendmentKind, Category
-from rules.versions import expectation, renaming
+from rules.versions import expectation, wording
+from rules.versions.readers import CONDITIONS, JUDGING, Readers, Touches, behind
+from rules.versions.spelling import PLACES, plain
 
 Json = dict[str, Any]
 
-
-class Touches(StrEnum):
-    """What a change is about; words alone touch nothing that is judged."""
-
-    ELIGIBILITY = "eligibility"
-    SAFETY = "safety"  # safety, stopping, response, conduct: what protects every subject
-    PROCEDURES = "procedures"  # what subjects consented to
-    PUBLISHING = "publishing"  # what may be sent
-    TEXT = "text"
-
-
-_PLACES = {"line", "lines", "stated", "stated_if", "expression", "among_expression"}
 _WORDS = {
     "text", "source", "interpretation", "title", "detail", "action", "label", "reason", "owner",
 }  # fmt: skip
-_WRITTEN = {"when": "expression", "endpoint": "expression", "among": "among_expression"}
-_HEAD = (
+HEAD = (
     *("title", "time_zone", "sponsor_time_zone", "dictionaries", "target", "sex"),
-    *("outcomes", "sources", "product"),
+    *("outcomes", "sources", "product", "consent_version", "aliases"),
 )
-_SECTIONS = (
-    *("criteria", "gate", "rules", "stopping", "repeats", "schedule", "clocks"),
+SECTIONS = (
+    *("criteria", "gate", "rules", "stopping", "repeats", "response", "schedule", "clocks"),
     *("facts", "parameters", "codes"),
 )
-_TITLES = {
-    "protocol": "The trial", "criteria": "Criteria", "gate": "Gate before an infusion",
-    "rules": "Rules", "stopping": "Stopping rules",
-    "repeats": "The same event in several subjects",
-    "schedule": "Visits", "clocks": "Reporting clocks", "facts": "Facts",
-    "parameters": "Parameters", "codes": "What may be published",
-}  # fmt: skip
-_PARAMETER = re.compile(r"\bparams\.([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def diff(old: Protocol, new: Protocol) -> Json:
     """Every difference from `old` to `new`, and warnings where the amendment says otherwise."""
     before, after = _written(old.definition), _written(new.definition)
-    readers = _Readers(before, after)
+    readers = Readers(before, after)
     found = [*_head(before, after)]
-    for section in _SECTIONS:
+    for section in SECTIONS:
         found += _section(section, _items(before, section), _items(after, section), readers)
     amends = new.definition.amends
     return {
@@ -82,7 +47,7 @@ def diff(old: Protocol, new: Protocol) -> Json:
         "amends": None if amends is None else plain(amends),
         "changes": found,
         "touches": sorted({touch for change in found for touch in change["touches"]}),
-        "warnings": _warnings(old, new, found),
+        "warnings": wording.warnings(old, new, found),
     }
 
 
@@ -102,7 +67,7 @@ def _items(definition: Definition, section: str) -> dict[str, Any]:
 def _head(before: Definition, after: Definition) -> Iterator[Json]:
     keys = [
         {"key": name, "from": plain(getattr(before, name)), "to": plain(getattr(after, name))}
-        for name in _HEAD
+        for name in HEAD
         if getattr(before, name) != getattr(after, name)
     ]
     one, other = expectation.told(before), expectation.told(after)
@@ -118,7 +83,7 @@ def _head(before: Definition, after: Definition) -> Iterator[Json]:
 
 
 def _section(
-    section: str, before: Mapping[str, Any], after: Mapping[str, Any], readers: _Readers
+    section: str, before: Mapping[str, Any], after: Mapping[str, Any], readers: Readers
 ) -> Iterator[Json]:
     for name in dict.fromkeys((*before, *after)):
         one, other = before.get(name), after.get(name)
@@ -133,13 +98,21 @@ def _section(
             yield _change(section, name, "changed", {Touches.TEXT} if words else touched, keys)
 
 
+# Keys that the file calls otherwise.
+_CALLED = {
+    ("gate", "when"): "closed_when",
+    ("response", "evaluable_when"): "evaluable",
+    ("response", "responder_when"): "responder",
+}
+
+
 def _change(section: str, name: str, what: str, touches: Collection[str], keys: list[Json]) -> Json:
     return {
         "section": section,
         "id": name,
         "what": what,
         "touches": sorted(str(touch) for touch in touches),
-        "keys": keys,
+        "keys": [{**one, "key": _CALLED.get((section, one["key"]), one["key"])} for one in keys],
     }
 
 
@@ -160,7 +133,7 @@ def _held(item: Any) -> dict[str, Any]:
     if isinstance(item, StoppingRule):
         found |= _planned(found.pop("design"))
         found |= {"table": item.table, "exposure": item.exposure}
-    return {name: value for name, value in found.items() if name not in _PLACES}
+    return {name: value for name, value in found.items() if name not in PLACES}
 
 
 def _planned(design: Design) -> dict[str, Any]:
@@ -183,7 +156,7 @@ def _both(one: Any, other: Any, name: str) -> tuple[Any, Any]:
 
 
 def _shown(item: Any, name: str) -> Any:
-    written = getattr(item, _WRITTEN.get(name, ""), "")
+    written = getattr(item, CONDITIONS.get(name, ""), "")
     return " ".join(written.split()) if written else plain(_held(item).get(name))
 
 
@@ -199,128 +172,15 @@ def _all_keys(item: Any, *, added: bool) -> list[Json]:
     return found
 
 
-# --- values as a person reads them ------------------------------------------------------------
-def plain(value: Any) -> Any:
-    """A value as JSON has it; conditions as the language writes them."""
-    if isinstance(value, And | Or | Not | Compare | In | Has | Const):
-        return spell(value)
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(one) for one in value]
-    if hasattr(value, "__dataclass_fields__"):
-        shown = {one.name: plain(getattr(value, one.name)) for one in fields(value)}
-        return {name: one for name, one in shown.items() if name not in _PLACES and one is not None}
-    return value
-
-
-def spell(condition: Any) -> str:
-    """A condition as the language writes it, its limits as numbers."""
-    if isinstance(condition, And | Or):
-        sign = " && " if isinstance(condition, And) else " || "
-        return sign.join(
-            f"({spell(part)})" if isinstance(part, And | Or) else spell(part)
-            for part in condition.parts
-        )
-    if isinstance(condition, Not):
-        return f"!({spell(condition.part)})"
-    if isinstance(condition, Has):
-        return f"has(facts.{condition.fact})"
-    if isinstance(condition, In):
-        return f"{condition.fact} in [{', '.join(_constant(one) for one in condition.values)}]"
-    if isinstance(condition, Compare):
-        return f"{condition.fact} {condition.op} {_constant(condition.value)}"
-    return _constant(condition.value)
-
-
-def _constant(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else f"{value:.12g}"
-
-
-# --- what a change is about -------------------------------------------------------------------
-class _Readers:
-    """Who reads a fact, a code or a parameter, in either version."""
-
-    def __init__(self, *versions: Definition) -> None:
-        self.facts: dict[str, set[Touches]] = {}
-        self.codes: dict[str, set[Touches]] = {}
-        self.parameters: dict[str, set[Touches]] = {}
-        for definition in versions:
-            for part in (*definition.criteria, *definition.rules, *definition.stopping):
-                self._follow(definition, part)
-            for item in definition.gate:
-                self._follow(definition, item, Touches.SAFETY)
-            for clock in definition.clocks:
-                for name in _PARAMETER.findall(clock.expression):
-                    self.parameters.setdefault(name, set()).add(Touches.SAFETY)
-            for visit in definition.schedule:
-                for name in (visit.id, *visit.collects):
-                    self._fact(definition, name, Touches.PROCEDURES)
-
-    def touched(self, section: str, name: str, item: Any) -> set[Touches]:
-        """What a declaration of that section is about; without readers, publishing alone."""
-        if section == "schedule":
-            return {Touches.PROCEDURES}
-        if section in {"clocks", "gate"}:
-            return {Touches.SAFETY}
-        if section in {"criteria", "rules", "stopping"}:
-            return {_about(item)}
-        kept = {"facts": self.facts, "codes": self.codes, "parameters": self.parameters}[section]
-        also = {Touches.PUBLISHING} if section == "codes" else set()
-        return kept.get(name, set()) | also or {Touches.TEXT}
-
-    def _follow(self, definition: Definition, part: Any, about: Touches | None = None) -> None:
-        about = about or _about(part)
-        texts = f"{part.expression} {getattr(part, 'among_expression', '')}"
-        for name in _PARAMETER.findall(texts):
-            self.parameters.setdefault(name, set()).add(about)
-        for name in _named(part):
-            self._fact(definition, name, about)
-
-    def _fact(self, definition: Definition, name: str, about: Touches) -> None:
-        spec = definition.facts.get(name)
-        if spec is None or about in self.facts.get(name, ()):
-            return
-        self.facts.setdefault(name, set()).add(about)
-        for code in (spec.code, *spec.also):
-            if spec.origin is not None:
-                self.codes.setdefault(f"{spec.origin.value} {code}", set()).add(about)
-        for text in (spec.derived.expression if spec.derived else "",):
-            for parameter in _PARAMETER.findall(text):
-                self.parameters.setdefault(parameter, set()).add(about)
-        for other in renaming.facts_behind(spec):
-            self._fact(definition, other, about)
-
-
-def _named(part: Any) -> Iterable[str]:
-    if isinstance(part, Criterion):
-        return (*renaming.names_of(part.when), *renaming.names_of(part.applicable_if))
-    if isinstance(part, AlertRule):
-        return renaming.mentioned(part)
-    return (*renaming.names_of(part.endpoint), *renaming.names_of(part.among))
-
-
-def _about(item: Any) -> Touches:
-    if isinstance(item, Criterion):
-        return Touches.ELIGIBILITY
-    if isinstance(item, AlertRule) and item.category is Category.ELIGIBILITY:
-        return Touches.ELIGIBILITY
-    return Touches.SAFETY
-
-
 def concerning(found: Json, *versions: Protocol) -> dict[str, list[Json]]:
     """By criterion, rule and stopping rule: the changes in `found` of what it says or rests on."""
     changes = {(change["section"], change["id"]): change for change in found["changes"]}
     result: dict[str, list[Json]] = {}
     for one in versions:
         definition = _written(one.definition)
-        for section in ("criteria", "rules", "stopping"):
+        for section in JUDGING:
             for part in getattr(definition, section):
-                names = {(section, part.id), *_behind(definition, part)}
+                names = {(section, part.id), *behind(definition, part)}
                 told = result.setdefault(part.id, [])
                 told += [changes[name] for name in changes if name in names]
     return {name: _once(told) for name, told in result.items()}
@@ -348,100 +208,5 @@ def _readable(one: Code, other: Code) -> bool:
     return units.convertible(one.unit, other.unit, other.molar_mass)
 
 
-def _behind(definition: Definition, part: Any) -> Iterator[tuple[str, str]]:
-    """The facts, codes and parameters that a criterion or rule rests on."""
-    texts = [part.expression, getattr(part, "among_expression", "")]
-    waiting, seen = list(_named(part)), set()
-    while waiting:
-        name = waiting.pop()
-        spec = definition.facts.get(name)
-        if name in seen:
-            continue
-        seen.add(name)
-        if spec is None:
-            yield from _judging(definition, name)
-            continue
-        yield "facts", name
-        if spec.origin is not None:
-            yield from (
-                ("codes", f"{spec.origin.value} {code}") for code in (spec.code, *spec.also)
-            )
-        if spec.derived is not None:
-            texts.append(spec.derived.expression)
-        waiting += renaming.facts_behind(spec)
-    for name in _PARAMETER.findall(" ".join(texts)):
-        yield "parameters", name
-
-
-def _judging(definition: Definition, name: str) -> Iterator[tuple[str, str]]:
-    """The criteria behind a name that is no fact: the decision's, or one criterion's own."""
-    for item in definition.criteria:
-        if name in {"decision", item.id}:
-            yield "criteria", item.id
-            yield from _behind(definition, item)
-
-
 def _once(several: list[Json]) -> list[Json]:
     return list({(one["section"], one["id"]): one for one in several}.values())
-
-
-# --- warnings and text ------------------------------------------------------------------------
-def _warnings(old: Protocol, new: Protocol, found: Iterable[Json]) -> list[str]:
-    amends = new.definition.amends
-    if amends is None:
-        hint = f'amends: {{version: "{old.version}", kind: minor | major, summary: ..}}'
-        return [f"the version does not say what it amends; add {hint}"]
-    warnings = []
-    if amends.version != old.version:
-        warnings.append(f"the version says that it amends {amends.version}, not {old.version}")
-    if amends.kind is AmendmentKind.MINOR:
-        warnings += [
-            f"{_said(change)}, yet the amendment is declared minor: nobody is asked to consent anew"
-            for change in found
-            if change["touches"] != [Touches.TEXT.value] and _weighs(change)
-        ]
-    return warnings
-
-
-def _weighs(change: Json) -> bool:
-    """Criteria, what they rest on, consented procedures and stopping rules."""
-    consented = {Touches.ELIGIBILITY.value, Touches.PROCEDURES.value}
-    return change["section"] == "stopping" or bool(consented.intersection(change["touches"]))
-
-
-def _said(change: Json) -> str:
-    return f"{_TITLES[change['section']].lower()}: {change['id']} is {change['what']}"
-
-
-def diff_text(found: Json) -> str:
-    """The differences as lines for a terminal."""
-    lines = [f"From version {found['from']['version']} to {found['to']['version']}"]
-    if found["amends"] is not None:
-        lines.append(f"A {found['amends']['kind']} amendment: {found['amends']['summary']}")
-    lines += [f"WARNING: {text}" for text in found["warnings"]]
-    section = ""
-    for change in found["changes"]:
-        if change["section"] != section:
-            section = change["section"]
-            lines += ["", _TITLES[section]]
-        lines.append(f"  {change['id']} {change['what']} ({', '.join(change['touches'])})")
-        lines += [f"    {line}" for item in change["keys"] for line in _key_lines(item)]
-    return "\n".join(lines if found["changes"] else [*lines, "", "Nothing differs."])
-
-
-def _key_lines(item: Json) -> Iterator[str]:
-    if item["from"] is None or item["to"] is None:
-        value = item["to"] if item["from"] is None else item["from"]
-        yield f"{item['key']}: {_text(value)}"
-        return
-    yield f"{item['key']}:"
-    yield f"  from {_text(item['from'])}"
-    yield f"  to   {_text(item['to'])}"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(one)}" for key, one in value.items())
-    if isinstance(value, list):
-        return ", ".join(_text(one) for one in value)
-    return " ".join(str(value).split())

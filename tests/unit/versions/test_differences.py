@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
 import rules
+from rules.model import Definition
+from rules.versions import expectation
+from rules.versions.differences import HEAD, SECTIONS
 from tests.support.small import SMALL
 
 
@@ -70,6 +75,59 @@ CASES = [
 @pytest.mark.parametrize(("changes", "expected"), CASES)
 def test_every_change_is_said_with_what_it_is_about(changes, expected):
     assert told(diff(*changes)) == expected
+
+
+# What makes a version itself, what proves it, and what is worked out of the rest.
+NOT_COMPARED = {
+    *("id", "version", "amends", "file", "digest", "scenarios"),
+    *("relations", "as_written", "criteria_version"),
+}
+
+
+def test_nothing_of_a_protocol_is_left_out_of_the_comparison():
+    compared = {*HEAD, *SECTIONS, "reference"}
+    assert compared | NOT_COMPARED == {one.name for one in fields(Definition)}
+    assert expectation.told(rules.loads(SMALL, "small").definition)
+
+
+REPEATED = """
+repeats:
+  - id: RP-SAME
+    title: The same severe event
+    when: grade >= 3
+    subjects: 2
+    source: {document: record}
+response:
+  - id: RR
+    title: Response rate
+    evaluable: has(facts.ecog)
+    responder: ecog <= params.oldest
+    source: {document: record}
+"""
+
+
+def test_repeats_and_response_rates_are_compared_with_what_they_rest_on():
+    one = rules.loads(SMALL + REPEATED, "one")
+    changed = SMALL.replace('version: "1.0"', 'version: "1.1"').replace(
+        "oldest: {value: 80", "oldest: {value: 75"
+    )
+    repeated = REPEATED.replace("grade >= 3", "grade >= 4").replace("has(facts.ecog)", "ecog <= 2")
+    other = rules.loads(changed + repeated, "other")
+    found = {
+        item["id"]: (item["what"], [key["key"] for key in item["keys"]])
+        for item in rules.diff(one, other)["changes"]
+    }
+    assert found["RP-SAME"] == ("changed", ["when"])
+    assert found["RR"] == ("changed", ["evaluable", "responder"])
+    assert {"safety", "eligibility"} <= set(
+        next(item for item in rules.diff(one, other)["changes"] if item["id"] == "oldest")[
+            "touches"
+        ]
+    )
+    assert "Response rates\n  RR changed (safety)" in rules.diff_text(rules.diff(one, other))
+    assert {"RR", "RP-SAME"} <= {
+        item["id"] for item in rules.diff(rules.loads(SMALL, "small"), one)["changes"]
+    }
 
 
 def test_a_changed_key_is_shown_as_it_was_and_as_it_is():
