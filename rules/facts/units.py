@@ -20,6 +20,9 @@ _ARBITRARY = re.compile(
 )
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
 _TOLERANCE = 1e-9
+# No laboratory's unit is longer or of a higher power; what is would be worked out for minutes.
+_LONGEST = 80
+_POWER = re.compile(r"[^\d\s./()][+-]?\d{3,}")
 
 
 class _Line(NamedTuple):
@@ -76,7 +79,7 @@ def _unit(ucum: str) -> Any:
     plain = _ANNOTATION.sub("", ucum)
     if not plain:
         plain = "1" if ucum else ucum  # an annotation alone is the unity
-    if not plain:
+    if not plain or len(plain) > _LONGEST or _POWER.search(plain):
         return None
     try:
         quantity = _registry().from_ucum(plain)

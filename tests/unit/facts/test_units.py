@@ -61,3 +61,20 @@ def test_arbitrary_units_convert_only_within_themselves():
 def test_what_is_no_unit_is_not_known():
     assert known("mm[Hg]")
     assert not known("mmHg")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "10*999999999/L",
+        "10*-999999999/L",
+        "m99999999999",
+        "(" * 3000 + "m" + ")" * 3000,
+        ".".join(["m"] * 5000),
+        "m" * 100_000,
+    ],
+)
+def test_a_unit_of_a_monstrous_power_or_length_is_none_and_is_not_worked_out(unit):
+    """It hung whoever asked, the API too, or ended in a RecursionError."""
+    assert not known(unit)
+    assert not convertible(unit, "10*9/L")
