@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -42,7 +42,7 @@ class Why(StrEnum):
     LOWER = "the lower limit of normal is missing"
     UPPER = "the upper limit of normal is missing"
     BASELINE = "the baseline is missing"
-    BASELINE_VALUE = "the baseline was above its range, but its value is missing"
+    BASELINE_VALUE = "the baseline was above its range, but its value is missing or not above 0"
     NORMAL = "within all limits in this direction"
 
 
@@ -116,6 +116,7 @@ class Term:
         """The grade of a value that stands in the unit of `bands`."""
         if given.value is None:
             return ungraded(Why.NO_VALUE)
+        given = self._above_zero(given)
         if self.high_baseline is not None:
             return self._against_own(bands, self.high_baseline, given)
         if self.without_baseline is not None and given.baseline is None:
@@ -123,6 +124,17 @@ class Term:
         if self.anticoagulated is not None and given.anticoagulated:
             return self._on_anticoagulant(bands, self.anticoagulated, given)
         return self._walked(bands, given)
+
+    def _above_zero(self, given: Given) -> Given:
+        """Nothing is a multiple of 0: such a limit or baseline is as one that was not told.
+
+        But a baseline that values need only exceed.
+        """
+        if given.high is not None and given.high <= 0:
+            given = replace(given, high=None)
+        if given.baseline is not None and given.baseline <= 0 and self.without_baseline is None:
+            given = replace(given, baseline=None)
+        return given
 
     def _against_own(self, bands: Bands, own: Bands, given: Given) -> Grade:
         """By multiples of the limit, or of a baseline that was itself above its limit."""

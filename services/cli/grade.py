@@ -49,7 +49,7 @@ _FLAGS = {
     **dict.fromkeys(("high", "h", "high high", "hh"), True),
     **dict.fromkeys(("normal", "n", "low", "l", "low low", "ll"), False),
 }
-_DIRECTIONS = {"h": "high", "l": "low"}
+_DIRECTIONS = {"h": "high", "high": "high", "l": "low", "low": "low"}
 
 
 @click.command(name="grade")
@@ -117,7 +117,7 @@ def _direction(told: object) -> str | None:
     """high, low, or None where none was told. Raises CaseError."""
     if told is None or told == "":
         return None
-    word = _DIRECTIONS.get(told.casefold()[:1]) if isinstance(told, str) else None
+    word = _DIRECTIONS.get(told.strip().casefold()) if isinstance(told, str) else None
     if word is None:
         raise batch.CaseError("`direction` must be H, L or null")
     return word
@@ -144,16 +144,10 @@ def _terms(book: rules.Dictionary, test: str) -> tuple[rules.Term, ...]:
 def _given(asked: Json) -> rules.Given:
     """What is known of the value. Raises CaseError where it is no number."""
     for name in _NUMBERS:
-        number = asked.get(name)
-        if number is None:
-            continue
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            raise batch.CaseError(f"`{name}` must be a number or null")
-        if not math.isfinite(number):
-            raise batch.CaseError(f"`{name}` must be a finite number")
-        if number < 0 or (number == 0 and name != "value"):
-            least = "not be below 0" if name == "value" else "be above 0"
-            raise batch.CaseError(f"`{name}` must {least}")
+        _check_number(name, asked.get(name))
+    low, high = asked.get("lln"), asked.get("uln")
+    if low is not None and high is not None and low > high:
+        raise batch.CaseError("`lln` must not be above `uln`")
     flag = asked.get("baseline_flag")
     if flag is not None and str(flag).casefold() not in _FLAGS:
         raise batch.CaseError("`baseline_flag` must be HIGH, NORMAL, LOW or null")
@@ -161,12 +155,25 @@ def _given(asked: Json) -> rules.Given:
         raise batch.CaseError("`anticoagulated` must be true, false or null")
     return rules.Given(
         value=asked.get("value"),
-        low=asked.get("lln"),
-        high=asked.get("uln"),
+        low=low,
+        high=high,
         baseline=asked.get("baseline"),
         baseline_high=None if flag is None else _FLAGS[str(flag).casefold()],
         anticoagulated=asked.get("anticoagulated") is True,
     )
+
+
+def _check_number(name: str, told: object) -> None:
+    """A lower limit of 0 is common, as is a baseline: an upper limit of 0 is none. CaseError."""
+    if told is None:
+        return
+    if isinstance(told, bool) or not isinstance(told, int | float):
+        raise batch.CaseError(f"`{name}` must be a number or null, as 5.2")
+    if not math.isfinite(told):
+        raise batch.CaseError(f"`{name}` must be a finite number")
+    if told < 0 or (told == 0 and name == "uln"):
+        least = "be above 0" if name == "uln" else "not be below 0"
+        raise batch.CaseError(f"`{name}` must {least}")
 
 
 def _lines(answer: Json) -> list[str]:

@@ -185,6 +185,12 @@ def test_a_case_that_cannot_be_read_says_why_and_the_others_are_answered(
         ({"id": "j", "term": "Anemia", "direction": "H"}, "no term for a high `Anemia`"),
         ({"id": "k", "term": "Anemia", "value": -5}, "`value` must not be below 0"),
         ({"id": "l", "term": "GGT increased", "value": 5, "uln": 0}, "`uln` must be above 0"),
+        ({"id": "m", "term": "Anemia", "direction": "lookup"}, "`direction` must be H, L or null"),
+        ({"id": "n", "term": "Anemia", "lln": 9, "uln": 8}, "`lln` must not be above `uln`"),
+        ({"id": "o", "term": "Anemia", "lln": -1}, "`lln` must not be below 0"),
+        ({"id": "p", "term": ["Anemia"]}, "`term` is missing or no text"),
+        ({"id": "q", "term": ""}, "nothing that CTCAE 5.0 grades by value"),
+        ({"id": "r", "term": "Anemia", "baseline": {}}, "`baseline` must be a number"),
     ]
     file = tmp_path / "cases.ndjson"
     file.write_text("\n".join(json.dumps(case) for case, _ in lines), encoding="utf-8")
@@ -221,3 +227,95 @@ def test_units_are_read_as_the_vectors_spell_them(grade: Grade, tmp_path: Path) 
     assert {line["id"]: line["grade"] for line in map(json.loads, told)} == dict.fromkeys(
         spelled, 4
     )
+
+
+def test_a_lower_limit_or_a_baseline_of_0_is_one(grade: Grade, tmp_path: Path) -> None:
+    file = tmp_path / "cases.ndjson"
+    lines = [
+        {"id": 1, "term": "ALT", "direction": "H", "value": 130, "lln": 0, "uln": 40},
+        {
+            "id": 2,
+            "term": "Eosinophilia",
+            "unit": "10^9/L",
+            "value": 0.6,
+            "uln": 0.5,
+            "baseline": 0,
+        },
+        {"id": 3, "term": "creatinine", "value": 1.0, "uln": 1.2, "baseline": 0},
+        {"id": 4, "term": "ALT", "value": 1, "uln": 40, "baseline": 0, "baseline_flag": "HIGH"},
+    ]
+    file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    told = [json.loads(line) for line in grade("--batch", str(file)).stdout.splitlines()]
+    assert [one.get("grade") for one in told] == [2, 1, 0, None]
+    assert "error" not in {key for one in told for key in one}
+
+
+CASE = '{"id": 1, "term": "Anemia", "unit": "g/L", "value": 70}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CASE,
+        f"[{CASE}]",
+        f'{{"cases": [{CASE}]}}',
+        json.dumps(json.loads(CASE), indent=2),
+        f"\ufeff{CASE}\r\n",
+        f"\n\n{CASE}\n\n",
+    ],
+)
+def test_cases_come_one_a_line_as_a_list_or_as_one_document(
+    grade: Grade, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "cases"
+    file.write_text(text, encoding="utf-8")
+    told = grade("--batch", str(file))
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["grade"] == 3
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"", "--batch holds no case"),
+        (b" \n\n", "--batch holds no case"),
+        (b"\xff\xfe[\x00]\x00", "line 1 is not JSON"),
+        (f"{CASE}\nAnemia;70\n".encode(), "line 2 is not JSON"),
+        (f'{CASE}\n{{"value": NaN}}\n'.encode(), "line 2 is not JSON"),
+        (f'{CASE}\n{{"term": "\xc4"}}'.encode("latin-1"), "line 2 is not JSON"),
+        (f'{{"cases": [\n{CASE},\n{CASE}\n{CASE}]}}'.encode(), "line 4 is not JSON"),
+        (f"{CASE}\n5\n".encode(), "line 2 is no JSON object"),
+        (f"[{CASE}, 5]".encode(), "case 2 is no JSON object"),
+        (b'{"cases": 5}', "--batch takes one case a line"),
+        (b'"text"', "--batch takes one case a line"),
+        (b'{"id": 1,\n "value": 5, "value": 7}', "`value` comes twice"),
+        (f'{CASE}\n{{"value": 5, "value": 7}}'.encode(), "line 2: `value` comes twice"),
+        (f'[{CASE}, {{"value": 5, "value": 7}}]'.encode(), "`value` comes twice"),
+        (b"[" * 5000 + b"]" * 5000, "line 1 is not JSON"),
+        (b'{"value": ' * 1010 + b"1" + b"}" * 1010, "nested too deeply"),
+    ],
+)
+def test_a_broken_file_is_one_sentence_with_its_place_and_nothing_is_answered(
+    grade: Grade, tmp_path: Path, raw: bytes, said: str
+) -> None:
+    file = tmp_path / "cases"
+    file.write_bytes(raw)
+    told = grade("--batch", str(file))
+    assert told.returncode == 2
+    assert said in told.stderr
+    assert "Traceback" not in told.stderr
+    assert told.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "unit", ["furlong", "10*999999999/L", "(" * 4000, "\u0000", "{", "10*9/L0"]
+)
+def test_a_unit_that_is_none_makes_no_grade_at_once(
+    grade: Grade, tmp_path: Path, unit: str
+) -> None:
+    file = tmp_path / "cases.ndjson"
+    case = {"id": 1, "term": "neutrophils", "unit": unit, "value": 0.4}
+    file.write_text(json.dumps(case), encoding="utf-8")
+    told = json.loads(grade("--batch", str(file)).stdout)
+    assert told["grade"] is None
+    assert "unit" in told["reason"]
