@@ -7,6 +7,7 @@ was told that they rest on. Sources: ICH E2A II.B and III.B; EU CTR 536/2014 Art
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -47,7 +48,12 @@ Day = str  # ISO 8601, so that days compare as they stand
 
 
 def folded(text: str) -> str:
-    """A term as terms are compared: without case, with one space between words."""
+    """A term as terms are compared: without case, with one space between words.
+
+    A letter sent in parts (accents, all of Hangul), or in full width, is that letter.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
     return " ".join(text.casefold().split())
 
 

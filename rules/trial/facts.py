@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 from rules.facts.projections import Reading
 from rules.language.vocabulary import stopping_fact
-from rules.model import Repeat, Scalar
+from rules.model import Scalar
 from rules.plan import Plan
 from rules.stopping import table
-from rules.sums import ENROLLED, INFUSED, TERM
+from rules.sums import ENROLLED, INFUSED
 from rules.terms import Scope
-from rules.trial import responding
+from rules.trial import repeating, responding
 from rules.trial.paths import Path
 from rules.trial.state import TrialState, place
 
@@ -33,7 +33,7 @@ def readings(
         ON_HOLD: Reading(held),
     }
     for repeat in plan.definition.repeats:
-        result |= _repeated(repeat, state)
+        result |= repeating.readings(repeat, state)
     result |= responding.readings(plan, state)
     for rule_id, found in paths.items():
         limits = plan.stopping[rule_id].table
@@ -51,23 +51,6 @@ def readings(
             time_us = found.crossed_us if what == "crossed" else None
             result[stopping_fact(rule_id, what)] = Reading(value, time_us)
     return result
-
-
-def _repeated(repeat: Repeat, state: TrialState) -> dict[str, Reading]:
-    """In how many subjects each term was told, and whether that is enough of one."""
-    subjects: dict[str, dict[str, int]] = {}
-    for name, counted in state.standing(repeat.id):
-        subject, unit = place(name)
-        subjects.setdefault(unit.removeprefix(TERM), {})[subject] = counted.since_us
-    most = max(map(len, subjects.values()), default=0)
-    terms = sorted(term for term, those in subjects.items() if len(those) >= repeat.subjects)
-    since_us = [sorted(subjects[term].values())[repeat.subjects - 1] for term in terms]
-    told = {
-        "reached": Reading(bool(terms), min(since_us, default=None)),
-        "most": Reading(most),
-        "terms": Reading(", ".join(terms) or None),
-    }
-    return {stopping_fact(repeat.id, what): reading for what, reading in told.items()}
 
 
 def _exposure_days(plan: Plan, found: Path, at_us: int) -> float | None:

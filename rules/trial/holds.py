@@ -17,6 +17,7 @@ from rules.model import StoppingRule
 from rules.plan import Plan
 from rules.sums import HOLDS, PAUSED
 from rules.terms import Change, HoldKind, Scope
+from rules.trial import repeating
 from rules.trial.paths import Path
 from rules.trial.state import TrialState, place
 
@@ -85,10 +86,13 @@ class Holds:
                 self.turned = self.moved = True
                 if one["kind"] == HoldKind.CROSSED.value and one["by"] in paths:
                     self.state.accepted[one["by"]] = paths[one["by"]].events
+                if one["kind"] == HoldKind.RULE.value:
+                    repeating.accept(self.plan, self.state, one["by"])
 
     def cross(self, step: Step, paths: Mapping[str, Path]) -> None:
         """Hold where a path has reached its boundary, with more events than were accepted."""
         accepted = self.state.accepted
+        repeating.settle(self.plan, self.state)
         for rule_id, found in paths.items():
             if rule_id in accepted:
                 accepted[rule_id] = min(accepted[rule_id], found.events)

@@ -44,7 +44,7 @@ class TrialState:
     snapshot: dict[str, Scalar] = field(default_factory=dict)
     digest: str = ""
     holds: list[dict[str, Any]] = field(default_factory=list)  # TrialHold.as_data, oldest first
-    accepted: dict[str, int] = field(default_factory=dict)  # rule -> events, as resumed
+    accepted: dict[str, int] = field(default_factory=dict)  # rule, or repeat|term -> as resumed
     paused: list[str] = field(default_factory=list)  # pauses that a hold was begun for
 
     def standing(self, rule: str) -> Iterator[tuple[str, Counted]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 
 import pytest
 
@@ -10,6 +11,7 @@ import rules
 from rules.replay import open_findings, replay_trial
 from tests.support.small import SMALL
 from tests.support.step_logs import event
+from tests.support.trial_logs import changes, counts, folded, log_of, resumed, standing, suspended
 
 PROTOCOL = SMALL.replace(
     "rules:\n",
@@ -56,6 +58,15 @@ def test_case_and_spaces_do_not_count(engine):
     assert found(engine, A=[told(1, "x", **SEPSIS)], B=[told(1, "x", **other)])[0]
 
 
+@pytest.mark.parametrize("term", ["Guillain-Barr\u00e9 syndrome", "\ud328\ud608\uc99d"])
+def test_letters_made_of_parts_are_the_same_letters(engine, term):
+    """Some systems send what is typed as one letter in parts: accents, and all of Hangul."""
+    one = {"term": unicodedata.normalize("NFC", term), "grade": 3}
+    other = {"term": unicodedata.normalize("NFD", term), "grade": 3}
+    assert one != other
+    assert found(engine, A=[told(1, "x", **one)], B=[told(1, "x", **other)])[0]
+
+
 def test_two_events_of_one_subject_do_not(engine):
     assert not found(engine, A=[told(1, "x", **SEPSIS), told(2, "y", **SEPSIS)])[0]
 
@@ -94,3 +105,56 @@ def test_whoever_is_told_of_first_the_trial_ends_the_same(engine):
         for order in itertools.permutations(every)
     }
     assert ends == {(True, "fatigue, sepsis 2")}
+
+
+HOLD = "2|rule|PAUSE-SAME"
+
+
+def has(subject, term, **more):
+    return counts("RP-SAME", subject, unit=f"term:{term}", **more)
+
+
+def after_two(engine, *later):
+    """What changes after two subjects with sepsis held the trial, and the holds that stand then."""
+    outcome = folded(log_of([has("A", "sepsis"), has("B", "sepsis"), *later]), engine)
+    assert changes(outcome)[0] == (2, "opened", "PAUSE-SAME")
+    return changes(outcome)[1:], standing(outcome)
+
+
+def test_what_two_persons_accepted_is_cleared_and_holds_no_more(engine):
+    later = resumed(HOLD), has("C", "pneumonia")
+    assert after_two(engine, *later) == ([(3, "cleared", "PAUSE-SAME")], [])
+
+
+def test_a_third_subject_after_the_resumption_holds_the_trial_again(engine):
+    told, holds = after_two(engine, resumed(HOLD), has("C", "sepsis"))
+    assert told == [(3, "cleared", "PAUSE-SAME"), (4, "opened", "PAUSE-SAME")]
+    assert holds == [("rule", "PAUSE-SAME")]
+
+
+def test_another_event_in_two_subjects_after_the_resumption_holds_the_trial_again(engine):
+    later = resumed(HOLD), has("A", "pneumonia"), has("B", "pneumonia")
+    told, holds = after_two(engine, *later)
+    assert told == [(3, "cleared", "PAUSE-SAME"), (5, "opened", "PAUSE-SAME")]
+    assert holds == [("rule", "PAUSE-SAME")]
+
+
+@pytest.mark.parametrize("subject", ["B", "C"])
+def test_whoever_was_taken_back_is_accepted_no_more(engine, subject):
+    gone = has("B", "sepsis", revision=2, withdrawn=True)
+    told, holds = after_two(engine, resumed(HOLD), gone, has(subject, "sepsis", revision=3))
+    assert told == [(3, "cleared", "PAUSE-SAME"), (5, "opened", "PAUSE-SAME")]
+    assert holds == [("rule", "PAUSE-SAME")]
+
+
+def test_lifting_another_hold_accepts_nothing(engine):
+    told, holds = after_two(engine, suspended(), resumed("ev3"), has("C", "sepsis"))
+    assert told == [(5, "updated", "PAUSE-SAME")]
+    assert holds == [("rule", "PAUSE-SAME")]
+
+
+def test_each_resumption_accepts_what_stands_then(engine):
+    later = resumed(HOLD), has("C", "sepsis"), resumed("4|rule|PAUSE-SAME"), has("D", "sepsis")
+    told, holds = after_two(engine, *later)
+    assert [change for _, change, _ in told] == ["cleared", "opened", "cleared", "opened"]
+    assert holds == [("rule", "PAUSE-SAME")]
