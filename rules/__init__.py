@@ -82,6 +82,7 @@ from rules.trial import EVERY_HOLD, hold_view, holds_of
 from rules.versions.differences import clashes, concerning, diff
 from rules.versions.merging import door
 from rules.versions.wording import diff_text
+from rules.views.edish import unseen as edish_unseen
 
 __all__ = [
     "ENGINE_VERSION",
@@ -154,6 +155,7 @@ __all__ = [
     "diff",
     "diff_text",
     "door",
+    "edish_unseen",
     "gamma_rate",
     "grade",
     "hold_view",

@@ -133,6 +133,17 @@ class Engine:
         known = self._subject(state)
         return views.response.response(self.house.room(known.pins).plan, known)
 
+    def edish_figures(self) -> list[dict[str, Any]]:
+        """Every fact of eDISH quadrants that the version declares, with its limits."""
+        return views.edish.figures(self.plan.definition)
+
+    def edish_view(self, state: bytes | None) -> dict[str, dict[str, Any]]:
+        """By such a fact, where a subject's highest liver values lie."""
+        if state is None:
+            return {}
+        known = self._subject(state)
+        return views.edish.placed(self.house.room(known.pins).plan, known)
+
     def waiting(self, state: bytes | None) -> dict[str, Any]:
         """Of the worklist the corrections alone: their targets have not been received."""
         return {"items": worklists.corrections(self._subject(state))}

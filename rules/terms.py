@@ -13,6 +13,14 @@ def said(name: str) -> str:
     return name.removesuffix(PINNED).removesuffix(CONSENTED)
 
 
+class Unplaced(StrEnum):
+    """Why a subject has no place among the quadrants of eDISH."""
+
+    NOT_EVALUATED = "not_evaluated"
+    NOT_MEASURED = "not_measured"
+    LIMITS_MISSING = "limits_missing"
+
+
 class Verdict(StrEnum):
     """Whether a criterion's statement holds. Missing is never 'no'."""
 

@@ -7,6 +7,8 @@ is what later values are held against, and no signal of the treatment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rules.clinical.hys_law import Judged, Law, Liver, Peaks, Sample, judged, pattern, peaks
 from rules.facts.calendar import Calendar
 from rules.facts.moments import Moments
@@ -26,18 +28,15 @@ NO_BILIRUBIN = "no bilirubin in the window of a raised transaminase"
 def projection(spec: FactSpec, calendar: Calendar, baseline: Moments | None) -> Projection:
     """Compile a fact of the liver; `baseline`: the anchor that values are held against."""
     assert spec.liver is not None
-    rule, keys = spec.liver, source_keys(spec)
+    rule = spec.liver
 
     def read(
         timeline: Timeline, as_of_us: int | None, now_us: int, _since_us: int | None = None, /
     ) -> Reading:
-        told: Told = {test: [] for test in _NAMES}
-        for test, key in zip(rule.tests, keys, strict=True):
-            told[test] = _known(timeline, key, as_of_us)
-        since = NEVER if baseline is None else baseline(timeline, as_of_us, now_us)
         if spec.take is Take.EDISH:
-            told = {test: highest(records) for test, records in told.items()}
-            return _quadrant(peaks(_liver(told, calendar, since), rule), calendar)
+            return _quadrant(highest_of(spec, timeline, calendar, as_of_us), calendar)
+        told = values(spec, timeline, as_of_us)
+        since = NEVER if baseline is None else baseline(timeline, as_of_us, now_us)
         if since.lo_us is None and below([*told["alt"], *told["ast"]], rule.at_times):
             found = Judged(Law.NONE if told["alt"] or told["ast"] else None)
         else:
@@ -45,6 +44,39 @@ def projection(spec: FactSpec, calendar: Calendar, baseline: Moments | None) -> 
         return _law(found, calendar)._replace(until_us=since.until_us)
 
     return read
+
+
+def values(spec: FactSpec, timeline: Timeline, as_of_us: int | None = None) -> Told:
+    """The values that a fact looks at, by test; of an absence nothing is told."""
+    assert spec.liver is not None
+    told: Told = {test: [] for test in _NAMES}
+    for test, key in zip(spec.liver.tests, source_keys(spec), strict=True):
+        told[test] = _known(timeline, key, as_of_us)
+    return told
+
+
+def highest_of(
+    spec: FactSpec, timeline: Timeline, calendar: Calendar, as_of_us: int | None = None
+) -> Peaks:
+    """The highest multiples of the upper limits, and their quadrant."""
+    assert spec.liver is not None
+    told = {test: highest(some) for test, some in values(spec, timeline, as_of_us).items()}
+    return peaks(_liver(told, calendar, NEVER), spec.liver)
+
+
+def over_baseline(
+    spec: FactSpec, timeline: Timeline, calendar: Calendar, since: Moment
+) -> tuple[float | None, float | None]:
+    """The highest multiples of an abnormal baseline: of a transaminase, and of bilirubin.
+
+    None where the baseline was normal or is not known, and where nothing was measured after it.
+    """
+    found = _liver(values(spec, timeline), calendar, since)
+
+    def most(samples: Sequence[Sample]) -> float | None:
+        return max((one.over_base for one in samples if one.over_base is not None), default=None)
+
+    return most(found.at), most(found.bilirubin)
 
 
 def _known(timeline: Timeline, key: str, as_of_us: int | None) -> list[Record]:
@@ -74,6 +106,11 @@ def below(records: list[Record], limit: float) -> bool:
     """Whether each value is clearly below so many times its limit; False where one has none."""
     floor = limit - abs(limit) * _CLOSE
     return all((ratio := _ratio(one)) is not None and ratio < floor for one in records)
+
+
+def without_limit(records: list[Record]) -> bool:
+    """Whether the multiple of any cannot be told."""
+    return any(_ratio(one) is None for one in records)
 
 
 def _ratio(record: Record) -> float | None:

@@ -1,4 +1,4 @@
-"""Figures of a stopping rule: the boundary with the trial's path on it, and its characteristics.
+"""Figures: a stopping rule's boundary with the trial's path, its characteristics, and eDISH.
 
 Who comes in: the pages and `vigil boundary --plot`, with the plain JSON of contract §3's stopping
 view or of `vigil boundary --json`. Who goes out: matplotlib, imported when something is drawn.
@@ -6,6 +6,7 @@ The same JSON gives the same bytes, on every machine with the locked dependencie
 """
 
 from services.drawing.course import Axis, Course
+from services.drawing.edish import quadrants, spread, undrawn
 from services.drawing.figures import boundary, characteristics, whole
 from services.drawing.sheet import Form, Shape
 from services.drawing.words import described, outlook, standing
@@ -19,6 +20,9 @@ __all__ = (
     "characteristics",
     "described",
     "outlook",
+    "quadrants",
+    "spread",
     "standing",
+    "undrawn",
     "whole",
 )

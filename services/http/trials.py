@@ -17,6 +17,7 @@ from services.errors import NotFound
 from services.http import auth
 from services.http.context import actor, caller, parts, person, reply
 from services.http.openapi import Blueprint
+from services.http.schemas.edish import EdishPage
 from services.http.schemas.fields import PageQuery
 from services.http.schemas.trials import (
     Advance,
@@ -34,6 +35,7 @@ from services.http.schemas.trials import (
 )
 from services.reading import clocks as owed
 from services.reading import conduct as conducted
+from services.reading import edish as quadrants
 from services.reading import response as responses
 from services.reading import stopping as boundaries
 from services.reading import trials
@@ -145,6 +147,17 @@ def response(trial: str) -> Response:
     """Every response rate: how many of the evaluable responded, with the exact 95 % interval."""
     with parts().database.reading() as conn:
         found = responses.of_trial(conn, trial)
+    if found is None:
+        raise NotFound("There is no such trial.")
+    return reply(found)
+
+
+@blueprint.route(f"{BASE}/<name:trial>/edish")
+@blueprint.answers(200, EdishPage, 404)
+def edish(trial: str) -> Response:
+    """The highest liver values of every subject and their quadrant; who has none, and why."""
+    with parts().database.reading() as conn:
+        found = quadrants.of_trial(conn, trial, now_us())
     if found is None:
         raise NotFound("There is no such trial.")
     return reply(found)

@@ -10,6 +10,7 @@ from flask import Flask
 from flask_bootstrap import Bootstrap5
 
 from services.web import (
+    edish,
     failures,
     inbox,
     operations,
@@ -23,7 +24,7 @@ from services.web import (
 from services.web.blueprint import pages
 
 # Each puts its views on the one blueprint when it is imported.
-ROOMS = (signing, inbox, trials, stopping, versions, subjects, operations, failures)
+ROOMS = (signing, inbox, trials, stopping, edish, versions, subjects, operations, failures)
 # Ours change their address with their content; Bootstrap changes with an update.
 ASSETS_S = 3600
 

@@ -36,6 +36,7 @@ UNITS = {
     "10*12/L": "×10¹²/L",
     "/min": "per min",
 }
+_GRAVEST = ("hy", "temple", "cholestasis", None)
 _SIGNS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least", "==": ""}
 Json = dict[str, Any]
 _CODE = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)+")
@@ -60,6 +61,9 @@ def install(app: Flask) -> None:
         standing=drawing.standing,
         described=drawing.described,
         by_size=by_size,
+        by_quadrant=by_quadrant,
+        spread=drawing.spread,
+        undrawn=drawing.undrawn,
     )
     app.jinja_env.globals.update(
         asset=asset, severities=SEVERITIES, categories=CATEGORIES, statuses=STATUSES
@@ -166,6 +170,12 @@ def by_size(rule: Json) -> list[tuple[str, int]]:
         first, last = int(steps[0].begin + 0.5), int(steps[-1].end - 0.5)
         rows.append((str(first) if first == last else f"{first} to {last}", stop_at))
     return rows
+
+
+def by_quadrant(subjects: list[Json]) -> list[Json]:
+    """Who lies beyond a limit or has no place, the gravest first; the others are left out."""
+    beyond = [one for one in subjects if one["quadrant"] != "normal"]
+    return sorted(beyond, key=lambda one: (_GRAVEST.index(one["quadrant"]), one["subject"]))
 
 
 def digest(body: Any) -> str:

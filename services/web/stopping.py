@@ -20,14 +20,13 @@ from services.http.context import caller, parts, person
 from services.reading import engines, inbox
 from services.reading import stopping as reading
 from services.reading.pages import Json
+from services.web import figures
 from services.web.blueprint import page, pages
 from services.web.trials import existing, shown
 
 MOST_REASON = 2000
 # Figures kept in this process, of some 20 to 100 KB each.
 _KEPT = 64
-# A figure bears its own styles, and may be opened by itself; it loads nothing.
-_FIGURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 _DRAW = {"boundary": drawing.boundary, "characteristics": drawing.characteristics}
 _NO_REASON = "Say why: the reason is kept in the audit."
 
@@ -40,10 +39,7 @@ def figure(trial: str, rule: str, kind: str) -> Response:
     one = next((item for item in found["items"] if item["id"] == rule), None)
     if one is None or (kind == "characteristics" and not one.get("characteristics")):
         raise NotFound("There is no such figure.")
-    shape = Shape.NARROW if request.args.get("shape") == Shape.NARROW else Shape.WIDE
-    answer = Response(_drawn(orjson.dumps(one), kind, shape), content_type="image/svg+xml")
-    answer.headers["Content-Security-Policy"] = _FIGURE_POLICY
-    return answer
+    return figures.answer(_drawn(orjson.dumps(one), kind, figures.shape()))
 
 
 @lru_cache(maxsize=_KEPT)

@@ -33,6 +33,7 @@ MATRIX = {
     ("GET", "/v1/trials/msc-cgvhd/stopping"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/conduct"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/response"): CLINICAL,
+    ("GET", "/v1/trials/msc-cgvhd/edish"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/clocks"): CLINICAL,
     ("GET", "/v1/trials/msc-cgvhd/unmapped"): WATCHES,
     ("GET", "/v1/trials/msc-cgvhd/protocols"): WATCHES,
@@ -93,6 +94,7 @@ MATRIX = {
     ("GET", "/trials"): WATCHES,
     ("GET", "/trials/msc-cgvhd"): WATCHES,
     ("GET", "/trials/msc-cgvhd/stopping/ST-TOX/boundary.svg"): CLINICAL,
+    ("GET", "/trials/msc-cgvhd/edish/edish.svg"): CLINICAL,
     ("GET", "/trials/msc-cgvhd/report"): CLINICAL,
     ("POST", "/trials/msc-cgvhd/suspend"): CLINICAL,
     ("POST", "/trials/msc-cgvhd/resume"): CLINICAL,
@@ -201,6 +203,7 @@ def test_an_unknown_trial_is_404_for_a_key_of_all_trials(house):
         "/stopping",
         "/conduct",
         "/response",
+        "/edish",
         "/subjects/S-1/response",
         "/clocks",
     ):
