@@ -13,7 +13,19 @@ from typing import NamedTuple
 from rules.clinical.clocks import Period, period
 from rules.facts import knowing
 from rules.facts.calendar import EPOCH, FOREVER, Calendar, Span, partial_days
-from rules.facts.knowing import MARKS, SPARED, STAMP, TEXT, Mark, Record, Stamp, Watched
+from rules.facts.knowing import (
+    FLOOR,
+    MARKS,
+    NEVER,
+    SPARED,
+    STAMP,
+    TEXT,
+    TOLD_N,
+    Mark,
+    Record,
+    Stamp,
+    Watched,
+)
 from rules.model import Clock
 from rules.terms import ClockStage, Party
 
@@ -32,6 +44,7 @@ class Start(NamedTuple):
 
     mark: Mark
     us: int
+    last_us: int  # it may have been as late as that, where only a date was told
     day: date
     assumed: bool
     by_day: bool  # told as a date
@@ -53,7 +66,7 @@ class Standing(NamedTuple):
 
 
 class _Report(NamedTuple):
-    """A report that stops a clock. `day`: where only a day was told."""
+    """A report that stops a clock. `day`: where only a day was told (a month: its last day)."""
 
     us: int
     day: date | None
@@ -85,7 +98,7 @@ def _governing(
     """By the first start after which no report was made; else by the last one."""
     told = record["told"].get(watched.clock.stopped_by, ())
     conflict = _before(told, record["told"].get(watched.aware, ()), zones.site)
-    runs = [(start, _report(watched.clock, start, told, zones.site)) for start in starts]
+    runs = [(start, _report(watched.clock, start, told, zones)) for start in starts]
     owed = [run for run in runs if run[1] is None or run[1].us > now_us]
     start, made = owed[0] if owed else runs[-1]
     lasts = _period(watched.clock, start, zones)
@@ -116,36 +129,57 @@ def _start(watched: Watched, mark: Mark, zones: Zones) -> Start:
     if stamp is not None:
         if watched.clock.starts is Party.SPONSOR:
             bound_us = max(bound_us, stamp[knowing.TOLD_US])
-        span, day = _parsed(stamp[TEXT], zones.site)
+        span, days = zones.site.parse(stamp[TEXT]), _days(stamp[TEXT])
         if span.start <= bound_us:
-            by_day = day is not None
-            return Start(
-                mark, span.start, day or zones.sponsor.day(span.start), assumed=False, by_day=by_day
-            )
-    return Start(mark, bound_us, zones.sponsor.day(bound_us), assumed=True, by_day=False)
+            day = zones.sponsor.day(span.start) if days is None else days[0]
+            return Start(mark, *span, day, assumed=False, by_day=days is not None)
+    day = zones.sponsor.day(bound_us)
+    return Start(mark, bound_us, bound_us, day, assumed=True, by_day=False)
 
 
-def _parsed(text: str, calendar: Calendar) -> tuple[Span, date | None]:
-    """The span of a stamp, and its first day where it tells no time."""
-    day = partial_days(text)[0] if len(text) <= _DAY_LENGTH else None
-    return calendar.parse(text), day
+def _days(text: str) -> tuple[date, date] | None:
+    """The first and the last day of a stamp that tells no time."""
+    return partial_days(text) if len(text) <= _DAY_LENGTH else None
 
 
 def _period(clock: Clock, start: Start, zones: Zones) -> Period:
     return period(start.us, start.day, clock.due, zones.sponsor.end_of_day)
 
 
-def _report(
-    clock: Clock, start: Start, told: Iterable[Stamp], calendar: Calendar
-) -> _Report | None:
-    """The report that stops the clock: the so-many-th one made since its start."""
-    made: list[_Report] = []
+def _report(clock: Clock, start: Start, told: Iterable[Stamp], zones: Zones) -> _Report | None:
+    """The report that stops the clock: the so-many-th one made since its start.
+
+    What is told of one day is one report, told again; its time tells more than its day.
+    """
+    made: dict[date, _Report] = {}
     for stamp in told:
-        span, day = _parsed(stamp[TEXT], calendar)
-        if span.end >= start.us or (start.assumed and _told_since(start, stamp)):
-            made.append(_Report(span.start, day))
-    made.sort(key=lambda report: report.us)
-    return made[clock.nth - 1] if len(made) >= clock.nth else None
+        span, days = zones.site.parse(stamp[TEXT]), _days(stamp[TEXT])
+        if _stops(start, stamp, span):
+            day = None if days is None else days[1]
+            report, on = _Report(span.start, day), day or zones.site.day(span.start)
+            made[on] = min(made.get(on, report), report, key=_exactest)
+    ordered = sorted(made.values(), key=lambda report: report.us)
+    return ordered[clock.nth - 1] if len(ordered) >= clock.nth else None
+
+
+def _exactest(report: _Report) -> tuple[bool, int]:
+    return report.day is not None, report.us
+
+
+def _stops(start: Start, stamp: Stamp, span: Span) -> bool:
+    """Whether a report is about what started the clock.
+
+    Where nobody ever said otherwise, every report is, but one made before anybody knew. After an
+    upgrade or news there may be reports of what was before: then it has to be sure.
+    """
+    mark = start.mark
+    since = _told_since(start, stamp)
+    if mark[FLOOR] == NEVER:
+        return span.end >= start.us or (start.assumed and since)
+    if span.start < start.us or span.start <= start.last_us > start.us:
+        return False
+    with_it = mark[STAMP] is not None and mark[STAMP][TOLD_N] == mark[knowing.N]
+    return since or bool(with_it and span.start >= mark[FLOOR])
 
 
 def _before(told: Iterable[Stamp], aware: Iterable[Stamp], calendar: Calendar) -> bool:
@@ -158,7 +192,7 @@ def _before(told: Iterable[Stamp], aware: Iterable[Stamp], calendar: Calendar) -
 
 def _told_since(start: Start, stamp: Stamp) -> bool:
     """Whether the stamp was told with what started the clock, or after it."""
-    told_n, mark_n = stamp[knowing.TOLD_N], start.mark[knowing.N]
+    told_n, mark_n = stamp[TOLD_N], start.mark[knowing.N]
     return bool(told_n >= mark_n)
 
 

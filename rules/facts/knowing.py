@@ -72,27 +72,34 @@ def pack(held: str | Record) -> str:
 def begin(telling: Telling) -> Record:
     """The record of an adverse event of which nothing was told before."""
     first = [telling.event, telling.n, telling.received_us]
-    return {"first": first, "told": {}, "runs": {}}
+    return {"first": first, "last": NEVER, "told": {}, "runs": {}}
 
 
 def know(record: Record, clocks: Iterable[Watched], telling: Telling, calendar: Calendar) -> None:
     """Put one event's say in; events come in order of receipt."""
-    new = _stamps(record, telling)
+    new = _stamps(record, telling, calendar)
     for watched in clocks:
         run = record["runs"].setdefault(watched.clock.id, [None, False, NEVER, NEVER, []])
         stamp = new.get(watched.aware)
         _taken_back(run, watched.aware, telling)
-        mark = _turned(record, watched, run, telling, stamp)
+        mark = _turned(record, watched, run, telling, stamp, calendar)
         _spare(watched, run, telling)
         if mark is not None:
             run[MARKS].append(mark)
             del run[MARKS][1 : max(1, len(run[MARKS]) - MOST_MARKS + 1)]
         elif stamp is not None:
-            _date(run[MARKS], stamp, calendar)
+            _date(run[MARKS], stamp, record["told"][watched.aware], calendar)
+    if _speaks(telling):
+        record["last"] = telling.received_us
 
 
-def _stamps(record: Record, telling: Telling) -> dict[str, Stamp]:
-    """Note the stamps that were not told before; null takes back all that were."""
+def _speaks(telling: Telling) -> bool:
+    """Whether it tells of the adverse event itself; stamps alone say nothing of how it is."""
+    return not telling.fields.keys() <= set(STAMPS)
+
+
+def _stamps(record: Record, telling: Telling, calendar: Calendar) -> dict[str, Stamp]:
+    """Note the stamps that were not told before, however written; null takes back all that were."""
     new: dict[str, Stamp] = {}
     for name in STAMPS:
         if name not in telling.fields:
@@ -101,7 +108,7 @@ def _stamps(record: Record, telling: Telling) -> dict[str, Stamp]:
         text = telling.fields[name]
         if text is None:
             told.clear()
-        elif all(stamp[TEXT] != text for stamp in told):
+        elif all(calendar.parse(stamp[TEXT]) != calendar.parse(text) for stamp in told):
             new[name] = [text, telling.n, telling.received_us]
             told.append(new[name])
             del told[1 : max(1, len(told) - MOST_STAMPS + 1)]
@@ -115,12 +122,17 @@ def _taken_back(run: Run, aware: str, telling: Telling) -> None:
 
 
 def _turned(
-    record: Record, watched: Watched, run: Run, telling: Telling, stamp: Stamp | None
+    record: Record,
+    watched: Watched,
+    run: Run,
+    telling: Telling,
+    stamp: Stamp | None,
+    calendar: Calendar,
 ) -> Mark | None:
     """The start that the event makes; None where it makes none."""
     was, now = run[ACTIVE], watched.when(telling.facts)
     run[ACTIVE] = now
-    if now is False:
+    if now is False and _speaks(telling):
         run[CONTRARY] = telling.received_us
     elif now and run[SINCE] == NEVER:
         run[SINCE] = telling.received_us
@@ -129,20 +141,22 @@ def _turned(
     if not now or (was is True) is not bool(follows):
         return None
     if follows:
+        here[FLOOR] = record["last"]
         moved = any(telling.before.get(name) != telling.after.get(name) for name in follows)
         return here if moved and telling.received_us > run[SINCE] else None
     if run[MARKS]:  # it held before, and does again: as if it had all the time, unless told
         return None if stamp is None else here
     if run[CONTRARY] == NEVER and stamp is None:
-        return _from_first(record, watched)
+        return _from_first(record, watched, calendar)
     return here
 
 
-def _from_first(record: Record, watched: Watched) -> Mark:
+def _from_first(record: Record, watched: Watched, calendar: Calendar) -> Mark:
     """What nobody ever said otherwise may have been so, and known, from the beginning."""
     event, n, received_us = record["first"]
-    told = record["told"].get(watched.aware)
-    return [event, n, received_us, told[0] if told else None, NEVER]
+    told = record["told"].get(watched.aware, ())
+    first = min(told, key=lambda stamp: calendar.parse(stamp[TEXT]).start, default=None)
+    return [event, n, received_us, first, NEVER]
 
 
 def _spare(watched: Watched, run: Run, telling: Telling) -> None:
@@ -152,12 +166,20 @@ def _spare(watched: Watched, run: Run, telling: Telling) -> None:
         run[SPARED] = watched.spared(telling.facts) is True
 
 
-def _date(marks: list[Mark], stamp: Stamp, calendar: Calendar) -> None:
-    """A stamp told later dates the newest start that it can be about; only ever earlier."""
+def _date(marks: list[Mark], stamp: Stamp, told: list[Stamp], calendar: Calendar) -> None:
+    """A stamp told later dates the newest start that it can be about; only ever earlier.
+
+    It can be no older than what last said otherwise; unless older awareness was told before the
+    start, for then it is none of what came before.
+    """
     span = calendar.parse(stamp[TEXT])
     for mark in reversed(marks):
-        if span.end >= mark[FLOOR]:
+        if span.end >= mark[FLOOR] or _older(told, mark, span.start, calendar):
             known = mark[STAMP]
             if known is None or span.start < calendar.parse(known[TEXT]).start:
                 mark[STAMP] = stamp
             return
+
+
+def _older(told: list[Stamp], mark: Mark, than_us: int, calendar: Calendar) -> bool:
+    return any(one[TOLD_N] < mark[N] and calendar.parse(one[TEXT]).start < than_us for one in told)
