@@ -30,9 +30,11 @@ _CONDITIONS = (Const, Compare, In, Has, Not, And, Or)
 
 
 def conditions_of(definition: Definition) -> list[Condition]:
-    """Every condition that judges a subject: of criteria, rules, stopping rules and visits."""
-    found = [part for item in definition.criteria for part in (item.when, item.applicable_if)]
+    """Every condition that judges a subject: of criteria, the gate, rules, stopping and visits."""
+    items = (*definition.criteria, *definition.gate)
+    found = [part for item in items for part in (item.when, item.applicable_if)]
     found += [rule.when for rule in definition.rules]
+    found += [repeat.when for repeat in definition.repeats]
     for stopping in definition.stopping:
         found += [part for part in (stopping.endpoint, stopping.among) if part is not None]
     for rate in definition.response:

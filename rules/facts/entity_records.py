@@ -22,6 +22,7 @@ from rules.model import FactSpec, Reference, Scalar
 from rules.terms import EventType
 
 Facts = Mapping[str, Scalar]
+ONGOING = "ae_ongoing"
 _READ_AS = {"number": "infusion_number", "status": "infusion_status"}
 
 
@@ -105,6 +106,8 @@ def _valid(
         if as_of_us is not None and known.last_us > as_of_us:
             merged = as_told(unpack(held), as_of_us)
             seen = _facts_of(merged, known.span, first, reference, calendar)
+            if _went_on(merged, as_of_us, calendar):
+                seen = _seen({**seen.readings, ONGOING: Reading(True, known.span.start)})
         elif isinstance(held, str):
             seen = _kept_facts(held, first, reference, calendar)
         else:
@@ -149,6 +152,19 @@ def _seen(readings: Mapping[str, Reading]) -> Seen:
 def own_facts(merged: Merged, reference: Reference, calendar: Calendar) -> Facts:
     """What is known of an adverse event itself, whatever else is known of its subject."""
     return _facts_of(merged, entities.onset(merged, calendar), None, reference, calendar).facts
+
+
+def _went_on(merged: Merged, as_of_us: int, calendar: Calendar) -> bool:
+    """Whether an adverse event that is over now was not at an instant.
+
+    A report made later says when it ended; without that it had ended when the report was made.
+    """
+    resolved = merged.values.get("resolved")
+    field = "outcome" if resolved is None else "resolved"
+    told_us, _ = merged.origins.get(field, (as_of_us, None))
+    if told_us <= as_of_us:
+        return False
+    return resolved is None or calendar.parse(str(resolved)).end > as_of_us
 
 
 def told(merged: Merged, name: str) -> str | None:

@@ -156,19 +156,28 @@ def enrolled(who: int, when: Moment) -> Fact:
 def infusions(person: Person, *days: int, first: int = 1) -> list[Fact]:
     """Infusions on these days, each with temperature and pressure before, an hour after, next day.
 
-    Nothing of it lies after the last midnight. They are told the last first, as from a whole
-    record: what falls due after the last one is then never overdue meanwhile after the first.
+    Nothing of it lies after the last midnight. What was looked at is told before the infusions, as
+    the gate asks; those the last first, as from a whole record: what falls due after the last one
+    is then never overdue meanwhile after the first.
     """
-    facts: list[Fact] = []
+    looked_at: list[Fact] = []
+    given: list[Fact] = []
     chance = Random(f"{SEED}/{person.who}/{first}")  # noqa: S311 - a story, not a secret
     for number, day in enumerate(days, first):
         begin, end = On(day, "10:00"), On(day, "10:45")
-        times = [On(day, "09:30"), On(day, "11:45"), On(day - 1, "08:15")]
-        given = {**_DOSE, "number": number, "status": "completed", "start": begin, "end": end}
-        facts += _vitals(person.who, times[:1], chance)
-        facts.append(Fact(person.who, "administration", given, end))
-        facts += _vitals(person.who, [each for each in times[1:] if each.days >= 1], chance)
-    return facts[::-1]
+        after = [each for each in (On(day, "11:45"), On(day - 1, "08:15")) if each.days >= 1]
+        data = {**_DOSE, "number": number, "status": "completed", "start": begin, "end": end}
+        looked_at += _vitals(person.who, [On(day, "09:30"), *after], chance)
+        complete = {"code": "infusion_observation", "value": True, "by": "investigator"}
+        looked_at += [Fact(person.who, "assessment", complete, each) for each in after[-1:]]
+        given.append(Fact(person.who, "administration", data, end))
+    return [*looked_at, *given[::-1]]
+
+
+def well_today(who: int) -> Fact:
+    """The temperature that is taken before an infusion of the last working hours."""
+    data = {"code": "body_temperature", "value": 36.6, "unit": "Cel"}
+    return Fact(who, "observation", data, Shift(timedelta(minutes=-20)))
 
 
 def followed_up(who: int, day: int) -> Fact:

@@ -24,6 +24,7 @@ from services.demo.cast import (
     record,
     screening,
     severe,
+    well_today,
 )
 from services.demo.scenes import Ago, Answer, Fact, On, Resumption, Scene, Shift, Target
 
@@ -39,6 +40,8 @@ TREATED = (MIXED_UP, CHILD, WAIVED)
 ELSEWHERE = (LIVER, REACTING)
 # So many scenes after it was told, a fever is a whole day old and its alert ends by itself.
 CLEARS_AFTER = 4
+# How long ago the first subject was infused, by whether the window of toxicity is to be over.
+_FINISHED = {True: (70, 63, 56, 49), False: (28, 21, 14, 7)}
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
@@ -148,9 +151,9 @@ def _waived(person: Person) -> Fact:
 
 def _enrolment(evening: Evening, persons: tuple[Person, ...]) -> Scene:
     names = [evening.name(each.who) for each in persons]
-    days = {FIRST: 72, MIXED_UP: 17, CHILD: 40, WAIVED: 27}
+    days = {FIRST: _FINISHED[evening.evaluable == 0][0] + 2, MIXED_UP: 17, CHILD: 40, WAIVED: 27}
     return Scene(
-        f"{', '.join(names[:-1])} and {names[-1]} are enrolled: eligibility is settled.",
+        f"{', '.join(names[:-1])} and {names[-1]} are enrolled; no infusion is on record (Inbox).",
         [enrolled(each.who, On(days[each], "12:00")) for each in persons],
     )
 
@@ -158,10 +161,10 @@ def _enrolment(evening: Evening, persons: tuple[Person, ...]) -> Scene:
 def _finished(evening: Evening) -> Scene:
     """Four infusions; the window of toxicity is over only on the first such evening."""
     over = evening.evaluable == 0
-    days = (70, 63, 56, 49) if over else (28, 21, 14, 7)
+    days = _FINISHED[over]
     told = [*([followed_up(1, 19)] if over else []), *infusions(FIRST, *days)]
     return Scene(
-        f"{evening.name(1)}: four infusions, all well, no alert (Subject: the timeline).",
+        f"{evening.name(1)}: four infusions, all well: none was missed (Subject: the timeline).",
         [*told, mild(1, "AE-1", "Headache", "possible", days[1])],
     )
 
@@ -169,32 +172,35 @@ def _finished(evening: Evening) -> Scene:
 def _treatment(evening: Evening) -> Scene:
     two, three, four = (evening.name(each.who) for each in TREATED)
     return Scene(
-        f"Infusions and mild complaints of {two}, {three} and {four}: no new alert.",
+        f"Infusions and mild complaints of {two}, {three} and {four}: none was missed.",
         [
             *infusions(MIXED_UP, 15, 8),
             *infusions(CHILD, 38, 31, 24, 17),
-            *infusions(WAIVED, 25, 18, 11),
+            *infusions(WAIVED, 21, 14, 7),
             mild(2, "AE-1", "Nausea", "unlikely", 13),
             mild(3, "AE-1", "Chills", "probable", 31),
             mild(3, "AE-2", "Fatigue", "possible", 23),
-            mild(4, "AE-1", "Headache", "possible", 18),
+            mild(4, "AE-1", "Headache", "possible", 14),
         ],
     )
 
 
 def _elsewhere(evening: Evening) -> Scene:
-    """Two whole records at once, from enrolled subjects: nothing in them needs a person."""
+    """Two whole records at once, from enrolled subjects: nothing in them needs a person.
+
+    Told event by event, an infusion looks missed until the next line tells of it.
+    """
     five, six = (evening.name(each.who) for each in ELSEWHERE)
     facts = [
         *record(LIVER),
         enrolled(5, On(27, "12:00")),
-        *infusions(LIVER, 24, 17, 10),
+        *infusions(LIVER, 21, 14, 7),
         *record(REACTING),
         enrolled(6, On(18, "12:00")),
         *infusions(REACTING, 15, 8),
         mild(6, "AE-1", "Dizziness", "possible", 8),
     ]
-    return Scene(f"The records of {five} and {six} arrive at once: nothing to alert.", facts)
+    return Scene(f"The records of {five} and {six} arrive at once: nothing stays open.", facts)
 
 
 def _fever(evening: Evening, pace: timedelta, meanwhile: Scene) -> Iterator[Scene]:
@@ -205,7 +211,7 @@ def _fever(evening: Evening, pace: timedelta, meanwhile: Scene) -> Iterator[Scen
         [fever(2, 38.6, Ago(told))],
     )
     yield Scene(
-        f"{two} was infused all the same, within 24 hours of the fever (critical).",
+        f"{two} was infused all the same, within 24 hours of the fever, through a closed gate.",
         [infused_today(2, 3)],
     )
     note = "Seen at the bedside; blood cultures taken, infusion 4 is on hold."
@@ -230,7 +236,7 @@ def _pneumonia(evening: Evening, causality: str) -> Scene:
                 "AE-2",
                 "Pneumonia",
                 3,
-                On(9, "19:30"),
+                On(5, "19:30"),
                 causality=causality,
                 **_SERIOUS,
                 aware_at=Ago(180 * _MINUTE),
@@ -248,7 +254,7 @@ def _cause(evening: Evening) -> Iterator[Scene]:
     term = "Alanine aminotransferase increased"
     yield Scene(
         f"{who}: {term}, grade 3, cause not judged: counts as suspected.",
-        [severe(5, "AE-1", term, 3, On(6, "08:40"), serious=False)],
+        [severe(5, "AE-1", term, 3, On(5, "08:40"), serious=False)],
     )
     judged = {"ae": "AE-1", "causality": "unrelated"}
     yield Scene(
@@ -269,6 +275,7 @@ def _crossing(evening: Evening) -> Iterator[Scene]:
     yield Scene(
         f"{six}: life-threatening reaction. The table is reached: enrolment is SUSPENDED (Trial).",
         [
+            well_today(6),
             infused_today(6, 3),
             severe(6, "AE-2", "Anaphylactic reaction", 4, onset, causality="related", **lethal),
         ],
@@ -278,7 +285,7 @@ def _crossing(evening: Evening) -> Iterator[Scene]:
         [*record(TOO_EARLY, without={"ecog"}), enrolled(7, Ago(_MINUTE))],
     )
     yield Scene(
-        f"{five}'s infusion of today is not given, as the hold asks: no alert.",
+        f"{five}'s infusion of today is not given, as the hold asks: a deviation, and a minor one.",
         [infused_today(5, 4, "not_done")],
     )
     note = "Safety board called; nobody is enrolled or infused until it has decided."

@@ -35,17 +35,30 @@ RECRUITMENT = [
     ["opened EL-INELIGIBLE 04"],
     ["opened EL-ELIGIBLE 04", "resolved EL-INELIGIBLE 04"],
 ]
+TREATED = ("02", "03", "04")
+ELSEWHERE = ("05", "06")
+
+
+def missed(kind: str, *who: str) -> list[str]:
+    """Of each, that an infusion looks missed, or does so no longer."""
+    return [f"{kind} INF-MISSED {each}" for each in who]
+
+
 FEVER = [
     ["opened S-FEVER 02"],
-    ["opened S-INFUSED-FEVER 02", "updated S-FEVER 02"],
+    ["opened INF-GATE-NOT-OPEN 02", "opened S-INFUSED-FEVER 02", "updated S-FEVER 02"],
     ["acknowledged S-INFUSED-FEVER 02"],
 ]
 FIRST_EVENING = [
     *RECRUITMENT,
-    [f"resolved EL-ELIGIBLE {who}" for who in ("01", "02", "03", "04")],
-    [],
-    [],
-    [],
+    # Nobody has told of their infusions yet.
+    [
+        *missed("opened", "01", *TREATED),
+        *(f"resolved EL-ELIGIBLE {who}" for who in ("01", *TREATED)),
+    ],
+    missed("superseded", "01"),
+    missed("superseded", *TREATED),
+    [*missed("opened", *ELSEWHERE), *missed("superseded", *ELSEWHERE)],
     *FEVER,
     [
         *("opened CL-DUE 04", "opened P-REACTION-LATE 04"),
@@ -67,17 +80,22 @@ FIRST_EVENING = [
         *("opened ST-TOX-CROSSED trial", "resolved ST-TOX-NEAR trial"),
     ],
     ["opened EL-ENROLLED-NOT-ELIGIBLE 07"],
-    [],
+    ["opened INF-NOT-DONE 05"],
     ["acknowledged ST-TOX-CROSSED trial"],
     ["opened CL-DUE 04", "resolved S-SAE 04"],  # its outcome is news to the authority
 ]
 SECOND_EVENING = [
     ["resolved ST-TOX-CROSSED trial"],
     *RECRUITMENT,
-    ["opened ACC-TARGET trial", *(f"resolved EL-ELIGIBLE {who}" for who in ("02", "03", "04"))],
-    ["updated ST-TOX-CROSSED trial"] * 3,  # it is closed, and counts those who are pending
+    [
+        "opened ACC-TARGET trial",
+        *missed("opened", *TREATED),
+        *(f"resolved EL-ELIGIBLE {who}" for who in TREATED),
+    ],
+    # It is closed, and counts those who are pending.
+    [*missed("superseded", *TREATED), *["updated ST-TOX-CROSSED trial"] * 3],
     FEVER[0],
-    [*FEVER[1][:1], "opened TR-INFUSED-DURING-HOLD trial", *FEVER[1][1:]],  # before it was resumed
+    [*FEVER[1][:2], "opened TR-INFUSED-DURING-HOLD trial", *FEVER[1][2:]],  # before it was resumed
     FEVER[2],
     ["opened S-INFECTION-G3 04", "opened S-SAE 04"],
     ["resolved S-FEVER 02"],

@@ -71,7 +71,7 @@ def letter(db):
 def test_the_third_failure_holds_the_stream_and_nothing_before_it_is_lost(db, poisoned):
     progress, n = hold(db)
     stream = f.stream(db, "S-1")
-    assert (stream.held, stream.done_n, stream.next_n) == (True, n - 1, n + 2)
+    assert (stream.held, stream.done_n, stream.next_n) == (True, n - 1, n + 3)
     assert progress.held == 1
     assert (letter(db).n, letter(db).reason, letter(db).status) == (n, "ZeroDivisionError", "open")
     assert f.open_rules(db, "S-1") == ["EL-ELIGIBLE", "OPS-HELD"]
@@ -150,7 +150,7 @@ def test_requeue_tries_again_and_the_rest_follows(db, poisoned):
     f.evaluate(db, f.stream(db, "S-1").id)
     stream = f.stream(db, "S-1")
     assert (stream.held, stream.done_n) == (False, stream.next_n)
-    assert f.open_rules(db, "S-1") == ["P-REACTION-LATE", "S-RELATED-G3"]
+    assert f.open_rules(db, "S-1") == ["INF-MISSED", "P-REACTION-LATE", "S-RELATED-G3"]
     assert letter(db).status == "requeued"
     assert replay.verify(db, f.TRIAL).differences == []
 
@@ -190,9 +190,9 @@ def test_discard_takes_two_persons_and_the_fold_goes_on_without_the_event(db, po
     )
     f.evaluate(db, f.stream(db, "S-1").id)
     stream = f.stream(db, "S-1")
-    assert (stream.held, stream.done_n, stream.next_n) == (False, n + 3, n + 3)
+    assert (stream.held, stream.done_n, stream.next_n) == (False, n + 4, n + 4)
     assert letter(db).status == "discarded"
-    assert f.open_rules(db, "S-1") == []  # enrolled; the adverse event does not count
+    assert f.open_rules(db, "S-1") == ["INF-MISSED"]  # the adverse event does not count
     assert replay.verify(db, f.TRIAL).differences == []
     with db.reading() as conn:
         numbers = list(

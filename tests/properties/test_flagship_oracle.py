@@ -169,7 +169,19 @@ def infusion_facts(draw: random.Random, facts: dict[str, Any]) -> dict[str, Any]
         infusion_number=(1, 2, 3, 4, 5),
         infusion_repeated=(True, False, False),
         infusion_status=("completed", "interrupted", "not_done"),
-        dose=(1e6, 2.5e6),
+        gate=("open", "closed", "unknown"),
+        dose=(60, 150),
+        dose_per_kg=(0.2, 0.99, 1, 1.5, 2, 2.01, 12),
+    )
+
+
+def visit_facts(draw: random.Random, _: dict[str, Any]) -> dict[str, Any]:
+    """One visit of the schedule."""
+    early_and_late = ("early", "late", "not_done", "interrupted")
+    return {"visit_is_infusion": draw.random() < 0.5} | maybe(
+        draw,
+        visit_status=("not_due", "open", "overdue", "done", *early_and_late),
+        visit_off_days=(-3, 0, 9),
     )
 
 
@@ -222,6 +234,7 @@ SNAPSHOTS: dict[Scope, Callable[[random.Random, dict[str, Any]], dict[str, Any]]
     Scope.ADVERSE_EVENT: adverse_event_facts,
     Scope.DEATH: death_facts,
     Scope.TRIAL: trial_facts,
+    Scope.VISIT: visit_facts,
 }
 
 

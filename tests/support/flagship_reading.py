@@ -228,6 +228,30 @@ def _infusion(get: Any) -> dict[str, Truth]:
             above(get("infusions"), 4),
             get("infusion_repeated"),
         ),
+        "INF-GATE-NOT-OPEN": among(get("gate"), "closed"),
+        "INF-GATE-UNKNOWN": among(get("gate"), "unknown"),
+        "INF-DOSE": _off_dose(get("dose_per_kg"), get("infusion_status")),
+        "INF-DOSE-UNKNOWN": get("dose_per_kg") is None,
+    }
+
+
+def _off_dose(per_kg: Any, status: Any) -> Truth:
+    """Beside one to two million cells a kilogram; of what was broken off only too much counts."""
+    too_little = None if per_kg is None else per_kg < 1
+    return some(above(per_kg, 2), every(too_little, status != "interrupted"))
+
+
+def _visit(get: Any) -> dict[str, Truth]:
+    status, infusion = get("visit_status"), get("visit_is_infusion")
+    other = opposite(infusion)
+    return {
+        "INF-INTERRUPTED": every(infusion, among(status, "interrupted")),
+        "INF-MISSED": every(infusion, among(status, "overdue")),
+        "INF-NOT-DONE": every(infusion, among(status, "not_done")),
+        "INF-EARLY": every(infusion, among(status, "early")),
+        "INF-LATE": every(infusion, among(status, "late")),
+        "CO-VISIT-OVERDUE": every(other, among(status, "overdue")),
+        "CO-VISIT-DEVIATION": every(other, among(status, "early", "late", "not_done")),
     }
 
 
@@ -315,4 +339,5 @@ _RULES = {
     "adverse_event": _adverse_event,
     "death": _death,
     "trial": _trial,
+    "visit": _visit,
 }

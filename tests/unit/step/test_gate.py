@@ -17,6 +17,7 @@ codes:
   - {code: temperature, type: observation, label: Temperature, value: number, unit: Cel}
   - {code: weight, type: observation, label: Weight, value: number, unit: kg}
 facts:
+  toxicities: {from: adverse_event, take: count, where: grade >= 2 && ae_ongoing}
   warmest: {from: observation, code: temperature, take: max, window: {hours: 24}}
 product: {name: Cells, dose_unit: "10*6", weight: weight}
 schedule:
@@ -24,6 +25,7 @@ schedule:
   - {id: infusion_2, label: Second infusion, administration: 2, after: infusion_1, day: 7, early_days: 1, late_days: 1, source: {document: record}}
 gate:
   - {id: WARM, text: No fever, closed_when: warmest >= 38, source: {document: record}}
+  - {id: TOXIC, text: No toxicity, closed_when: toxicities > 0, source: {document: record}}
   - {id: HELD, text: No hold, closed_when: infusion_held, source: {document: record}}
 rules:
   - id: GATE
@@ -116,7 +118,7 @@ def test_a_gate_of_which_a_datum_is_missing_is_not_open():
 def test_any_item_that_closes_the_gate_closes_it_whatever_else_is_unknown():
     toxic = event(2, "adverse_event", "2026-03-01T09:00:00-05:00", ae="A", grade=3)
     outcome = run(ENROLLED, toxic, infusion(3, dose=2, unit="10*6/kg"))
-    assert detail(outcome, "GATE") == "closed closed by HELD; missing Temperature"
+    assert detail(outcome, "GATE") == "closed closed by TOXIC, HELD; missing Temperature"
 
 
 def test_a_fever_after_the_infusion_began_does_not_close_its_gate():
@@ -149,10 +151,51 @@ def test_a_toxicity_that_began_after_an_infusion_holds_only_the_next():
     assert engine().gate(run(*log).state)["gate"] == "closed"
 
 
+RASH = event(4, "adverse_event", "2026-03-01T09:00:00-05:00", ae="A", grade=2, onset="2026-03-01")
+
+
+def told_over(time, **over):
+    """A report of the rash, made at that time."""
+    return event(6, "adverse_event", time, ae="A", **over)
+
+
+@pytest.mark.parametrize(
+    ("over", "then"),
+    [
+        (told_over("2026-03-04T09:00:00-05:00", resolved="2026-03-01"), set()),
+        (told_over("2026-03-04T09:00:00-05:00", resolved="2026-03-02T09:59:00-05:00"), set()),
+        (told_over("2026-03-04T09:00:00-05:00", resolved="2026-03-02T10:01:00-05:00"), {"GATE"}),
+        (told_over("2026-03-04T09:00:00-05:00", resolved="2026-03-02"), {"GATE"}),
+        (told_over("2026-03-04T09:00:00-05:00", resolved="2026-03-03"), {"GATE"}),
+        (told_over("2026-03-04T09:00:00-05:00", outcome="recovered"), {"GATE"}),
+        (told_over("2026-03-02T09:30:00-05:00", outcome="recovered"), set()),
+        (told_over("2026-03-02T09:30:00-05:00", resolved="2026-03-02"), set()),
+        (told_over("2026-03-04T09:00:00-05:00", outcome="not recovered"), {"GATE"}),
+    ],
+)
+def test_a_toxicity_was_there_at_an_infusion_until_it_ended_whenever_that_is_told(over, then):
+    first = infusion(5, dose=100, unit="10*6")
+    outcome = run(ENROLLED, COOL, WEIGHT, RASH, first, over)
+    assert alerts(outcome) == then
+    ended = over.data.get("outcome") != "not recovered"
+    toxic = next(it for it in engine().gate(outcome.state)["items"] if it["id"] == "TOXIC")
+    assert toxic["state"] == ("open" if ended else "closed")
+
+
+def test_of_a_toxicity_dated_by_the_day_of_the_infusion_nobody_knows_whether_it_was_there():
+    day = "2026-03-02"
+    that_day = event(5, "adverse_event", "2026-03-03T09:00:00-05:00", ae="A", grade=2, onset=day)
+    outcome = run(ENROLLED, COOL, WEIGHT, infusion(4, dose=100, unit="10*6"), that_day)
+    assert alerts(outcome) == {"GATE"}
+    assert detail(outcome, "GATE") == "unknown closed by none; missing Toxicities"
+
+
 def test_the_gate_is_asked_of_now_item_by_item():
     body = engine().gate(run(ENROLLED, COOL, until="2026-03-03T09:00:00-05:00").state)
     assert body["gate"] == "open"
-    assert [(it["id"], it["state"]) for it in body["items"]] == [("WARM", "open"), ("HELD", "open")]
+    assert [(it["id"], it["state"]) for it in body["items"]] == [
+        *(("WARM", "open"), ("TOXIC", "open"), ("HELD", "open"))
+    ]
     assert body["items"][0]["evidence"][0]["value"] == 36.6
     assert body["items"][0]["clauses"]["holds"] == "false"
     assert body["next_infusion"] == {
