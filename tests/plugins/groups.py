@@ -16,6 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
+SHOWN = 20  # files in the second table
 # Their fixtures start servers, or load a protocol, once for a file: its tests stay on one worker.
 WHOLE_FILES = frozenset({"e2e", "integration", "protocols"})
 
@@ -54,30 +55,44 @@ class Times:
         """From the group's first start to its last end."""
         return max(self.stopped) - min(self.started)
 
+    def line(self, name: str) -> str:
+        """One row of the table."""
+        return (
+            f"{name:<44}{self.tests:>7}{self.skipped:>9}{self.failed:>8}"
+            f"{self.busy:>10.1f}{self.span:>10.1f}"
+        )
+
 
 class GroupTimes:
     """Collects reports where they all arrive, and prints the table there."""
 
     def __init__(self) -> None:
         self.times: dict[str, Times] = defaultdict(Times)
+        self.files: dict[str, Times] = defaultdict(Times)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add one report to its group."""
         self.times[group_of(report.nodeid)].add(report)
+        self.files[report.nodeid.partition("::")[0]].add(report)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Print the table, the costliest group first."""
         if not self.times:
             return
         terminalreporter.section("time per test group")
-        terminalreporter.write_line(
-            f"{'group':<28}{'tests':>7}{'skipped':>9}{'failed':>8}{'seconds':>10}{'from-to':>10}"
-        )
-        for name, took in sorted(self.times.items(), key=lambda entry: -entry[1].busy):
-            terminalreporter.write_line(
-                f"{name:<28}{took.tests:>7}{took.skipped:>9}{took.failed:>8}"
-                f"{took.busy:>10.1f}{took.span:>10.1f}"
-            )
+        terminalreporter.write_line(_HEAD.format("group"))
+        for name, took in _costliest(self.times):
+            terminalreporter.write_line(took.line(name))
+        terminalreporter.write_line(_HEAD.format("the costliest files"))
+        for name, took in _costliest(self.files)[:SHOWN]:
+            terminalreporter.write_line(took.line(name.removeprefix("tests/")))
+
+
+_HEAD = f"{{:<44}}{'tests':>7}{'skipped':>9}{'failed':>8}{'seconds':>10}{'from-to':>10}"
+
+
+def _costliest(times: dict[str, Times]) -> list[tuple[str, Times]]:
+    return sorted(times.items(), key=lambda entry: -entry[1].busy)
 
 
 def pytest_configure(config: pytest.Config) -> None:
