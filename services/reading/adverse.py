@@ -8,25 +8,15 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from services.reading import engines
-from services.reading.eligibility import evaluated
+from services.reading import judged
 from services.reading.pages import Json
-from services.repositories import events, streams
 
 
 def of_subject(conn: Connection, trial: str, subject: str) -> Json | None:
     """Every adverse event of the evaluated events; None if there is no such subject or protocol."""
-    stream = streams.find(conn, trial, subject)
-    if stream is None:
-        return None
-    engine = engines.of_version(conn, trial, stream.protocol_version)
-    if engine is None:
-        return None
-    log = evaluated(conn, stream, events.after(conn, stream.id, 0))
-    return {
-        "items": engine.adverse_view(stream.state, log),
-        "trial": trial,
-        "subject": subject,
-        "pending": max(0, stream.next_n - stream.done_n),
-        "next": None,
-    }
+    return judged.of_subject(
+        conn,
+        trial,
+        subject,
+        lambda engine, state, log: {"items": engine.adverse_view(state, log())},
+    )

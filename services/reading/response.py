@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from services.reading import engines, trials
+from services.reading import engines, judged, trials
 from services.reading.pages import Json, everything
 from services.repositories import streams
 
@@ -25,16 +25,6 @@ def of_trial(conn: Connection, trial: str) -> Json | None:
 
 def of_subject(conn: Connection, trial: str, subject: str) -> Json | None:
     """What the clinical functions say of one subject; None if there is none, or no protocol."""
-    stream = streams.find(conn, trial, subject)
-    if stream is None:
-        return None
-    engine = engines.of_version(conn, trial, stream.protocol_version)
-    if engine is None:
-        return None
-    return {
-        **engine.subject_response(stream.state),
-        "trial": trial,
-        "subject": subject,
-        "pending": max(0, stream.next_n - stream.done_n),
-        "next": None,
-    }
+    return judged.of_subject(
+        conn, trial, subject, lambda engine, state, _: engine.subject_response(state)
+    )
