@@ -112,6 +112,11 @@ class House:
         room = self.room(pins)
         return room.plan, room.knowledge
 
+    def close(self) -> None:
+        """Give back what the knowledge bases of this process hold; they may be asked again."""
+        for room in (self.active, *self._rooms.values()):
+            _close(room)
+
     def _merged(self, criteria: str, schedule: str) -> Definition:
         return merged(
             self.definition(criteria), self.definition(schedule), self.protocol.definition

@@ -6,6 +6,7 @@ Who comes in: `vigil protocol check`, the protocols' tests. Who goes out: compla
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -22,12 +23,12 @@ from rules.terms import Change, EventType
 Logs = dict[str, list[Event]]
 
 
-def check_scenarios(protocol: Protocol, engine: Engine | None = None) -> list[Complaint]:
+def check_scenarios(protocol: Protocol) -> list[Complaint]:
     """Run every scenario; a complaint for each expectation that does not hold."""
-    engine = engine or Engine(protocol)
     complaints: list[Complaint] = []
-    for scenario in protocol.definition.scenarios:
-        complaints += check_scenario(engine, scenario)
+    with closing(Engine(protocol)) as engine:
+        for scenario in protocol.definition.scenarios:
+            complaints += check_scenario(engine, scenario)
     return complaints
 
 

@@ -7,6 +7,7 @@ the scenarios exercised is counted. Complaints refuse the file; notes never do.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from rules.checking import boundaries, cases, coverage, mutants, showing
@@ -44,8 +45,12 @@ def check(protocol: Protocol, *, mutate: bool = False) -> Report:
 
     `mutate`: look also for slips that no scenario would notice, which takes longer.
     """
+    with closing(KnowledgeBase(protocol.definition)) as knowledge:
+        return _checked(protocol, knowledge, mutate=mutate)
+
+
+def _checked(protocol: Protocol, knowledge: KnowledgeBase, *, mutate: bool) -> Report:
     definition = protocol.definition
-    knowledge = KnowledgeBase(definition)
     seen = Seen()
     engine = watched(protocol, seen, knowledge)
     stopping = boundaries.judge(definition)
@@ -63,7 +68,6 @@ def check(protocol: Protocol, *, mutate: bool = False) -> Report:
     if definition.scenarios:
         notes += [*coverage.verdicts(definition), *coverage.notes(definition, rows)]
     survivors = tuple(mutants.surviving(definition, seen)) if mutate else None
-    knowledge.close()
     return Report(
         complaints=tuple(sorted({*complaints, *made.complaints})),
         notes=tuple(sorted(notes)),

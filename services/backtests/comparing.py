@@ -45,7 +45,8 @@ class Engines:
         if engine is None:
             engine = self._kept[protocol.digest] = rules.Engine(protocol)
             while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+                _, gone = self._kept.popitem(last=False)
+                gone.close()
         self._kept.move_to_end(protocol.digest)
         return engine
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import rules
 from rules import state as states
 from rules.facts.reading import Reading
+from tests.support.engines import engine_of
 from tests.support.step_logs import at
 
 HEAD = """
@@ -31,12 +30,9 @@ rules: []
 """
 
 
-@lru_cache(maxsize=256)
 def engine(*facts: str) -> rules.Engine:
     """The engine of a protocol with these facts, each written `name: {..}`."""
-    return rules.Engine(
-        rules.loads(HEAD + "".join(f"  {fact}\n" for fact in facts) + TAIL, "p.yaml")
-    )
+    return engine_of(HEAD + "".join(f"  {fact}\n" for fact in facts) + TAIL, "p.yaml")
 
 
 def reading(fact: str, log: list[rules.Event], now: str, as_of: str | None = None) -> Reading:

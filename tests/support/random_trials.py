@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,6 +19,7 @@ import rules
 from rules import state as states
 from rules.replay import open_findings
 from rules.subject import SubjectFold
+from tests.support.engines import engine_of
 from tests.support.reference.moments import DAY, HOUR, day_begins, day_of
 from tests.support.reference.subject import Subject
 
@@ -144,9 +144,8 @@ class Trial:
         return Subject(self.raw, log, now, self.fits)
 
 
-@lru_cache(maxsize=64)
 def compiled(text: str) -> rules.Engine:
-    return rules.Engine(rules.loads(text, "drawn.yaml"))
+    return engine_of(text, "drawn.yaml")
 
 
 def written(raw: Mapping[str, Any]) -> str:
