@@ -56,17 +56,12 @@ log = logs.get("http")
 
 
 def install(app: Flask, services: Services, statuses: Mapping[type[ServiceError], int]) -> None:
-    """Put every resource on `app`."""
-    app.extensions[EXTENSION] = services
-    app.extensions[WRITER] = GroupCommit(services.database, record)
-    app.extensions[BELL] = Bell(services.broker.ring_evaluate)
-    app.extensions[stream.HERE] = stream.Here(services)
-    app.extensions[tally.EXTENSION] = tally.Tally()
-    app.extensions[HEART] = _heart(services, app.extensions[tally.EXTENSION])
+    """Put every resource on `app`, and its parts behind them."""
+    furnish(app, services)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.strict_slashes = False
     app.before_request(_begin)
-    auth.install(app, services)
+    auth.install(app)
     app.after_request(_end)
     problems.install(app, statuses)
     api = openapi.install(app)
@@ -76,6 +71,20 @@ def install(app: Flask, services: Services, statuses: Mapping[type[ServiceError]
     if hops:
         # Who speaks to us is the proxy: the caller's address and https are what it says.
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops)  # type: ignore[method-assign]
+
+
+def furnish(app: Flask, services: Services) -> None:
+    """Everything that the resources find on `app` when they are asked; they keep nothing else.
+
+    An app may be furnished anew: its routes and pages are dear to make, its parts are not.
+    """
+    app.extensions[EXTENSION] = services
+    app.extensions[WRITER] = GroupCommit(services.database, record)
+    app.extensions[BELL] = Bell(services.broker.ring_evaluate)
+    app.extensions[auth.REMEMBERED] = auth.Remembered(services)
+    app.extensions[stream.HERE] = stream.Here(services)
+    app.extensions[tally.EXTENSION] = tally.Tally()
+    app.extensions[HEART] = _heart(services, app.extensions[tally.EXTENSION])
 
 
 def _heart(services: Services, counted: tally.Tally) -> Heart:

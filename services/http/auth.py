@@ -184,9 +184,8 @@ class Remembered:
         self._sessions.pop(cookie, None)
 
 
-def install(app: Flask, services: Services) -> None:
+def install(app: Flask) -> None:
     """Put the guard before every view of `app`."""
-    app.extensions[REMEMBERED] = Remembered(services)
     app.before_request(guard)
 
 

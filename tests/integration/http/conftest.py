@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 import api
-from services import evaluation, keys, protocols, sequencer
+from services import evaluation, http, keys, protocols, sequencer
 from services.bootstrap import Services
 from services.clock import now_us
 from services.config import Settings
@@ -111,11 +111,21 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """One app a process: its routes and pages cost more than most tests; each test furnishes it."""
+    data = tmp_path_factory.mktemp("app")
+    return api.create_app(
+        Settings.from_env({"VIGIL_DATA": str(data), "VIGIL_ADMIN_KEY": ADMIN_KEY})
+    )
+
+
 @pytest.fixture
-def house(settings: Settings, database: Database) -> Iterator[House]:
+def house(settings: Settings, database: Database, app: Flask) -> Iterator[House]:
     services = Services.build(settings)
+    http.furnish(app, services)
     protocols.create_trial(services.database, TRIAL, "live", YAML, "test", now_us())
-    built = House(api.create_app(settings, services), services)
+    built = House(app, services)
     for role, person in {"publisher": None, "clinician": "the-investigator", "ops": None}.items():
         _, built.keys[role] = keys.create(
             services.database, role=role, person=person, by="test", now_us=now_us()

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import api
 from services import keys
 from services.clock import now_us
 from services.http import auth
@@ -151,6 +152,7 @@ def test_every_endpoint_stands_in_both_tables(house):
 
 
 def test_an_endpoint_without_an_entry_is_refused_to_everybody(house):
+    house.app = api.create_app(house.services.settings, house.services)  # the others share theirs
     house.app.add_url_rule("/v1/forgotten", "forgotten", lambda: "secret")
     for role in EVERYBODY:
         answer = house.door(role).get("/v1/forgotten")
