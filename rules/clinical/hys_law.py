@@ -106,20 +106,26 @@ def judged(liver: Liver, rule: LiverRule) -> Judged:
     pairs = list(_pairs(liver, rule))
     hits = [_classed(liver, rule, *pair) for *pair, sure in pairs if sure]
     if hits:
-        order = list(Law)
-        return min(hits, key=lambda one: (order.index(one.law or Law.NONE), -_height(one.at)))
+        return min(hits, key=_order)
     for at, bilirubin, _ in pairs:
         return Judged(Law.LIMITS_MISSING, at, bilirubin)
     return _alone(liver, rule)
 
 
 def _alone(liver: Liver, rule: LiverRule) -> Judged:
-    """Of transaminases without a bilirubin that is raised beside them."""
+    """Of transaminases without a bilirubin that is raised beside them.
+
+    A limit that is missing is told before a bilirubin that is, whichever value came first.
+    """
+    open_: Judged | None = None
     for at in liver.at:
         truth = at_raised(at, rule)
-        if truth is not False and not any(_beside(at, one, rule) for one in liver.bilirubin):
-            return Judged(None if truth else Law.LIMITS_MISSING, at)
-    return Judged(Law.NONE if liver.at else None)
+        if truth is False or any(_beside(at, one, rule) for one in liver.bilirubin):
+            continue
+        if truth is None:
+            return Judged(Law.LIMITS_MISSING, at)
+        open_ = open_ or Judged(None, at)
+    return open_ or Judged(Law.NONE if liver.at else None)
 
 
 def _pairs(liver: Liver, rule: LiverRule) -> Iterator[tuple[Sample, Sample, bool]]:
@@ -159,8 +165,19 @@ def bilirubin_raised(one: Sample, rule: LiverRule) -> bool | None:
 
 
 def _classed(liver: Liver, rule: LiverRule, at: Sample, bilirubin: Sample) -> Judged:
-    """Whether a hit goes with cholestasis: only a phosphatase that was recorded says so."""
-    peak = max((one for one in liver.at if _days_between(one, at) <= rule.window_days), key=_height)
+    """Whether a hit goes with cholestasis; of peaks that are equally high the worse counts."""
+    beside = [one for one in liver.at if _days_between(one, at) <= rule.window_days]
+    top = max(map(_height, beside))
+    found = [
+        _with_phosphatase(liver, rule, at, bilirubin, one) for one in beside if _height(one) == top
+    ]
+    return min(found, key=_order)
+
+
+def _with_phosphatase(
+    liver: Liver, rule: LiverRule, at: Sample, bilirubin: Sample, peak: Sample
+) -> Judged:
+    """Only a phosphatase that was recorded near the peak says whether it is cholestasis."""
     near = [one for one in liver.alp if _days_between(one, peak) <= rule.alp_within_days]
     known = [one for one in near if one.times is not None]
     if not known:
@@ -168,6 +185,11 @@ def _classed(liver: Liver, rule: LiverRule, at: Sample, bilirubin: Sample) -> Ju
     alp = max(known, key=_height)
     law = Law.CHOLESTATIC if _height(alp) >= rule.alp_times else Law.CANDIDATE
     return Judged(law, at, bilirubin, alp, _ratio(liver, at, peak, alp))
+
+
+def _order(found: Judged) -> tuple[int, float]:
+    """The worst first, then the highest."""
+    return list(Law).index(found.law or Law.NONE), -_height(found.at)
 
 
 def _ratio(liver: Liver, at: Sample, peak: Sample, alp: Sample) -> float | None:

@@ -188,7 +188,11 @@ def _patterns(get: Any) -> dict[str, Truth]:
         "P-HYS-LAW": every(infused, among(hit, "candidate", "cholestasis_unknown")),
         "P-CHOLESTATIC": every(infused, among(hit, "cholestatic")),
         "P-LIVER-LIMITS": every(infused, among(hit, "limits_missing")),
-        "P-LIVER-INCOMPLETE": every(infused, at_least(get("at_peak_xuln"), 3), hit is None),
+        "P-LIVER-INCOMPLETE": every(
+            infused,
+            at_least(get("at_peak_xuln"), 3),
+            True if hit is None else among(hit, "limits_missing"),
+        ),
         "P-FEVER-INFECTION": every(fever, infected),
         "P-FEVER-ALONE": every(fever, opposite(infected)),
         "P-FEVER-UNKNOWN": every(fever, infected is None),
