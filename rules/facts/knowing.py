@@ -88,7 +88,7 @@ def know(record: Record, clocks: Iterable[Watched], telling: Telling, calendar: 
             run[MARKS].append(mark)
             del run[MARKS][1 : max(1, len(run[MARKS]) - MOST_MARKS + 1)]
         elif stamp is not None:
-            _date(run[MARKS], stamp, record["told"][watched.aware], calendar)
+            _date(record, watched, run[MARKS], stamp, calendar)
     if _speaks(telling):
         record["last"] = telling.received_us
 
@@ -166,20 +166,24 @@ def _spare(watched: Watched, run: Run, telling: Telling) -> None:
         run[SPARED] = watched.spared(telling.facts) is True
 
 
-def _date(marks: list[Mark], stamp: Stamp, told: list[Stamp], calendar: Calendar) -> None:
+def _date(
+    record: Record, watched: Watched, marks: list[Mark], stamp: Stamp, calendar: Calendar
+) -> None:
     """A stamp told later dates the newest start that it can be about; only ever earlier.
 
     It can be no older than what last said otherwise; unless older awareness was told before the
-    start, for then it is none of what came before.
+    start, for then it is none of what came before, or nothing at all was told here before that day.
     """
     span = calendar.parse(stamp[TEXT])
+    first_day = calendar.day(record["first"][RECEIPT])
     for mark in reversed(marks):
-        if span.end >= mark[FLOOR] or _older(told, mark, span.start, calendar):
+        entered_at_once = calendar.day(mark[RECEIPT]) == first_day
+        older = any(
+            one[TOLD_N] < mark[N] and calendar.parse(one[TEXT]).start < span.start
+            for one in record["told"][watched.aware]
+        )
+        if span.end >= mark[FLOOR] or entered_at_once or older:
             known = mark[STAMP]
             if known is None or span.start < calendar.parse(known[TEXT]).start:
                 mark[STAMP] = stamp
             return
-
-
-def _older(told: list[Stamp], mark: Mark, than_us: int, calendar: Calendar) -> bool:
-    return any(one[TOLD_N] < mark[N] and calendar.parse(one[TEXT]).start < than_us for one in told)

@@ -165,6 +165,17 @@ def test_entered_late_one_after_another_an_upgrade_is_overdue_at_once() -> None:
     assert stage(FATAL_7, told, told[-1][0]) == "met"
 
 
+def test_entered_page_by_page_on_one_day_what_was_known_before_is_overdue_at_once() -> None:
+    told: Told = [
+        ("2026-05-20T09:00:00Z", {"serious": True, "fatal": False}),
+        ("2026-05-20T09:05:00Z", {"fatal": True}),
+        ("2026-05-20T09:10:00Z", {"reported_at": "2026-05-01"}),
+    ]
+    assert stage(FATAL_7, told, told[-1][0]) == "overdue"
+    told[0] = ("2026-05-18T09:00:00Z", told[0][1])  # then it may be about what was before
+    assert stage(FATAL_7, told, told[-1][0]) == "running"
+
+
 # --- awareness told again -----------------------------------------------------------------------
 def test_awareness_repeated_in_other_words_is_not_of_the_upgrade() -> None:
     told: Told = [
