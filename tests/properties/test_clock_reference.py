@@ -47,13 +47,13 @@ def _relapse(known: Known) -> bool | None:
     return None if known.get("term") is None else known["term"] == "Relapse"
 
 
-SPONSOR = {"aware": "reported_at", "made": "submitted_at"}
+TO_AUTHORITY = Rule(_serious, "reported_at", "submitted_at", days=15)
 CLOCKS = {
     "SAE-24": Rule(_serious, "aware_at", "reported_at", hours=24, exempt=_relapse),
-    "FATAL-7": Rule(_serious_and_fatal, **SPONSOR, days=7),
-    "FATAL-15": Rule(_serious_and_fatal, **SPONSOR, days=15, nth=2),
-    "OTHER-15": Rule(_serious, **SPONSOR, days=15, spared=_fatal),
-    "NEWS-15": Rule(_serious, **SPONSOR, days=15, restarts=("grade", "outcome")),
+    "FATAL-7": replace(TO_AUTHORITY, when=_serious_and_fatal, days=7),
+    "FATAL-15": replace(TO_AUTHORITY, when=_serious_and_fatal, nth=2),
+    "OTHER-15": replace(TO_AUTHORITY, spared=_fatal),
+    "NEWS-15": replace(TO_AUTHORITY, restarts=("grade", "outcome")),
 }
 
 
