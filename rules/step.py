@@ -18,7 +18,14 @@ from rules.protocol import Protocol
 from rules.state import ENGINE_VERSION, SubjectState
 from rules.subject import Knowledge, Log, SubjectFold, clocks, consenting
 from rules.subject.fold import Spend, free
-from rules.trial import TrialFold, accrual_view, counts_view, response_view, stopping_view
+from rules.trial import (
+    TrialFold,
+    accrual_view,
+    counts_view,
+    response_view,
+    stopping_events,
+    stopping_view,
+)
 
 
 class Engine:
@@ -163,6 +170,10 @@ class Engine:
     def stopping_view(self, state: bytes | None) -> list[dict[str, Any]]:
         """Every stopping rule of a trial's state: contract section 3."""
         return stopping_view(self.plan, state)
+
+    def stopping_events(self, state: bytes | None) -> dict[str, int]:
+        """By stopping rule of a trial's state: how many events count now."""
+        return stopping_events(self.plan, state)
 
     def counts_view(self, state: bytes | None) -> dict[str, int]:
         """How many subjects of a trial's state are enrolled, and how many were infused."""

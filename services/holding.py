@@ -64,11 +64,20 @@ def suspend(db: Database, trial: str, what: str, by: str, reason: str, now_us: i
     return retrying(store)
 
 
-def resume(db: Database, trial: str, by: str, reason: str, now_us: int) -> Asked:
+def resume(
+    db: Database,
+    trial: str,
+    by: str,
+    reason: str,
+    now_us: int,
+    known: Mapping[str, int] | None = None,
+) -> Asked:
     """Lift the holds that stood when the first of two different persons asked.
 
-    What began since then stands. Raises NotFound, and Conflict for the same person again and for a
-    closed trial.
+    What began since then stands. `known`: by stopping rule, the events counted when this person
+    looked; those that came after the first one's look hold the trial again, for only one of the two
+    knew of them (None: whatever counts when it is lifted). Raises NotFound, and Conflict for the
+    same person again and for a closed trial.
     """
 
     def store() -> Asked:
@@ -79,14 +88,14 @@ def resume(db: Database, trial: str, by: str, reason: str, now_us: int) -> Asked
                 return Asked()
             first = _first(row, now_us)
             if first is None:
-                _ask(conn, row, [one["id"] for one in standing], by, reason, now_us)
+                _ask(conn, row, [one["id"] for one in standing], known, by, reason, now_us)
                 return Asked(now_us + WITHIN_US)
             if first["by"] == by:
                 raise Conflict("A different person must ask the same; you have asked already.")
             lifts = first.get("lifts") or [one["id"] for one in standing]
             persons = {"by": [first["by"], by], "reasons": [first["reason"], reason]}
             at_us = row.clock_us if row.mode == trials.REPLAY else now_us
-            data = {"lifts": lifts, **persons}
+            data = {"lifts": lifts, "known": first.get("known"), **persons}
             _append(conn, stream, row, rules.EventType.RESUMPTION, data, at_us, now_us)
             left = [one for one in standing if one["id"] not in lifts]
             trials.change(conn, row.id, awaiting_second=None)
@@ -104,10 +113,23 @@ def _keeps(hold: Mapping[str, Any], what: str) -> bool:
 
 
 def _ask(
-    conn: Connection, row: TrialRow, lifts: Sequence[str], by: str, reason: str, now_us: int
+    conn: Connection,
+    row: TrialRow,
+    lifts: Sequence[str],
+    known: Mapping[str, int] | None,
+    by: str,
+    reason: str,
+    now_us: int,
 ) -> None:
-    """Keep the first person's wish, and what it is about."""
-    asked = {"action": _RESUME, "by": by, "reason": reason, "at_us": now_us, "lifts": lifts}
+    """Keep the first person's wish, what it is about, and what could be known then."""
+    asked = {
+        "action": _RESUME,
+        "by": by,
+        "reason": reason,
+        "at_us": now_us,
+        "lifts": lifts,
+        "known": known,
+    }
     trials.change(conn, row.id, awaiting_second=orjson.dumps(asked).decode())
     said = {"reason": reason, "lifts": lifts}
     audit.append(conn, audit.ADMIN, now_us, by, "trial.resume.asked", row.id, said)

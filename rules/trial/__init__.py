@@ -9,7 +9,7 @@ from rules.trial.accrual import accrual_view
 from rules.trial.fold import TrialFold
 from rules.trial.holds import EVERY_HOLD, holds_of
 from rules.trial.responding import response_view
-from rules.trial.view import counts_view, hold_view, stopping_view
+from rules.trial.view import counts_view, hold_view, stopping_events, stopping_view
 
 __all__ = [
     "EVERY_HOLD",
@@ -19,5 +19,6 @@ __all__ = [
     "hold_view",
     "holds_of",
     "response_view",
+    "stopping_events",
     "stopping_view",
 ]

@@ -76,8 +76,12 @@ class Holds:
         )
 
     def lift(self, step: Step, event: Event, paths: Mapping[str, Path]) -> None:
-        """Lift what two persons named; a rule then holds again only with more events."""
+        """Lift what two persons named; a rule then holds again only with more events.
+
+        More than the first of them could know: what came between the two is accepted by one alone.
+        """
         data: Any = event.data
+        known: Mapping[str, int] = data.get("known") or {}
         for one in self.state.holds:
             named = one["id"] in data["lifts"] or EVERY_HOLD in data["lifts"]
             if named and one["until_us"] is None:
@@ -85,7 +89,8 @@ class Holds:
                 one["lifted"] = {"by": data["by"], "reasons": data["reasons"]}
                 self.turned = self.moved = True
                 if one["kind"] == HoldKind.CROSSED.value and one["by"] in paths:
-                    self.state.accepted[one["by"]] = paths[one["by"]].events
+                    events = paths[one["by"]].events
+                    self.state.accepted[one["by"]] = min(events, known.get(one["by"], events))
                 if one["kind"] == HoldKind.RULE.value:
                     repeating.accept(self.plan, self.state, one["by"])
 

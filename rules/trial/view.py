@@ -50,6 +50,12 @@ def stopping_view(plan: Plan, data: bytes | None) -> list[dict[str, Any]]:
     return [_rule_view(plan, rule, state) for rule in plan.definition.stopping]
 
 
+def stopping_events(plan: Plan, data: bytes | None) -> dict[str, int]:
+    """By stopping rule: the events that count now."""
+    state = loads(plan.version, data)
+    return {rule.id: path(rule, state).events for rule in plan.definition.stopping}
+
+
 def _rule_view(plan: Plan, rule: StoppingRule, state: TrialState) -> dict[str, Any]:
     found = path(rule, state)
     holds = _holds(plan, rule, state)

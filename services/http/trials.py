@@ -103,8 +103,10 @@ def suspend(body: dict[str, Any], trial: str) -> Response:
 @blueprint.alt_response(202, schema=Awaiting, description="A second person must ask the same")
 def resume(body: dict[str, Any], trial: str) -> Response:
     """Lift the holds that stand; two different persons must ask for it within 24 hours."""
-    who = person(caller())
-    return _asked(holding.resume(parts().database, trial, who, body["reason"], now_us()), trial)
+    who, database = person(caller()), parts().database
+    with database.reading() as conn:
+        known = boundaries.counted(conn, trial)
+    return _asked(holding.resume(database, trial, who, body["reason"], now_us(), known), trial)
 
 
 @blueprint.route(f"{BASE}/<name:trial>/stopping")

@@ -14,6 +14,13 @@ from services.reading.pages import Json, everything
 from services.repositories import streams
 
 
+def counted(conn: Connection, trial: str) -> dict[str, int]:
+    """By stopping rule: the events that count as last evaluated, as a person can know them."""
+    stream = streams.find(conn, trial, streams.TRIAL_SUBJECT)
+    engine = stream and engines.of_version(conn, trial, stream.protocol_version)
+    return engine.stopping_events(stream.state) if stream and engine else {}
+
+
 def of_trial(conn: Connection, trial: str) -> Json | None:
     """Contract §3's list; None if there is no such trial."""
     stream = streams.find(conn, trial, streams.TRIAL_SUBJECT)

@@ -90,8 +90,11 @@ def resume(trial: str) -> Response:
     reason = _reason()
     if not reason:
         return shown(trial, problem=_NO_REASON, status=422)
+    database = parts().database
     try:
-        done = holding.resume(parts().database, trial, person(caller()), reason, now_us())
+        with database.reading() as conn:
+            known = reading.counted(conn, trial)
+        done = holding.resume(database, trial, person(caller()), reason, now_us(), known)
     except Conflict as refused:
         return shown(trial, problem=str(refused), status=409)
     return _done(trial, done)

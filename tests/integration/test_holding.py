@@ -10,6 +10,7 @@ import pytest
 
 from services import evaluation, holding, models, replay, trials
 from services.evaluation import work
+from services.reading import stopping
 from services.repositories import trials as trial_rows
 from services.repositories.streams import TRIAL_SUBJECT
 from tests.support import flagship as f
@@ -42,10 +43,16 @@ def audited(db, action: str) -> list[Any]:
     return f.rows(db, models.audit, models.audit.c.action == action)
 
 
+def counted(db) -> dict[str, int]:
+    with db.reading() as conn:
+        return stopping.counted(conn, f.TRIAL)
+
+
 def resume(db, now_us: int) -> None:
-    asked = holding.resume(db, f.TRIAL, "one", "seen", now_us)
+    asked = holding.resume(db, f.TRIAL, "one", "seen", now_us, counted(db))
     assert asked.until_us is not None
-    f.evaluate(db, list(holding.resume(db, f.TRIAL, "other", "agreed", now_us).dirty), now_us)
+    agreed = holding.resume(db, f.TRIAL, "other", "agreed", now_us, counted(db))
+    f.evaluate(db, list(agreed.dirty), now_us)
 
 
 def test_a_crossed_boundary_is_held_once_and_resumed_by_two(db):
@@ -56,6 +63,20 @@ def test_a_crossed_boundary_is_held_once_and_resumed_by_two(db):
     assert (row(db).status, row(db).hold) == ("open", None)
     assert "ST-TOX-CROSSED" in f.open_rules(db)  # the boundary is still reached
     f.evaluate(db, f.publish(db, f.events("S-9", told("clinical"))), NOW_US + DAY_US)
+    assert row(db).status == "open"
+    assert replay.verify(db, f.TRIAL).differences == []
+
+
+def test_what_came_between_the_two_persons_holds_the_trial_again(db):
+    cross(db)
+    later = NOW_US + DAY_US
+    assert holding.resume(db, f.TRIAL, "one", "seen", later, counted(db)).until_us is not None
+    f.evaluate(db, f.publish(db, toxic("S-9")), later)
+    agreed = holding.resume(db, f.TRIAL, "other", "agreed", later, counted(db))
+    f.evaluate(db, list(agreed.dirty), later)
+    assert row(db).status == "suspended"
+    assert orjson.loads(row(db).hold)["by"] == "ST-TOX"
+    resume(db, later)  # both know of it now
     assert row(db).status == "open"
     assert replay.verify(db, f.TRIAL).differences == []
 
