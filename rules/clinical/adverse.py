@@ -138,7 +138,8 @@ def is_expected(values: Values, onset: Day, reference: Reference) -> bool | None
     """Whether the reference safety information lists it, no more severe, and no more fatal.
 
     A more specific term is not listed. Without a reference the reporter's word is all there is.
-    Unknown without a term, or without the grade where a listing is bounded by one.
+    Unknown without a term, without the grade where a listing is bounded by one, and without what
+    tells whether it was fatal where the listing is of no death.
     """
     if reference.listed is None:
         told = values.get("expected")
@@ -158,13 +159,18 @@ def _names(entry: Listed, term: str) -> bool:
 
 
 def _covers(entry: Listed, values: Values) -> bool | None:
-    """Whether a listing that names it is of its severity and outcome."""
-    if is_fatal(values) is True and not entry.fatal:
-        return False
-    if entry.max_grade is None or (entry.fatal and is_fatal(values) is True):
+    """Whether a listing that names it is of its severity and outcome.
+
+    One that lists no death covers only what is known to be none.
+    """
+    fatal, grade = is_fatal(values), values.get("grade")
+    if fatal is True and entry.fatal:
         return True
-    grade = values.get("grade")
-    return None if grade is None else bool(grade <= entry.max_grade)
+    severe = (
+        False if entry.max_grade is None else None if grade is None else grade > entry.max_grade
+    )
+    worse = (severe, False if entry.fatal else fatal)
+    return False if True in worse else None if None in worse else True
 
 
 def _differ(told: Any, found: bool | None) -> bool | None:

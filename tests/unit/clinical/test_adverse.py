@@ -126,13 +126,36 @@ def test_a_fatal_outcome_is_expected_only_where_it_is_listed():
     assert found("is_expected", listed, term="Sepsis", grade=5) is True
 
 
+UNBOUNDED = Reference(listed=(Listed(frozenset({"pyrexia"})),))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "susar"),
+    [
+        ({}, None, True),
+        ({"outcome": "unknown"}, None, True),
+        ({"seriousness": ["deaht"]}, None, True),
+        ({"grade": 4}, True, False),
+        ({"outcome": "recovered"}, True, False),
+        ({"seriousness": ["hospitalisation"]}, True, False),
+        ({"outcome": "fatal"}, False, True),
+    ],
+)
+def test_a_serious_event_of_which_nobody_said_it_was_not_fatal_is_not_expected(
+    values, expected, susar
+):
+    told = {"term": "Pyrexia", "serious": True, **values}
+    assert found("is_expected", UNBOUNDED, **told) is expected
+    assert found("is_susar", UNBOUNDED, **told) is susar
+
+
 def test_what_is_listed_must_have_been_in_force_at_the_onset():
     since = Reference(
         listed=(Listed(frozenset({"pyrexia"}), since="2026-03-10", until="2026-04-01"),)
     )
     days = {"2026-03-09": False, "2026-03-10": True, "2026-03-31": True, "2026-04-01": False}
     for day, expected in days.items():
-        assert found("is_expected", since, day, term="Pyrexia") is expected
+        assert found("is_expected", since, day, term="Pyrexia", grade=1) is expected
 
 
 def test_an_empty_reference_expects_nothing_and_none_leaves_it_to_the_reporter():
