@@ -1,6 +1,7 @@
 """Reports that are owed: which clocks run over a trial's adverse events, the soonest due first.
 
-Who comes in: GET .../clocks, the trial's page. Who goes out: streams, as last evaluated.
+Who comes in: GET .../clocks, the pages of a trial and of a subject. Who goes out: streams, as last
+evaluated.
 """
 
 from __future__ import annotations
@@ -37,6 +38,15 @@ def of_trial(
     if after is not None:
         owed = [item for item in owed if _key(item) > after]
     return page(owed[: limit + 1], limit, dict, _key)
+
+
+def of_subject(conn: Connection, trial: str, subject: str, now_us: int) -> list[Json]:
+    """The subject's running and overdue clocks, the soonest due first."""
+    at = iso(trials.clock_us(conn, trial) or now_us)
+    query = select(streams.c.subject, streams.c.site, streams.c.clocks).where(
+        streams.c.trial == trial, streams.c.subject == subject, streams.c.clocks.is_not(None)
+    )
+    return sorted((item for row in conn.execute(query) for item in _owed(row, at)), key=_key)
 
 
 def _owed(row: Row[*tuple[Any, ...]], at: str) -> list[Json]:

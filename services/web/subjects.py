@@ -17,6 +17,7 @@ from services.http.context import parts
 from services.reading import (
     adverse,
     alerts,
+    clocks,
     eligibility,
     events,
     inbox,
@@ -54,6 +55,7 @@ def subject(trial: str, subject: str) -> Response:
             laboratory=laboratory.of_subject(conn, trial, subject),
             response=response.of_subject(conn, trial, subject),
             adverse=adverse.of_subject(conn, trial, subject),
+            clocks=clocks.of_subject(conn, trial, subject, now_us()),
             timeline=_timeline(conn, trial, subject),
             here=here,
         )

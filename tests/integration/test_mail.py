@@ -114,6 +114,14 @@ def test_a_mail_says_what_happened_what_to_do_and_where_to_see_it(mailbox):
 
 
 @pytest.mark.parametrize("content", ["minimal", "full"])
+def test_a_mail_of_a_report_that_is_owed_says_until_when(mailbox, monkeypatch, content):
+    assert "Due:" not in sent(mailbox, told(content)).message.get_content()
+    monkeypatch.setitem(SHOWN, "due_at", "2026-03-12T14:59:59Z")
+    text = sent(mailbox, told(content)).message.get_content()
+    assert "Due:      2026-03-12T14:59:59Z" in text.splitlines()
+
+
+@pytest.mark.parametrize("content", ["minimal", "full"])
 def test_the_headers_hold_no_value_no_title_and_no_subject(mailbox, content):
     mail = sent(mailbox, told(content)).message
     assert mail["Subject"] == "[Vigil] t: critical safety alert opened"

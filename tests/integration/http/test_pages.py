@@ -418,3 +418,25 @@ def test_the_trials_page_and_the_inbox_say_until_when_reports_are_due(house, cli
     assert text.index("<strong>overdue</strong>") < text.index("<td>running</td>")
     due = r"<strong>Due</strong> <time[^>]*>[^<]*</time> <span[^>]*>\(in 2[12] h\)"
     assert re.search(due, clinician.get("/"))
+
+
+def test_the_subjects_page_says_until_when_its_reports_are_due(house, clinician, make_event):
+    for number, hours in enumerate((2, 30), start=1):
+        told = {"ae": f"AE-{number}", "term": "Vertigo", "serious": True, "causality": "unrelated"}
+        told["aware_at"] = iso(now_us() - hours * 3_600_000_000)
+        house.publish(make_event(number, "adverse_event", told, subject="S-001"))
+    house.publish(make_event(3, "adverse_event", {**told, "ae": "AE-3"}, subject="S-002"))
+    house.evaluate()
+    text = clinician.get("/trials/msc-cgvhd/subjects/S-001")
+    listed = text[text.index('<h2 id="clocks">') :]
+    listed = listed[: listed.index("</table>")]
+    assert listed.index("<td>AE-2</td>") < listed.index("<td>AE-1</td>")  # the soonest first
+    assert listed.index("<strong>overdue</strong>") < listed.index("<td>running</td>")
+    assert re.search(r"<td><time[^>]*>[^<]*</time> <span[^>]*>\(in 2[12] h\)", listed)
+    assert "AE-3" not in listed
+    assert "S-001</a>" not in listed
+    given = {"ae": "AE-1", "reported_at": iso(now_us())}
+    house.publish(make_event(4, "adverse_event", given, subject="S-001"))
+    house.publish(make_event(5, "adverse_event", {**given, "ae": "AE-2"}, subject="S-001"))
+    house.evaluate()
+    assert '<h2 id="clocks">' not in clinician.get("/trials/msc-cgvhd/subjects/S-001")
