@@ -46,7 +46,7 @@ def of_subject(conn: Connection, trial: str, subject: str, now_us: int) -> list[
     query = select(streams.c.subject, streams.c.site, streams.c.clocks).where(
         streams.c.trial == trial, streams.c.subject == subject, streams.c.clocks.is_not(None)
     )
-    return sorted((item for row in conn.execute(query) for item in _owed(row, at)), key=_key)
+    return [item for row in conn.execute(query) for item in _owed(row, at)]
 
 
 def _owed(row: Row[*tuple[Any, ...]], at: str) -> list[Json]:

@@ -421,11 +421,10 @@ def test_the_trials_page_and_the_inbox_say_until_when_reports_are_due(house, cli
 
 
 def test_the_subjects_page_says_until_when_its_reports_are_due(house, clinician, make_event):
-    for number, hours in enumerate((2, 30), start=1):
-        told = {"ae": f"AE-{number}", "term": "Vertigo", "serious": True, "causality": "unrelated"}
-        told["aware_at"] = iso(now_us() - hours * 3_600_000_000)
-        house.publish(make_event(number, "adverse_event", told, subject="S-001"))
-    house.publish(make_event(3, "adverse_event", {**told, "ae": "AE-3"}, subject="S-002"))
+    told = {"term": "Vertigo", "serious": True, "causality": "unrelated"}
+    for number, (subject, hours) in enumerate((("S-001", 2), ("S-001", 30), ("S-002", 2)), start=1):
+        told |= {"ae": f"AE-{number}", "aware_at": iso(now_us() - hours * 3_600_000_000)}
+        house.publish(make_event(number, "adverse_event", dict(told), subject=subject))
     house.evaluate()
     text = clinician.get("/trials/msc-cgvhd/subjects/S-001")
     listed = text[text.index('<h2 id="clocks">') :]
