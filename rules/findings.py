@@ -21,7 +21,7 @@ from rules.plan import OVERRIDDEN, Plan, fill
 from rules.terms import Category, Change, Severity
 
 Read = Callable[[str], Reading]
-KEY, OCCURRED = 0, 4
+KEY, OCCURRED, TITLE = 0, 4, 5
 Open = dict[str, list[Any]]  # rule -> [key, content hash, severity, category, occurred, title]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from rules.events import Event, TrialHold
-from rules.findings import Step
+from rules.findings import TITLE, Step
 from rules.model import StoppingRule
 from rules.plan import Plan
 from rules.sums import HOLDS, PAUSED
@@ -41,11 +41,13 @@ class Holds:
         self.plan, self.state = plan, state
         self.turned = self.moved = False
         self.crossed: set[str] = set()  # rules whose boundary began a hold in this step
+        self.unknown: set[str] = set()  # rules resumed in this step that ask more than both knew
 
     def step(self) -> None:
         """Another step begins."""
         self.moved = False
         self.crossed.clear()
+        self.unknown.clear()
 
     def stands_by(self, rule_id: str) -> bool:
         """Whether a hold that this rule's boundary began stands."""
@@ -91,8 +93,10 @@ class Holds:
                 if one["kind"] == HoldKind.CROSSED.value and one["by"] in paths:
                     events = paths[one["by"]].events
                     self.state.accepted[one["by"]] = min(events, known.get(one["by"], events))
-                if one["kind"] == HoldKind.RULE.value:
-                    repeating.accept(self.plan, self.state, one["by"])
+                if one["kind"] == HoldKind.RULE.value and repeating.accept(
+                    self.plan, self.state, one["by"], data.get("known")
+                ):
+                    self.unknown.add(one["by"])
 
     def cross(self, step: Step, paths: Mapping[str, Path]) -> None:
         """Hold where a path has reached its boundary, with more events than were accepted."""
@@ -128,7 +132,10 @@ class Holds:
         self.state.paused = sorted(now)
 
     def fired(self, step: Step) -> None:
-        """Hold for the alert rules over the trial's facts that began to hold in this step."""
+        """Hold for the alert rules over the trial's facts that began to hold in this step.
+
+        And for those that were resumed in it and ask more than both persons knew.
+        """
         for change in step.changes:
             asks = change.scope is Scope.TRIAL and change.hold in HOLDS
             if asks and change.change is Change.OPENED:
@@ -140,6 +147,12 @@ class Holds:
                     by=change.rule,
                     reason=change.title,
                 )
+        held = self.state.findings.get("trial", {})
+        for rule_id in sorted(self.unknown & held.keys()):
+            what = self.plan.rules[rule_id].hold
+            if what in HOLDS:
+                title = str(held[rule_id][TITLE])
+                self._begin(step, HoldKind.RULE, rule_id, what=str(what), by=rule_id, reason=title)
 
     def _begin(
         self,

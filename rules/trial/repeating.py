@@ -6,7 +6,7 @@ with which the trial was resumed: only a term in more of them is reached anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rules.assessment import names_in
 from rules.facts.projections import Reading
@@ -32,13 +32,32 @@ def readings(repeat: Repeat, state: TrialState) -> dict[str, Reading]:
     return {stopping_fact(repeat.id, what): reading for what, reading in found.items()}
 
 
-def accept(plan: Plan, state: TrialState, rule_id: str) -> None:
-    """Two persons lifted the hold of a rule: what it was asked of is accepted as it stands."""
+def counted(plan: Plan, state: TrialState) -> dict[str, int]:
+    """In how many subjects each term of each repeat stands, by the name it is accepted under."""
+    return {
+        _name(repeat, term): len(those)
+        for repeat in plan.definition.repeats
+        for term, those in _subjects(repeat, state).items()
+    }
+
+
+def accept(
+    plan: Plan, state: TrialState, rule_id: str, known: Mapping[str, int] | None = None
+) -> bool:
+    """Two persons lifted the hold of a rule: what it was asked of is accepted as both knew it.
+
+    `known`: as counted() was when the first of them wished it; None: as it is. Says whether a
+    term is reached all the same: then the rule's hold is to begin again.
+    """
     rule = plan.rules.get(rule_id)
+    left = False
     for repeat in () if rule is None else _asked(plan, rule):
         for term, those in _subjects(repeat, state).items():
-            if len(those) >= repeat.subjects:
-                state.accepted[_name(repeat, term)] = len(those)
+            name, number = _name(repeat, term), len(those)
+            if number >= repeat.subjects:
+                state.accepted[name] = number if known is None else min(number, known.get(name, 0))
+                left = left or number > state.accepted[name]
+    return left
 
 
 def settle(plan: Plan, state: TrialState) -> None:

@@ -22,7 +22,7 @@ from rules.stopping.following import Measure
 from rules.sums import ENROLLED, INFUSED
 from rules.terms import HoldKind, Scope, WindowFrom
 from rules.terms import Unit as RuleUnit
-from rules.trial import during
+from rules.trial import during, repeating
 from rules.trial.paths import Path, Unit, is_exposed, measure, path, window_us
 from rules.trial.state import TrialState, loads, place
 
@@ -51,9 +51,10 @@ def stopping_view(plan: Plan, data: bytes | None) -> list[dict[str, Any]]:
 
 
 def stopping_events(plan: Plan, data: bytes | None) -> dict[str, int]:
-    """By stopping rule: the events that count now."""
+    """By stopping rule the events that count now, by term of a repeat the subjects."""
     state = loads(plan.version, data)
-    return {rule.id: path(rule, state).events for rule in plan.definition.stopping}
+    events = {rule.id: path(rule, state).events for rule in plan.definition.stopping}
+    return events | repeating.counted(plan, state)
 
 
 def _rule_view(plan: Plan, rule: StoppingRule, state: TrialState) -> dict[str, Any]:

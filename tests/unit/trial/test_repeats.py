@@ -158,3 +158,22 @@ def test_each_resumption_accepts_what_stands_then(engine):
     told, holds = after_two(engine, *later)
     assert [change for _, change, _ in told] == ["cleared", "opened", "cleared", "opened"]
     assert holds == [("rule", "PAUSE-SAME")]
+
+
+def test_what_came_between_the_two_persons_holds_the_trial_again(engine):
+    between = [has("C", "sepsis"), has("A", "pneumonia"), has("B", "pneumonia")]
+    log = [has("A", "sepsis"), has("B", "sepsis")]
+    known = engine.stopping_events(folded(log_of(log), engine).state)
+    assert known["RP-SAME|term:sepsis"] == 2
+    outcome = folded(log_of([*log, *between, {**resumed(HOLD), "known": known}]), engine)
+    assert standing(outcome) == [("rule", "PAUSE-SAME")]
+    (hold,) = [one for one in outcome.holds or () if one.until_us is None]
+    assert hold.id == "6|rule|PAUSE-SAME"
+
+
+def test_what_both_persons_knew_is_accepted(engine):
+    log = [has("A", "sepsis"), has("B", "sepsis")]
+    known = engine.stopping_events(folded(log_of(log), engine).state)
+    outcome = folded(log_of([*log, {**resumed(HOLD), "known": known}]), engine)
+    assert standing(outcome) == []
+    assert changes(outcome)[-1] == (3, "cleared", "PAUSE-SAME")
