@@ -201,3 +201,29 @@ def test_a_month_alone_counts_by_its_last_day() -> None:
     told: Told = [("2026-05-01T08:00:00Z", {"serious": True, "reported_at": "2026-05-01"})]
     told.append(("2026-06-01T08:00:00Z", {"submitted_at": "2026-05"}))
     assert stage(SPONSOR_15, told, "2026-06-02T00:00:00Z", zones()) == "met_late"
+
+
+# --- there and back -----------------------------------------------------------------------------
+def test_fatal_not_fatal_and_fatal_again_has_one_clock_unless_awareness_is_told_anew() -> None:
+    told: Told = [
+        *UPGRADED,
+        ("2026-05-08T09:00:00Z", {"submitted_at": "2026-05-08T08:00:00Z"}),
+        ("2026-05-10T09:00:00Z", {"fatal": False}),
+        ("2026-05-11T09:00:00Z", {"fatal": True}),
+    ]
+    assert stage(FATAL_7, told[:2], "2026-05-08T00:00:00Z") == "running"
+    assert stage(FATAL_7, told[:4], LATER) == "lapsed"
+    assert stage(FATAL_7, told, LATER) == "met"  # as fatal it was reported
+    told[4][1]["reported_at"] = "2026-05-11T08:00:00Z"
+    assert iso(found(FATAL_7, told, LATER).due_us) == "2026-05-18T14:59:59Z"
+
+
+def test_awareness_corrected_after_the_report_moves_what_was_in_time() -> None:
+    aware, made = "2026-05-01T08:00:00Z", "2026-05-02T07:00:00Z"
+    told: Told = [(aware, {"serious": True, "aware_at": aware}), (made, {"reported_at": made})]
+    assert stage(SITE_24H, told, LATER) == "met"
+    told[0][1]["aware_at"] = "2026-05-01T06:00:00Z"
+    assert stage(SITE_24H, told, LATER) == "met_late"
+    told[0][1]["aware_at"] = "2026-05-01T08:00:00Z"
+    told[1][1]["reported_at"] = "2026-05-01T07:59:59Z"
+    assert found(SITE_24H, told, LATER).conflict
