@@ -37,6 +37,11 @@ class Gates:
             for rule in own
             if rule.scope is Scope.SUBJECT
         }
+        self.series = {
+            rule.id: (names_in(rule.when), compile_condition(rule.when))
+            for rule in own
+            if rule.scope is Scope.LABORATORY
+        }
 
     @cached_property
     def asks_holds(self) -> bool:

@@ -7,13 +7,14 @@ closes it, else any that is not known leaves it unknown, and an unknown gate is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rules import pinning
 from rules.anchors import Judged, Reader, judged_then, known
 from rules.assessment import Assessment
-from rules.facts import entities
+from rules.facts import entities, laboratory
+from rules.facts.calendar import Span
 from rules.facts.entities import merge
 from rules.facts.entity_records import adverse_event
 from rules.facts.projections import UNKNOWN, Reading
@@ -36,7 +37,7 @@ _STATES: Mapping[Verdict, str] = {
     Verdict.INDETERMINATE: "unknown",
     Verdict.NOT_APPLICABLE: "not_applicable",
 }
-# Of findings about these the moment is known; of visits and laboratory series only what is now.
+# Of findings about these the moment is known; series are judged again, visits hold only now.
 _DATED = ("enrolment", "infusion:", "ae:")
 
 
@@ -129,13 +130,31 @@ class Asked:
 
     def _held(self, read: Reader) -> Reading:
         """Whether a rule over the subject itself holds the infusion."""
-        for names, holds in self.gates.now.values() if self.gates.asks_holds else ():
-            readings = read.all(names)
+        if not self.gates.asks_holds:
+            return Reading(False)
+        asked = [(read, *rule) for rule in self.gates.now.values()]
+        if read.at_us is not None and self.gates.series:
+            series = self._series(read, read.at_us)
+            asked += [(one, *rule) for one in series for rule in self.gates.series.values()]
+        for reader, names, holds in asked:
+            readings = reader.all(names)
             if holds(known(readings)) is True:
                 told = [one for one in readings.values() if one.event is not None]
                 last = max(told, key=lambda one: one.time_us or 0, default=UNKNOWN)
                 return Reading(True, last.time_us, last.event)
         return Reading(False)
+
+    def _series(self, read: Reader, at_us: int) -> Iterator[Reader]:
+        """Each laboratory series as it stood at an instant. Raises LogNeeded."""
+        state = self.state
+        first = None if state.first_infusion is None else Span(*state.first_infusion)
+        if first is not None and first.start > at_us:
+            first = None
+        for name, held in state.laboratory.items():
+            then = laboratory.as_of(held, at_us)
+            if then is not None:
+                own = self.plan.ranges.of_series(name, then, first)
+                yield Reader(self.plan, state, self.timeline, read.judged, at_us, own)
 
     def found(self, at_us: int | None) -> bool:
         """Whether such a rule was found true of an entity that began by then."""

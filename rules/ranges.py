@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from rules.assessment import compile_condition, names_in
-from rules.facts import grading
+from rules.facts import graded, grading, laboratory
+from rules.facts.calendar import Span
+from rules.facts.reading import Reading
 from rules.facts.relations import BETWEEN, FIELDS, HOURS
 from rules.language.vocabulary import (
     CLOCK_NAMES,
@@ -87,6 +89,19 @@ class Ranges:
                 for name in self.series
                 if (code := definition.codes[EventType.OBSERVATION, name]).ctcae
             }
+
+    def of_series(
+        self, name: str, series: laboratory.Series, first: Span | None
+    ) -> dict[str, Reading]:
+        """What the rules may ask of one series; `first`: the infusion that its baseline is of.
+
+        Raises LogNeeded.
+        """
+        change = "lab_change_percent" in self.asked[Scope.LABORATORY]
+        found = laboratory.readings(name, series, first, self.alike, change=change)
+        if name in self.scales:
+            found |= graded.readings(self.scales[name], series, first)
+        return found
 
 
 def facts_of(relation: Relation) -> list[str]:

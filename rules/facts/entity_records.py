@@ -12,6 +12,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
+from rules.clinical import adverse
 from rules.errors import LogNeeded
 from rules.facts import entities
 from rules.facts.calendar import Calendar, Span
@@ -159,11 +160,14 @@ def _went_on(merged: Merged, as_of_us: int, calendar: Calendar) -> bool:
 
     A report made later says when it ended; without that it had ended when the report was made.
     """
-    resolved = merged.values.get("resolved")
-    field = "outcome" if resolved is None else "resolved"
-    told_us, _ = merged.origins.get(field, (as_of_us, None))
-    if told_us <= as_of_us:
+    then = {
+        name: merged.values[name]
+        for name, (told_us, _) in merged.origins.items()
+        if told_us <= as_of_us
+    }
+    if not adverse.is_ongoing(then):
         return False
+    resolved = merged.values.get("resolved")
     return resolved is None or calendar.parse(str(resolved)).end > as_of_us
 
 

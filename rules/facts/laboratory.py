@@ -90,6 +90,27 @@ def put(series: Series | None, new: Record) -> Series:
     return series
 
 
+def as_of(series: Series, at_us: int) -> Series | None:
+    """The series as it stood at an instant; a record dated by a day counts from its beginning.
+
+    None where there was nothing of it. Raises LogNeeded where what stood then was dropped.
+    """
+    records, prefix, base, _ = series
+    then = [one for one in records if one[START] <= at_us]
+    if not then:
+        if prefix is not None:
+            raise LogNeeded
+        return None
+    flagged = [one for one in then if len(one) > _PLAIN]
+    return [then, prefix, base, flagged[-1] if flagged else _flagged_then(series, at_us)]
+
+
+def _flagged_then(series: Series, at_us: int) -> Record | None:
+    """The baseline that was published and whose record was dropped since."""
+    flagged: Record | None = series[FLAGGED]
+    return flagged if flagged is not None and flagged[START] <= at_us else None
+
+
 def compact(series: Series, first: Span | None) -> None:
     """Drop the oldest records once there are many; `first`: the infusion that baselines are of."""
     records = series[RECORDS]

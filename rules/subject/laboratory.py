@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from rules.facts import graded, laboratory
 from rules.facts.calendar import Span
 from rules.facts.projections import Reading
 from rules.findings import Step
@@ -33,15 +32,11 @@ def touched_series(subject: Subject, dirty: Dirty, changed: set[str]) -> list[To
         return []
     every = dirty.first_infusion or touched_now(subject, Scope.LABORATORY, dirty, changed)
     first = None if state.first_infusion is None else Span(*state.first_infusion)
-    change = "lab_change_percent" in ranges.asked[Scope.LABORATORY]
     made = []
     for name in sorted(state.laboratory if every else dirty.series):
-        held = state.laboratory[name]
         code = subject.plan.definition.codes[EventType.OBSERVATION, name]
-        found = laboratory.readings(name, held, first, ranges.alike, change=change)
+        found = ranges.of_series(name, state.laboratory[name], first)
         found["lab_label"] = Reading(code.label)
-        if name in ranges.scales:
-            found |= graded.readings(ranges.scales[name], held, first)
         made.append(TouchedSeries(name, found, code.unit))
     return made
 

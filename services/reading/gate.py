@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 import rules
 from services.reading import eligibility
 from services.reading.pages import Json
-from services.repositories import streams
+from services.repositories import streams, trials
 
 OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
+_KEPT = ("id", "kind", "what", "since_us", "by", "reason")  # of a hold in the trial's row
 _INFUSIONS = "trial"  # a hold of enrolment alone lets the enrolled be infused
 
 
@@ -33,17 +34,29 @@ def of_subject(
 
 def _hold(conn: Connection, trial: str, at_us: int) -> Json | None:
     """The oldest hold that kept everybody from being infused at that time."""
-    stream = streams.find(conn, trial, streams.TRIAL_SUBJECT)
-    holds = [] if stream is None else rules.holds_of(stream.state)
     standing = [
         one
-        for one in holds
+        for one in _holds(conn, trial)
         if one.what == _INFUSIONS
         and one.since_us <= at_us
         and (one.until_us is None or one.until_us > at_us)
     ]
     oldest = min(standing, key=lambda one: one.since_us, default=None)
     return None if oldest is None else rules.hold_view(oldest)
+
+
+def _holds(conn: Connection, trial: str) -> list[rules.TrialHold]:
+    """Every hold of the trial: what its stream found, and a person's that still waits there."""
+    stream = streams.find(conn, trial, streams.TRIAL_SUBJECT)
+    found = [] if stream is None else list(rules.holds_of(stream.state))
+    row, folded = trials.get(conn, trial), {one.id for one in found}
+    standing = [] if row is None else trials.standing(row)
+    asked = [
+        rules.TrialHold(name=one["id"], **{key: one[key] for key in _KEPT})
+        for one in standing
+        if one["id"] not in folded
+    ]
+    return [*found, *asked]
 
 
 def _word(body: dict[str, Any], *, held: bool, hold: Json | None) -> str | None:

@@ -182,6 +182,13 @@ def test_a_toxicity_was_there_at_an_infusion_until_it_ended_whenever_that_is_tol
     assert toxic["state"] == ("open" if ended else "closed")
 
 
+def test_a_toxicity_that_was_told_as_over_before_an_infusion_was_not_there_whatever_follows():
+    over = event(5, "adverse_event", "2026-03-02T09:30:00-05:00", ae="A", outcome="recovered")
+    dated = event(7, "adverse_event", "2026-03-03T09:00:00-05:00", ae="A", resolved="2026-03-03")
+    first = infusion(6, dose=100, unit="10*6")
+    assert alerts(run(ENROLLED, COOL, WEIGHT, RASH, over, first, dated)) == set()
+
+
 def test_of_a_toxicity_dated_by_the_day_of_the_infusion_nobody_knows_whether_it_was_there():
     day = "2026-03-02"
     that_day = event(5, "adverse_event", "2026-03-03T09:00:00-05:00", ae="A", grade=2, onset=day)
