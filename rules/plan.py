@@ -178,6 +178,8 @@ class Plan:
         asked += [*self.ranges.applicable_names, *self.ranges.anchors]
         asked += [name for names in self.own_endpoints.values() for name in names]
         asked += [name for names in self.response_names.values() for name in names]
+        # A baseline that moves must be noticed by the step: what was judged by it is kept.
+        asked += [name for name, spec in self.specs.items() if spec.liver and spec.baseline]
         self.subject_facts = tuple(name for name in dict.fromkeys(asked) if name in self.specs)
         live = dict.fromkeys((*self.criteria_facts, *self.subject_facts))
         self.live = tuple(live)

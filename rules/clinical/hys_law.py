@@ -50,6 +50,7 @@ class Sample(NamedTuple):
     base_upper: float | None = None
     time_us: int = 0
     event: str | None = None
+    n: int = 0  # its number in the subject's stream
 
     @property
     def times(self) -> float | None:
@@ -97,42 +98,101 @@ def _digits(value: float) -> float:
     return float(f"{value:.12g}")
 
 
-def judged(liver: Liver, rule: LiverRule) -> Judged:
+class Standing(NamedTuple):
+    """What some transaminases say so far: the worst hit, the first that nobody can tell (a limit is
+    missing), the first without a bilirubin beside it; `measured`: whether there are any.
+    """
+
+    hit: Judged | None = None
+    unsure: Judged | None = None
+    alone: Judged | None = None
+    measured: bool = False
+
+
+NOTHING = Standing()
+
+
+def judged(
+    liver: Liver, rule: LiverRule, past: Standing = NOTHING, from_day: int | None = None
+) -> Judged:
     """The worst that any transaminase is together with the bilirubin in its window.
 
     Days count, not hours: what may be of the same day is. Phosphatase is looked at within its days
-    of the highest transaminase around the one that was raised.
+    of the highest transaminase around the one that was raised. `past`: what the transaminases say
+    whose last day is before `from_day`; they are not asked again.
     """
-    pairs = list(_pairs(liver, rule))
+    found = together(past, standing(liver, rule, from_day))
+    return found.hit or found.unsure or found.alone or Judged(Law.NONE if found.measured else None)
+
+
+def standing(
+    liver: Liver, rule: LiverRule, from_day: int | None = None, to_day: int | None = None
+) -> Standing:
+    """What the transaminases of these last days say (the first inclusive, the last not)."""
+    asked = [
+        one
+        for one in liver.at
+        if (from_day is None or one.last >= from_day) and (to_day is None or one.last < to_day)
+    ]
+    pairs = list(_pairs(asked, liver, rule))
     hits = [_classed(liver, rule, *pair) for *pair, sure in pairs if sure]
-    if hits:
-        return min(hits, key=_order)
-    for at, bilirubin, _ in pairs:
-        return Judged(Law.LIMITS_MISSING, at, bilirubin)
-    return _alone(liver, rule)
+    unsure = (Judged(Law.LIMITS_MISSING, at, two) for at, two, sure in pairs if not sure)
+    return Standing(
+        min(hits, key=_order, default=None),
+        next(unsure, None),
+        None if pairs else _alone(asked, liver, rule),
+        bool(asked),
+    )
 
 
-def _alone(liver: Liver, rule: LiverRule) -> Judged:
+def together(one: Standing, other: Standing) -> Standing:
+    """What both say; of what is alike that of the first transaminase, then the first bilirubin."""
+
+    def first(mine: Judged | None, theirs: Judged | None) -> Judged | None:
+        told = [found for found in (mine, theirs) if found is not None]
+        return min(told, key=lambda found: (*_order(found), *_place(found)), default=None)
+
+    def earliest(mine: Judged | None, theirs: Judged | None) -> Judged | None:
+        told = [found for found in (mine, theirs) if found is not None]
+        return min(told, key=lambda found: (found.law is None, *_place(found)), default=None)
+
+    return Standing(
+        first(one.hit, other.hit),
+        earliest(one.unsure, other.unsure),
+        earliest(one.alone, other.alone),
+        one.measured or other.measured,
+    )
+
+
+def _place(found: Judged) -> tuple[tuple[bool, int, int], ...]:
+    """ALT before AST, then by time and by number: as a subject's values are gone through."""
+    told = [one for one in (found.at, found.bilirubin) if one is not None]
+    return tuple((one.test == "ast", one.time_us, one.n) for one in told)
+
+
+def _alone(asked: Sequence[Sample], liver: Liver, rule: LiverRule) -> Judged | None:
     """Of transaminases without a bilirubin that is raised beside them.
 
     A limit that is missing is told before a bilirubin that is, whichever value came first.
     """
     open_: Judged | None = None
-    for at in liver.at:
+    for at in asked:
         truth = at_raised(at, rule)
         if truth is False or any(_beside(at, one, rule) for one in liver.bilirubin):
             continue
         if truth is None:
             return Judged(Law.LIMITS_MISSING, at)
         open_ = open_ or Judged(None, at)
-    return open_ or Judged(Law.NONE if liver.at else None)
+    return open_
 
 
-def _pairs(liver: Liver, rule: LiverRule) -> Iterator[tuple[Sample, Sample, bool]]:
+def _pairs(
+    asked: Sequence[Sample], liver: Liver, rule: LiverRule
+) -> Iterator[tuple[Sample, Sample, bool]]:
     """Transaminases with a bilirubin in their window, both raised or perhaps; whether surely."""
     seconds = [(one, bilirubin_raised(one, rule)) for one in liver.bilirubin]
     seconds = [(one, truth) for one, truth in seconds if truth is not False]
-    for at in liver.at if seconds else ():
+    for at in asked if seconds else ():
         truth = at_raised(at, rule)
         if truth is False:
             continue
@@ -244,4 +304,7 @@ def _reached(samples: Sequence[Sample], highest: Sample | None, limit: float) ->
     return None if not samples or any(one.times is None for one in samples) else False
 
 
-__all__ = ["Judged", "Law", "Liver", "Peaks", "Quadrant", "Sample", "judged", "pattern", "peaks"]
+__all__ = [
+    "NOTHING", "Judged", "Law", "Liver", "Peaks", "Quadrant", "Sample", "Standing", "judged",
+    "pattern", "peaks", "standing", "together",
+]  # fmt: skip

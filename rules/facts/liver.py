@@ -9,12 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rules.clinical.hys_law import Judged, Law, Liver, Peaks, Sample, judged, pattern, peaks
+from rules.clinical.hys_law import (
+    NOTHING,
+    Judged,
+    Law,
+    Liver,
+    Peaks,
+    Sample,
+    judged,
+    pattern,
+    peaks,
+)
+from rules.facts import liver_past
 from rules.facts.calendar import Calendar
 from rules.facts.moments import Moments
 from rules.facts.reading import NO_REFERENCE, UNKNOWN, Projection, Reading
 from rules.facts.sources import source_keys
-from rules.facts.timeline import BASELINE, END, EVENT, START, UPPER, VALUE, Record, Timeline
+from rules.facts.timeline import BASELINE, END, EVENT, START, UPPER, VALUE, N, Record, Timeline
 from rules.facts.windows import NEVER, Moment
 from rules.model import FactSpec
 from rules.terms import Take
@@ -37,10 +48,15 @@ def projection(spec: FactSpec, calendar: Calendar, baseline: Moments | None) -> 
             return _quadrant(highest_of(spec, timeline, calendar, as_of_us), calendar)
         told = values(spec, timeline, as_of_us)
         since = NEVER if baseline is None else baseline(timeline, as_of_us, now_us)
-        if since.lo_us is None and below([*told["alt"], *told["ast"]], rule.at_times):
+        past = liver_past.of(spec, timeline, since, bases(told, since))
+        if (
+            since.lo_us is None
+            and past.standing[:3] == NOTHING[:3]
+            and below([*told["alt"], *told["ast"]], rule.at_times)
+        ):
             found = Judged(Law.NONE if told["alt"] or told["ast"] else None)
         else:
-            found = judged(_liver(told, calendar, since), rule)
+            found = judged(liver(told, calendar, since), rule, past.standing, past.to_day)
         return _law(found, calendar)._replace(until_us=since.until_us)
 
     return read
@@ -61,7 +77,7 @@ def highest_of(
     """The highest multiples of the upper limits, and their quadrant."""
     assert spec.liver is not None
     told = {test: highest(some) for test, some in values(spec, timeline, as_of_us).items()}
-    return peaks(_liver(told, calendar, NEVER), spec.liver)
+    return peaks(liver(told, calendar, NEVER), spec.liver)
 
 
 def over_baseline(
@@ -71,7 +87,7 @@ def over_baseline(
 
     None where the baseline was normal or is not known, and where nothing was measured after it.
     """
-    found = _liver(values(spec, timeline), calendar, since)
+    found = liver(values(spec, timeline), calendar, since)
 
     def most(samples: Sequence[Sample]) -> float | None:
         return max((one.over_base for one in samples if one.over_base is not None), default=None)
@@ -118,24 +134,41 @@ def _ratio(record: Record) -> float | None:
     return None if upper is None or upper <= 0 else float(record[VALUE] / upper)
 
 
-def _liver(told: Told, calendar: Calendar, since: Moment) -> Liver:
-    made = {test: _samples(test, records, calendar, since) for test, records in told.items()}
+def liver(told: Told, calendar: Calendar, since: Moment) -> Liver:
+    """The values put together, those up to the baseline left out."""
+    made = {test: samples(test, records, calendar, since) for test, records in told.items()}
     return Liver([*made["alt"], *made["ast"]], made["bilirubin"], made["alp"])
 
 
-def _samples(test: str, records: list[Record], calendar: Calendar, since: Moment) -> list[Sample]:
+def bases_of(spec: FactSpec, timeline: Timeline, since: Moment) -> dict[str, Record | None]:
+    """By test the value that later ones are held against, of all that is known."""
+    return bases(values(spec, timeline), since)
+
+
+def bases(told: Told, since: Moment) -> dict[str, Record | None]:
+    """The same of these values."""
+    return {test: _base(records, since) for test, records in told.items()}
+
+
+def _base(records: list[Record], since: Moment) -> Record | None:
+    """The last published as the baseline, else the last up to it."""
+    if since.lo_us is None or since.hi_us is None:
+        return None
+    before = [one for one in records if one[END] <= since.lo_us]
+    published = [one for one in records if one[BASELINE]]
+    return next(iter((published or before)[-1:]), None)
+
+
+def samples(test: str, records: list[Record], calendar: Calendar, since: Moment) -> list[Sample]:
     """The values that may be after the baseline, each with it; all, where there is none."""
-    base, base_upper = None, None
+    base = _base(records, since)
+    value, upper = (None, None) if base is None else (base[VALUE], base[UPPER])
     if since.lo_us is not None and since.hi_us is not None:
-        before = [one for one in records if one[END] <= since.lo_us]
-        published = [one for one in records if one[BASELINE]]
-        last = (published or before)[-1:]
-        base, base_upper = (last[0][VALUE], last[0][UPPER]) if last else (None, None)
-        records = [one for one in records if one[END] > since.lo_us and one not in last]
+        records = [one for one in records if one[END] > since.lo_us and one is not base]
     return [
         Sample(
-            test, *_days(one, calendar), one[VALUE], one[UPPER], base, base_upper, one[START],
-            one[EVENT],
+            test, *_days(one, calendar), one[VALUE], one[UPPER], value, upper, one[START],
+            one[EVENT], one[N],
         )
         for one in records
     ]  # fmt: skip

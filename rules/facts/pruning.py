@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from rules.facts import liver_pruning
 from rules.facts import timeline as lists
 from rules.facts.calendar import DAY_US, FOREVER, Calendar
 from rules.facts.counting import counting
 from rules.facts.sources import Source, Way, asks_for_spans, opens_first, reaches, way
 from rules.facts.timeline import BASELINE, END, START, VALUE, Record, Timeline
-from rules.facts.windows import Frame, Moment, frame, reach_us
+from rules.facts.windows import NEVER, Frame, Moment, frame, reach_us
 from rules.model import FactSpec
 from rules.terms import EventType, Take
 
@@ -94,6 +95,9 @@ class Pruner:
         if len(held) < every or not (force or len(held) % every == 0):
             return
         wanted = self.needs[key]
+        if wanted.source.limits:
+            liver_pruning.prune(timeline, self.calendar, key, self._livers(timeline, now_us))
+            return
         if wanted.forever:
             return
         if wanted.spans:
@@ -102,6 +106,18 @@ class Pruner:
             low = self._thin(timeline, wanted, held, now_us)
         if low is not None:
             timeline.low[key] = max(low, timeline.low.get(key, low))
+
+    def _livers(self, timeline: Timeline, now_us: int) -> dict[str, tuple[FactSpec, Moment]]:
+        """Every fact of liver tests, with its baseline's moment: they share their values."""
+        return {
+            spec.name: (
+                spec,
+                NEVER if spec.baseline is None else self.moment(spec.baseline, timeline, now_us),
+            )
+            for one in self.needs.values()
+            for spec in one.source.specs
+            if spec.liver is not None
+        }
 
     def _thin(
         self, timeline: Timeline, wanted: Needs, held: list[Record], now_us: int

@@ -43,6 +43,7 @@ class Way(Enum):
     FIRST = auto()  # the oldest
     RUN = auto()  # the newest in a row
     WHOLE = auto()  # all in its window
+    LIVER = auto()  # what liver tests need of one another (liver_pruning.py)
     FOREVER = auto()  # all
 
 
@@ -194,7 +195,7 @@ def _scales(definition: Definition, code: Code | None, measure: Measure) -> tupl
 def way(spec: FactSpec) -> Way:
     """What a fact needs of its records, beside the newest ones."""
     if spec.liver is not None:
-        return Way.FOREVER
+        return Way.LIVER
     if asks_for_spans(spec):
         window = spec.window
         simple = window is not None and window.anchor is None and not closed(window)
