@@ -1,8 +1,9 @@
 """Liver tests of one subject put together: Hy's law and eDISH as facts.
 
-Who comes in: a timeline that keeps every liver value with the upper limit told with it. Who goes
-out: readings, whose note names the values that they rest on. What was measured up to the baseline
-is what later values are held against, and no signal of the treatment.
+Who comes in: a timeline that keeps liver values with the upper limit told with each, and what
+older ones said (liver_pruning.py). Who goes out: readings, whose note names the values that they
+rest on. What was measured up to the baseline is what later values are held against, and no signal
+of the treatment.
 """
 
 from __future__ import annotations

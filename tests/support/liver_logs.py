@@ -16,6 +16,7 @@ FACTS = {
     "plain": f"{{{_ALL}}}",
     "based": f"{{{_ALL}, baseline: first_infusion, {_NEAR}, before: {{days: 1}}}}",
     "moved": f"{{{_ALL}, baseline: last_infusion, {_NEAR}, bilirubin_over_baseline: 2}}",
+    "late": f"{{{_ALL}, baseline: first_infusion, {_NEAR}}}",
     "alone": "{from: observation, ast: ast, bilirubin: bilirubin, take: hys_law, window: {days: 1}, alp_within: {days: 1}}",
     "quadrant": "{from: observation, alt: alt, ast: ast, bilirubin: bilirubin, take: edish}",
     "of_ast": "{from: observation, ast: ast, bilirubin: bilirubin, take: edish}",
@@ -35,26 +36,36 @@ facts:
 """
 _TAIL = """
 criteria:
-  - {id: E1, kind: exclusion, text: T, when: 'quadrant == "hy"', source: {document: doc}}
+  - {id: E1, kind: exclusion, text: T, when: 'sex == "male"', source: {document: doc}}
 rules:
 """
 
 
-def _rules() -> str:
+def _rules(names: tuple[str, ...]) -> str:
     return "".join(
         f"  - {{id: {scope[:3].upper()}-{name.upper().replace('_', '-')}, on: {scope}, category: safety,"
         f' severity: info, when: \'{name} != "{_QUIET.get(name, "none")}"\', title: {name}, detail: "{{{name}}}",'
         " action: Look., source: {document: doc}}\n"
-        for name in FACTS
+        for name in names
         for scope in ("subject", "infusion")
+        # One is not asked as of an infusion, which would fold anew for its own sake.
+        if (name, scope) != ("late", "infusion")
     )
 
 
 @cache
-def engine() -> rules.Engine:
-    """The engine of that protocol."""
-    facts = "".join(f"  {name}: {spec}\n" for name, spec in FACTS.items())
-    protocol = rules.loads(f"{_HEAD}{facts}{_TAIL}{_rules()}", "livers.yaml")
+def engine(*names: str) -> rules.Engine:
+    """The engine of that protocol with these facts alone."""
+    facts = "".join(f"  {name}: {FACTS[name]}\n" for name in names)
+    protocol = rules.loads(f"{_HEAD}{facts}{_TAIL}{_rules(names)}", "livers.yaml")
+    return rules.Engine(protocol, rules.Functions)
+
+
+@cache
+def unasked() -> rules.Engine:
+    """The same with facts that no rule asks for."""
+    facts = "".join(f"  {name}: {FACTS[name]}\n" for name in ("based", "quadrant"))
+    protocol = rules.loads(f"{_HEAD}{facts}{_TAIL}".replace("rules:\n", "rules: []\n"), "l.yaml")
     return rules.Engine(protocol, rules.Functions)
 
 
