@@ -12,7 +12,7 @@ from rules.errors import LogNeeded
 from rules.facts import timeline
 from tests.support.liver_logs import DAY, FACTS, engine, logs
 
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 NEVER = 1 << 40
 
 

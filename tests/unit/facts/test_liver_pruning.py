@@ -56,6 +56,10 @@ CASES = {
         "based",
         [(0, *LOW), INFUSED, (2, *LOW), *((day, "bilirubin", 10) for day in range(20, 30))],
     ),
+    "a limit that is missing is told before an older value without a bilirubin": (
+        "based",
+        [(0, *HIGH), *QUIET, (30, "alt", 130, {"reference_high": None})],
+    ),
     "of two signals alike the first is told": (
         "based",
         [(0, *HIGH), (0.1, *BILIRUBIN), *QUIET, (30, *HIGH), (30.1, *BILIRUBIN)],
