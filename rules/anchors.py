@@ -200,6 +200,8 @@ class Reader:
             return _OF_ENROLMENT[name](state.enrolment, at_us)
         if name == "on_study":
             return entities.on_study_at(state.enrolment, state.deaths, at_us)
+        if name == "followed":
+            return entities.followed_at(state.enrolment, state.deaths, at_us)
         if name == "dead":
             return entities.dead_at(state.deaths, at_us)
         if name == "infusions":

@@ -35,6 +35,7 @@ STATUS_FACTS = (
     "screened",
     "enrolled",
     "on_study",
+    "followed",
     "dead",
     "enrolment_status",
     "infusions",

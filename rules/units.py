@@ -10,14 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rules.facts.calendar import DAY_US, Span
-from rules.facts.entities import END, FIELDS, START, enrolled_part
+from rules.facts.entities import END, FIELDS, LEFT, START, STOPPED, enrolled_part
 from rules.model import StoppingRule
 from rules.state import SubjectState
 from rules.terms import Unit, WindowFrom
 
 SUBJECT = "subject"
-_LEFT = frozenset({"withdrawn", "completed", "lost"})
-_STOPPED = _LEFT | {"treatment_stopped"}
 
 
 @dataclass(slots=True)
@@ -77,14 +75,14 @@ def place(units: list[Watched], events: Iterable[Span]) -> None:
 
 def left_us(state: SubjectState) -> int | None:
     """When follow-up ended: the subject left the trial, or died; None: it goes on."""
-    return _first(state, _LEFT)
+    return _first(state, LEFT)
 
 
 def _last(rule: StoppingRule, state: SubjectState, infusions: Mapping[str, Span]) -> int | None:
     """The start of the last infusion, once it is known to be the last."""
     planned = rule.planned_infusions
     complete = planned is not None and len(infusions) >= planned
-    if not infusions or not (complete or _first(state, _STOPPED) is not None):
+    if not infusions or not (complete or _first(state, STOPPED) is not None):
         return None
     return max(infusions.values()).start
 

@@ -47,7 +47,8 @@ _KEPT = {
     "override": ("criterion", "by", "reason", "expires"),
 }
 ENTITY_TYPES = frozenset(_KEPT)
-STOPPED = frozenset({"treatment_stopped", "withdrawn", "completed", "lost"})
+LEFT = frozenset({"withdrawn", "completed", "lost"})
+STOPPED = LEFT | {"treatment_stopped"}
 
 
 class Merged(NamedTuple):
@@ -283,13 +284,24 @@ def enrolled_at(parts: list[Part], as_of_us: int | None) -> Reading:
 
 
 def on_study_at(parts: list[Part], deaths: list[Part], as_of_us: int | None) -> Reading:
-    """Enrolled, and nothing since that ends it."""
+    """Enrolled, and nothing since that ends treatment or more."""
+    return _enrolled_until(STOPPED, parts, deaths, as_of_us)
+
+
+def followed_at(parts: list[Part], deaths: list[Part], as_of_us: int | None) -> Reading:
+    """Enrolled, and nothing since that ends all; who is no longer treated is followed on."""
+    return _enrolled_until(LEFT, parts, deaths, as_of_us)
+
+
+def _enrolled_until(
+    ending: frozenset[str], parts: list[Part], deaths: list[Part], as_of_us: int | None
+) -> Reading:
     latest = Reading(False)
     for item in parts:
         status = item[FIELDS].get("status")
         if as_of_us is not None and item[START] > as_of_us:
             break
-        if status == "enrolled" or status in STOPPED:
+        if status == "enrolled" or status in ending:
             latest = Reading(status == "enrolled", item[START], item[EVENT])
     return dead_at(deaths, as_of_us)._replace(value=False) if _died(deaths, as_of_us) else latest
 

@@ -19,7 +19,6 @@ from rules.model import Visit
 
 Told = list[Any]  # what was last told of a visit: start, end, n, whether it took place, event
 START, END, N, DONE, EVENT = range(5)
-LEFT = frozenset({"withdrawn", "completed", "lost"})
 
 
 class Standing(NamedTuple):

@@ -84,6 +84,7 @@ _SUBJECT: Mapping[str, FactType] = {
     "screened": BOOLEAN,
     "enrolled": BOOLEAN,
     "on_study": BOOLEAN,
+    "followed": BOOLEAN,
     "dead": BOOLEAN,
     "enrolment_status": FactType(ValueType.CODE, ENROLMENT_STATUSES),
     "decision": FactType(ValueType.CODE, tuple(Decision)),
@@ -335,7 +336,7 @@ def gate_names(subject: Mapping[str, FactType]) -> dict[str, FactType]:
 # What the engine itself always knows of a subject, a visit, a series, the trial.
 _KNOWN = frozenset(
     {
-        *("screened", "enrolled", "on_study", "dead", "decision", "infusions"),
+        *("screened", "enrolled", "on_study", "followed", "dead", "decision", "infusions"),
         *("is_suspected", "ae_ongoing"),
         *("ae_status", "infusion_status", "infusion_number", "infusion_repeated", "gate", "lab"),
         *("lab_value", "visit", "visit_status", "visit_day", "visit_is_infusion"),

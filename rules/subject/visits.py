@@ -27,7 +27,7 @@ def all_visits(subject: Subject, step: Step, dirty: Dirty, changed: set[str]) ->
     ranges = subject.plan.ranges
     if not ranges.visits or not _touched(subject, dirty, changed):
         return
-    expected, treated = _expected(subject, visits.LEFT), _expected(subject, entities.STOPPED)
+    expected, treated = _expected(subject, entities.LEFT), _expected(subject, entities.STOPPED)
     for visit in ranges.visits:
         anchor, until_us = _anchor(subject, step, visit)
         applies = _applies(subject, visit)

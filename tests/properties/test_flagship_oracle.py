@@ -138,7 +138,8 @@ def subject_facts(draw: random.Random, facts: dict[str, Any]) -> dict[str, Any]:
         **dict.fromkeys(reading.not_applicable(facts), "not_applicable"),
         "screened": draw.random() < 0.9,
         "enrolled": enrolled,
-        "on_study": enrolled and draw.random() < 0.8,
+        "on_study": (on_study := enrolled and draw.random() < 0.7),
+        "followed": on_study or (enrolled and draw.random() < 0.5),
         "dead": draw.random() < 0.1,
         "infusions": draw.randrange(6),
         **maybe(

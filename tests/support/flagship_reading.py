@@ -168,7 +168,7 @@ def _subject(get: Any) -> dict[str, Truth]:
             get("on_study"), younger_than_5, None if age is None else 5 <= age <= 12, no_assent
         ),
         "CO-RECONSENT-13": every(get("on_study"), younger_than_13, at_least(age, 13), no_consent),
-        "CO-CONSENT-WITHDRAWN": every(get("on_study"), withdrawn),
+        "CO-CONSENT-WITHDRAWN": every(get("followed"), withdrawn),
         "CO-LOST": every(among(get("enrolment_status"), "lost"), above(get("infusions"), 0)),
         "CO-LEFT-EARLY": every(
             among(get("enrolment_status"), "treatment_stopped", "withdrawn"),
@@ -182,7 +182,7 @@ def _subject(get: Any) -> dict[str, Truth]:
 
 def _patterns(get: Any) -> dict[str, Truth]:
     infused = above(get("infusions"), 0)
-    fever = every(get("on_study"), at_least(get("fever_after_infusion"), 38.0))
+    fever = every(get("followed"), at_least(get("fever_after_infusion"), 38.0))
     infected, hit = get("infection_after_infusion"), get("hys_law")
     return {
         "P-HYS-LAW": every(infused, among(hit, "candidate", "cholestasis_unknown")),
@@ -196,7 +196,7 @@ def _patterns(get: Any) -> dict[str, Truth]:
         "P-FEVER-INFECTION": every(fever, infected),
         "P-FEVER-ALONE": every(fever, opposite(infected)),
         "P-FEVER-UNKNOWN": every(fever, infected is None),
-        "P-PREGNANCY": every(get("on_study"), among(get("pregnancy_test"), "positive")),
+        "P-PREGNANCY": every(get("followed"), among(get("pregnancy_test"), "positive")),
         "P-STERILITY": among(get("product_sterility"), "positive"),
     }
 

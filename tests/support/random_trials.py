@@ -67,7 +67,7 @@ BASE_FACTS: dict[str, dict[str, Any]] = {
 NUMBERS = {"temp": (36, 38, 39.5), "hb": (7, 8.5, 12), "ecog": (0, 2, 3)}
 UNFIT = "OPS-CORRECTION-UNFIT"
 INEXACT = " (exact time not recorded)"
-STATUS = ("screened", "enrolled", "on_study", "dead")
+STATUS = ("screened", "enrolled", "on_study", "followed", "dead")
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 

@@ -156,6 +156,10 @@ class Subject:
         if name == "on_study":
             matter = [word for word in words if word == "enrolled" or word in ENDED]
             return not dead and bool(matter) and matter[-1] == "enrolled"
+        if name == "followed":
+            matter = [word for word in words if word == "enrolled" or word in ENDED]
+            matter = [word for word in matter if word != "treatment_stopped"]
+            return not dead and bool(matter) and matter[-1] == "enrolled"
         assert name == "screened"
         if "enrolled" in words:
             return True
