@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from services import clock
 from tests.support import browser as chromium
 from tests.support.service import Up
 
@@ -58,7 +60,9 @@ class Story:
         self.up = up
         self.subject = f"S-{next(NUMBERS):03d}"
 
-    def publish(self, kind: str, data: dict[str, Any]) -> None:
+    def publish(
+        self, kind: str, data: dict[str, Any], time: str = "2026-03-02T08:15:00+09:00"
+    ) -> None:
         event = {
             "specversion": "1.0",
             "id": f"e-{next(NUMBERS)}",
@@ -66,7 +70,7 @@ class Story:
             "type": kind,
             "trial": "msc-cgvhd",
             "subject": self.subject,
-            "time": "2026-03-02T08:15:00+09:00",
+            "time": time,
             "data": data,
         }
         answer = self.up.service("publisher").post("/v1/events", event)
@@ -80,8 +84,9 @@ class Story:
         self.publish("adverse_event", data | told)
 
     def enrolled_unfit(self) -> None:
-        """Opens a critical alert: enrolled without data."""
-        self.publish("enrolment", {"status": "enrolled", "site": "A"})
+        """Opens a critical alert: enrolled without data. Just now, so no infusion is missed yet."""
+        now = datetime.fromtimestamp(clock.now_us() / 1_000_000, UTC).isoformat()
+        self.publish("enrolment", {"status": "enrolled", "site": "A"}, now)
 
 
 @pytest.fixture
