@@ -112,6 +112,7 @@ class Plan:
             one.id: self.with_inputs(names_in(one.evaluable_when, one.responder_when))
             for one in definition.response
         }
+        self.judgements = frozenset(("decision", *(one.id for one in definition.criteria)))
         self.days = self._thresholds(lambda spec: spec.take is Take.DAYS_SINCE)
         self._counts = self._thresholds(_counts_entities)
         self.gates = Gates(definition) if definition.gate else None

@@ -21,13 +21,16 @@ def refresh(subject: Subject, dirty: Dirty, changed: set[str], *, moved: bool) -
     is pending.
     """
     plan, state = subject.plan, subject.state
-    status = dirty.everything or dirty.status or dirty.first_infusion or moved
+    status = dirty.everything or dirty.status or dirty.first_infusion
     for rate_id, names in plan.response_names.items():
-        if not status and changed.isdisjoint(names):
+        judged = moved and not plan.judgements.isdisjoint(names)
+        if not (status or judged) and changed.isdisjoint(names):
             continue
         evaluable, responder = plan.responses[rate_id]
         read = Reader(plan, state, subject.timeline, partial(present, subject))
-        facts = known(read.all(names))
+        # The subject's facts as they are now have been read in this step.
+        facts = known(read.all(name for name in names if name not in plan.specs))
+        facts |= {name: state.live[name] for name in names if name in state.live}
         new = {}
         if evaluable(facts) is True:
             since_us = state.first_infusion[0] if state.first_infusion else 0
