@@ -79,7 +79,7 @@ def test_a_newcomer_publishes_and_is_told(checkout: Path) -> None:
     (program,) = [text for kind, text in blocks if kind == "python"]
     (checkout / "receiver.py").write_text(program)
     reader = Reader(checkout)
-    with Up(checkout / ".vigil", VIGIL_WEBHOOK_ALLOW_PRIVATE="1") as up:
+    with Up(checkout / ".vigil", VIGIL_WEBHOOK_ALLOW_PRIVATE="1", VIGIL_PROTOCOLS="") as up:
         reader.start(checkout)
         try:
             shells[0] = shells[0].replace("http://127.0.0.1:8080", up.run["url"])
@@ -107,7 +107,7 @@ def test_a_newcomer_makes_the_trial_of_the_protocols_tutorial(checkout: Path) ->
         pass  # writes first.yaml as the tutorial does
     address, trial, event, ask = (block.body for block in manual.blocks("sh"))
     reader = Reader(checkout)
-    with Up(checkout / ".vigil") as up:
+    with Up(checkout / ".vigil", VIGIL_PROTOCOLS="") as up:
         reader.start(checkout)
         try:
             reader.type(address.replace("http://127.0.0.1:8080", up.run["url"]))

@@ -50,7 +50,7 @@ def evaluated(service: Service, event: str) -> bool:
 
 
 def test_an_event_goes_in_and_a_signed_webhook_comes_out(tmp_path: Path) -> None:
-    with Receiver() as receiver, Up(tmp_path / "data", **OPEN) as up:
+    with Receiver() as receiver, Up(tmp_path / "data", VIGIL_PROTOCOLS="", **OPEN) as up:
         assert stat.S_IMODE((up.data / "run.json").stat().st_mode) == 0o600
         assert set(up.run["keys"]) == {"publisher", "clinician", "ops", "admin"}
         wait_until(lambda: up.service("ops").get("/readyz").status == 200, 60, "readiness")

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import Self
 
 from services.client import Service
 from tests.support.processes import Child, python, wait_until
 
+PROTOCOLS = Path(__file__).parents[2] / "rules" / "protocols"
+
+
+@cache
+def without_scenarios() -> Path:
+    """The protocols' folder less the scenarios, which tests/protocols plays: seconds a start."""
+    folder = Path(tempfile.mkdtemp(prefix="vigil-protocols-"))
+    atexit.register(shutil.rmtree, folder)
+    for file in PROTOCOLS.glob("*.yaml"):
+        (folder / file.name).write_text(file.read_text().partition("\nscenarios:")[0])
+    return folder
+
 
 class Up:
     """`vigil up` from start to end; what it printed stands in `log`."""
 
     def __init__(self, data: Path, *arguments: str, **env: str) -> None:
-        """Nothing runs before `start`."""
+        """Nothing runs before `start`.
+
+        The flagship stands in it without its scenarios, but where a demo plays or `env` says
+        otherwise (VIGIL_PROTOCOLS="": as it is shipped).
+        """
         self.data = data
+        if "--demo" not in arguments:
+            env = {"VIGIL_PROTOCOLS": str(without_scenarios()), **env}
         self.log = data.with_suffix(".log")
         main = "from services.cli import main; main()"
         command = python("-c", main, "up", "--data", str(data), "--port", "0", *arguments)
