@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -63,6 +64,11 @@ def risen(value: float, base: float) -> float:
     return (settled(value / base) - 1) * math.copysign(100, base)
 
 
+# The registry is made, and asked for a new unit, by one thread at a time: it and its parser keep
+# what they read in places that all threads share. What was asked before needs no lock.
+_ONE_AT_A_TIME = threading.RLock()
+
+
 @lru_cache(maxsize=1)
 def _registry() -> Any:
     from ucumvert import PintUcumRegistry  # noqa: PLC0415 - 0.7 s, only where units differ
@@ -73,6 +79,11 @@ def _registry() -> Any:
 @lru_cache(maxsize=4096)
 def _unit(ucum: str) -> Any:
     """The pint quantity of one UCUM unit; None where it is no UCUM unit."""
+    with _ONE_AT_A_TIME:
+        return _parsed(ucum)
+
+
+def _parsed(ucum: str) -> Any:
     import lark  # noqa: PLC0415 - with the registry
     import pint  # noqa: PLC0415
 
@@ -91,6 +102,11 @@ def _unit(ucum: str) -> Any:
 @lru_cache(maxsize=4096)
 def _line(source: str, target: str, molar_mass: float | None) -> _Line | None:
     """How `source` converts into `target`; None where it does not, or not along a line."""
+    with _ONE_AT_A_TIME:
+        return _converted(source, target, molar_mass)
+
+
+def _converted(source: str, target: str, molar_mass: float | None) -> _Line | None:
     import pint  # noqa: PLC0415
 
     given, wanted = _unit(source), _unit(target)

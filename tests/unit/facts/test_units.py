@@ -1,5 +1,8 @@
 """UCUM units: what converts, exactly how, and what never does."""
 
+import subprocess
+import sys
+
 import pytest
 
 from rules.errors import EvaluationError
@@ -78,3 +81,27 @@ def test_a_unit_of_a_monstrous_power_or_length_is_none_and_is_not_worked_out(uni
     """It hung whoever asked, the API too, or ended in a RecursionError."""
     assert not known(unit)
     assert not convertible(unit, "10*9/L")
+
+
+FIRST = """
+import threading
+from rules.facts import units
+asked = ("mg/dL", "umol/L", "10*9/L", "Cel")
+found, gate = [], threading.Barrier(len(asked))
+
+def ask(unit):
+    gate.wait()
+    found.append((units.known(unit), units.convert(1, unit, unit)))
+
+threads = [threading.Thread(target=ask, args=(unit,)) for unit in asked]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(found)
+"""
+
+
+def test_threads_that_ask_for_the_first_unit_at_once_are_all_answered():
+    done = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == (str([(True, 1)] * 4), "")
