@@ -297,8 +297,11 @@ def _graded(section: Section, found: list[Code]) -> None:
         message = "a grade needs a code that says which analyte of the dictionary it is"
         section.complain("measure", message, "ctcae: alt beside the code")
         return
+    analyte = ctcae.dictionary().analytes.get(found[0].ctcae)
+    if analyte is None:  # the code has been complained of
+        return
     measure = str(section.node["measure"])
-    sides = [term.direction for term in ctcae.dictionary().analytes[found[0].ctcae].terms]
+    sides = [term.direction for term in analyte.terms]
     if measure != Measure.GRADE and measure.removeprefix("grade_") not in sides:
         message = f"values of `{found[0].ctcae}` are not graded as {measure.removeprefix('grade_')}"
         section.complain("measure", message, f"measure: grade_{sides[0]}")

@@ -148,5 +148,6 @@ def plain_text(text: str) -> bool:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean x?`, or nothing when nothing is near."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else ""
+    names = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), list(names), n=1, cutoff=0.6)
+    return f"did you mean {names[near[0]]}?" if near else ""

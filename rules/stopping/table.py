@@ -63,16 +63,18 @@ def margin(table: Table, evaluable: int, events: int) -> int | None:
 
 
 def stop_if(table: Table, evaluable: int, events: int) -> list[dict[str, int]]:
-    """The shortest ways to the table from here: so many events among the next so many units."""
-    result: list[dict[str, int]] = []
-    seen: set[int] = set()
+    """The ways to the table from here: so many events among the next so many units.
+
+    Of each number of events the most units among which it still stops, fewest events first; more
+    units than another way has with fewer events.
+    """
+    longest: dict[int, int] = {}
     last = max((size for size, _ in table), default=0)
     for ahead in range(1, last - evaluable + 1):
         limit = stop_at(table, evaluable + ahead)
         if limit is None:
             continue
         needed = max(1, limit - events)
-        if needed <= ahead and needed not in seen:
-            seen.add(needed)
-            result.append({"of_next": ahead, "events": needed})
-    return result
+        if needed <= ahead:
+            longest[needed] = ahead
+    return [{"of_next": longest[needed], "events": needed} for needed in sorted(longest)]

@@ -38,9 +38,42 @@ def test_the_path_is_crossed_where_it_first_reaches_the_table(happened, place):
     assert table.crossing(FLAGSHIP, happened) == place
 
 
-def test_the_shortest_ways_to_the_table_are_shown():
-    assert table.stop_if(FLAGSHIP, 1, 1)[0] == {"of_next": 1, "events": 1}
-    assert table.stop_if(FLAGSHIP, 0, 0)[0] == {"of_next": 2, "events": 2}
+def ways(evaluable, events):
+    found = table.stop_if(FLAGSHIP, evaluable, events)
+    return [(way["events"], way["of_next"]) for way in found]
+
+
+def test_of_each_number_of_events_the_most_units_among_which_it_stops_are_shown():
+    assert ways(0, 0) == [(2, 2), (3, 4), (4, 8), (5, 10)]
+    assert ways(1, 1) == [(1, 1), (2, 3), (3, 7), (4, 9)]
+    assert ways(5, 2) == [(2, 3), (3, 5)]
+    assert ways(5, 3) == [(1, 3), (2, 5)]
+    for start in [(n, k) for n in range(10) for k in range(n + 1)]:
+        if table.margin(FLAGSHIP, *start) in (None, -1, -2, -3):
+            for more, ahead in ways(*start):
+                assert all(stops(start, order) for order in late(more, ahead))
+                assert not all(stops(start, order) for order in late(more, ahead + 1))
+
+
+def late(more, ahead):
+    """The order in which a boundary is reached last: nothing first, then the events."""
+    return [[False] * (ahead - more) + [True] * more]
+
+
+def stops(start, order):
+    """Whether the path from here is on or above the table at any of its looks."""
+    evaluable, events = start
+    for happened in order:
+        evaluable, events = evaluable + 1, events + happened
+        margin = table.margin(FLAGSHIP, evaluable, events)
+        if evaluable > 10 or margin is None:
+            continue
+        if margin >= 0:
+            return True
+    return False
+
+
+def test_the_margin_is_told_where_the_table_has_a_limit():
     assert table.margin(FLAGSHIP, 2, 1) == -1
     assert table.margin(FLAGSHIP, 0, 0) is None
     assert table.margin(FLAGSHIP, 11, 9) is None
