@@ -17,6 +17,8 @@ from rules.terms import EventType
 
 _SOURCE = "simulation"
 
+UNNAMED = "Virtual event"  # its term, where the endpoint asks for none
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -92,6 +94,8 @@ class Courses:
         data = dict(self.event["data"])
         if self.event["type"] == EventType.ADVERSE_EVENT.value:
             data |= {"ae": f"{name}-1", "onset": iso(at_us)}
+            if data.get("term") == UNNAMED:  # chance gave nobody the same event as another
+                data["term"] = f"{UNNAMED} {name}"
         return _row(EventType(self.event["type"]), at_us, data)
 
 

@@ -14,7 +14,7 @@ from rules.language.functions import compile_condition
 from rules.language.reasoning import leaves
 from rules.language.vocabulary import CAUSALITIES
 from rules.model import Compare, Condition, In, StoppingRule
-from rules.simulation.courses import Courses, Setting
+from rules.simulation.courses import UNNAMED, Courses, Setting
 from rules.simulation.pattern import Pattern, Row
 from rules.simulation.running import VirtualTrial
 from rules.step import Engine
@@ -49,7 +49,7 @@ def _candidates(rule: StoppingRule) -> Iterator[Row]:
     for values in product(*choices):
         told = {name: value for name, value in zip(_TOLD, values, strict=True) if value is not None}
         if holds({"onset_after_infusion": True, **told}) is not False:
-            term = told.pop("term", "Virtual event")
+            term = told.pop("term", UNNAMED)
             yield {"type": EventType.ADVERSE_EVENT.value, "data": {"term": term, **told}}
     for causality in _USUAL["causality"]:
         data = {} if causality is None else {"causality": causality}

@@ -86,6 +86,7 @@ def ids(house, told: dict[str, Any], name: str) -> list[str]:
         "subscription": [told["subscription"]],
         "backtest": ["bt_none"],
         "rule": ["ST-TOX"],
+        "fact": ["edish"],
         "kind": ["boundary", "characteristics"],
     }[name]
 

@@ -57,6 +57,33 @@ def test_nobody_has_an_event_at_a_true_rate_of_nought_and_everybody_at_one() -> 
     assert calm.opened["ST-CROSSED"] == 0
 
 
+REPEATED = """
+repeats:
+  - id: RP-SAME
+    title: The same severe event
+    when: grade >= 3
+    subjects: 2
+    source: {document: record}
+"""
+PAUSED = """
+  - id: PAUSE-SAME
+    on: trial
+    category: stopping
+    severity: critical
+    when: rp_same_reached
+    title: The same event in two subjects
+    action: Hold.
+    hold: trial
+    source: {document: record}
+stopping:"""
+
+
+def test_chance_gives_no_two_virtual_subjects_the_same_event() -> None:
+    text = SMALL.replace("\nstopping:", PAUSED, 1) + ELIGIBLE + REPEATED
+    happened = trials(text).run(1.0, 0, 1)
+    assert (happened.stopped, happened.opened["PAUSE-SAME"]) == ("ST-TOX", 0)
+
+
 def test_a_held_trial_enrols_and_infuses_nobody_more() -> None:
     harmful = trials(subjects=5, infusions=3).run(1.0, 0, 1)
     assert harmful.stopped is not None
