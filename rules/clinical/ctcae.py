@@ -201,10 +201,15 @@ class Dictionary:
     terms: Mapping[str, Term]
     analytes: Mapping[str, Analyte]
     names: Mapping[str, tuple[Term, ...]]
+    not_by_value: frozenset[str]  # folded names of terms that treatment or consequences grade
 
     def named(self, test: str) -> tuple[Term, ...]:
         """The terms of a term's name, an analyte, another name of it, or a LOINC code; or none."""
         return self.names.get(_folded(test), ())
+
+    def graded_otherwise(self, test: str) -> bool:
+        """Whether CTCAE has such a term, and grades it by treatment or consequences alone."""
+        return _folded(test) in self.not_by_value
 
 
 def ungraded(why: Why) -> Grade:
@@ -230,7 +235,8 @@ def dictionary(version: str = LATEST) -> Dictionary:
             names[_folded(name)] = analyte.terms
     for term in terms.values():
         names |= {_folded(name): (term,) for name in (term.id, term.label)}
-    return Dictionary(tree["version"], tree["source"], terms, analytes, names)
+    otherwise = frozenset(_folded(name) for name in tree["not_by_value"])
+    return Dictionary(tree["version"], tree["source"], terms, analytes, names, otherwise)
 
 
 def _analyte(key: str, item: Mapping[str, Any], terms: Mapping[str, Term]) -> Analyte:

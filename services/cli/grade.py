@@ -135,6 +135,9 @@ def _terms(book: rules.Dictionary, test: str) -> tuple[rules.Term, ...]:
     found = book.named(test)
     if found:
         return found
+    if book.graded_otherwise(test):
+        how = "by treatment or consequences, never by a value"
+        raise batch.CaseError(f"CTCAE {book.version} grades `{test}` {how}")
     near = difflib.get_close_matches(test.strip().casefold().replace(" ", "_"), book.names, n=1)
     names = ", ".join(analyte.id for analyte in book.analytes.values())
     hint = f"did you mean {near[0]}?" if near else f"a CTCAE term, a LOINC code or one of {names}"

@@ -156,6 +156,10 @@ def test_the_table_shows_a_range_with_what_decides(grade: Grade) -> None:
         (("--value", "1"), "--test is missing"),
         (("--test", "ALT"), "--value is missing"),
         (("--test", "hemoglobine", "--value", "1"), "did you mean hemoglobin?"),
+        (
+            ("--test", "Hyperglycemia", "--value", "1"),
+            "by treatment or consequences, never by a value",
+        ),
         (("--test", "nothing like it", "--value", "1"), "a LOINC code or one of hemoglobin"),
         (("--test", "ALT", "--value", "nan"), "must be a finite number"),
         (("--test", "ALT", "--value", "x"), "not a valid float"),
