@@ -100,7 +100,7 @@ def by_hand(told: list[Row], subject: str) -> set[str]:
     numbers = {data["number"]: data["status"] for _, data in of(told, subject, "administration")}
     infusions = sum(status == "completed" for status in numbers.values())
     last = words[-1] if words else None
-    turns = [word for word in words if word == "enrolled" or word in OVER]
+    turns = [word for word in words if word == "enrolled" or word in OVER - {"treatment_stopped"}]
     consents = [data["status"] for _, data in of(told, subject, "consent")]
     found = set()
     if last == "lost" and infusions:
