@@ -6,6 +6,7 @@ Who comes in: step and trial, with what fired. Who goes out: changes, and the op
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from rules.terms import Category, Change, Severity
 
 Read = Callable[[str], Reading]
 KEY, OCCURRED, TITLE = 0, 4, 5
+_WORD = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+")  # a value of a list, as `not_evaluable`
 Open = dict[str, list[Any]]  # rule -> [key, content hash, severity, category, occurred, title]
 
 
@@ -45,7 +47,10 @@ def text(value: Scalar | None) -> str:
         return "not recorded"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    told = str(value)
+    return told.replace("_", " ") if _WORD.fullmatch(told) else told
 
 
 def _told(reading: Reading, unit: str) -> str:

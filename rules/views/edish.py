@@ -15,7 +15,7 @@ from rules.facts.calendar import iso
 from rules.model import Definition, FactSpec
 from rules.plan import Plan
 from rules.state import SubjectState
-from rules.terms import Take, Unplaced, said
+from rules.terms import EventType, Take, Unplaced, said
 
 Json = dict[str, Any]
 _CHOLESTASIS = {
@@ -90,19 +90,21 @@ def _one(plan: Plan, state: SubjectState, spec: FactSpec) -> Json:
     return {
         "quadrant": None if found.quadrant is None else found.quadrant.value,
         "unplaced": missing.value if found.quadrant is None else None,
-        "transaminase": _value(found.at),
-        "bilirubin": _value(found.bilirubin),
+        "transaminase": _value(plan.definition, spec, found.at),
+        "bilirubin": _value(plan.definition, spec, found.bilirubin),
         "limits_missing": unlimited,
         **_law(plan, state, spec),
     }
 
 
-def _value(sample: Sample | None) -> Json | None:
+def _value(definition: Definition, spec: FactSpec, sample: Sample | None) -> Json | None:
     if sample is None:
         return None
+    code = _codes(spec)[sample.test]
     return {
         "test": sample.test,
         "value": sample.value,
+        "unit": definition.codes[EventType.OBSERVATION, code].unit,
         "upper_limit": sample.upper,
         "times_upper_limit": sample.times,
         "time": iso(sample.time_us),

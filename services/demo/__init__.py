@@ -2,6 +2,7 @@
 
     scenes      what a story is made of: facts with their moments, persons' deeds, scenes
     cast        the subjects, and what a site records of them
+    clinic      what is measured of them: liver tests, scores of the organs
     story       the scenes of an evening, in their order
     everyday    what goes on when the story is told
     teller      publishes all that through the front door, as anybody would

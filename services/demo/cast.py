@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
+from services.demo import clinic
 from services.demo.scenes import Born, Data, Day, Fact, Moment, On, Shift
 
 SEED = 20
@@ -154,7 +155,7 @@ def enrolled(who: int, when: Moment) -> Fact:
 
 
 def infusions(person: Person, *days: int, first: int = 1) -> list[Fact]:
-    """Infusions on these days, each with temperature and pressure before, an hour after, next day.
+    """Infusions on these days: liver tests, temperature, pressure; the last two also after it.
 
     Nothing of it lies after the last midnight. What was looked at is told before the infusions, as
     the gate asks; those the last first, as from a whole record: what falls due after the last one
@@ -167,6 +168,7 @@ def infusions(person: Person, *days: int, first: int = 1) -> list[Fact]:
         begin, end = On(day, "10:00"), On(day, "10:45")
         after = [each for each in (On(day, "11:45"), On(day - 1, "08:15")) if each.days >= 1]
         data = {**_DOSE, "number": number, "status": "completed", "start": begin, "end": end}
+        looked_at += clinic.liver(person.who, On(day, "09:20"), **clinic.well(chance))
         looked_at += _vitals(person.who, [On(day, "09:30"), *after], chance)
         complete = {"code": "infusion_observation", "value": True, "by": "investigator"}
         looked_at += [Fact(person.who, "assessment", complete, each) for each in after[-1:]]

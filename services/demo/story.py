@@ -2,7 +2,8 @@
 
 Who comes in: the demo's process, with what earlier evenings left in the trial. Who goes out:
 scenes. A table that has been reached is not reached again: from then on an evening begins with two
-persons who let the trial go on, and recruitment reaches its target instead.
+persons who let the trial go on, and recruitment reaches its target instead. After that nobody is
+enrolled, and an evening ends with who would have been eligible.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from services.demo.cast import (
     severe,
     well_today,
 )
+from services.demo.clinic import liver, organs, untreated, well
 from services.demo.scenes import Ago, Answer, Fact, On, Resumption, Scene, Shift, Target
 
 # Each is named for the part that it plays.
@@ -42,7 +44,7 @@ ELSEWHERE = (LIVER, REACTING)
 CLEARS_AFTER = 4
 # How long ago the first subject was infused, by whether the window of toxicity is to be over.
 _FINISHED = {True: (70, 63, 56, 49), False: (28, 21, 14, 7)}
-_DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
+_DAY, _MINUTE, _SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Evening:
     suspended: bool = False
     crossed: bool = False  # whether the stopping table has been reached
     evaluable: int = 0  # subjects that count for it
+    full: bool = False  # whether the target of enrolment has been reached
 
     def name(self, who: int) -> str:
         """The pseudonym under which a subject is published: no two evenings share one."""
@@ -61,9 +64,12 @@ class Evening:
 
 def story(evening: Evening, pace: timedelta) -> Iterator[Scene]:
     """The whole evening; `pace` from one scene to the next."""
-    if evening.suspended:
+    if evening.suspended and not evening.full:
         yield _resumption(evening)
     yield from _recruitment(evening)
+    if evening.full:
+        yield Scene("The trial has its full number: who is eligible is not enrolled (Trial).")
+        return
     if evening.crossed:
         yield _enrolment(evening, TREATED)
         yield _treatment(evening)
@@ -71,6 +77,7 @@ def story(evening: Evening, pace: timedelta) -> Iterator[Scene]:
     else:
         yield _enrolment(evening, (FIRST, *TREATED))
         yield _finished(evening)
+        yield from _response(evening)
         yield _treatment(evening)
         yield _elsewhere(evening)
         yield from _fever(evening, pace, _pneumonia(evening, "possible"))
@@ -162,10 +169,26 @@ def _finished(evening: Evening) -> Scene:
     """Four infusions; the window of toxicity is over only on the first such evening."""
     over = evening.evaluable == 0
     days = _FINISHED[over]
-    told = [*([followed_up(1, 19)] if over else []), *infusions(FIRST, *days)]
+    before = organs(1, On(days[0], "09:10"), 88, skin=2, mouth=1, mouth_omrs=4, eyes=1)
+    told = [*([followed_up(1, 19)] if over else []), *before, *infusions(FIRST, *days)]
     return Scene(
         f"{evening.name(1)}: four infusions, all well: none was missed (Subject: the timeline).",
         [*told, mild(1, "AE-1", "Headache", "possible", days[1])],
+    )
+
+
+def _response(evening: Evening) -> Iterator[Scene]:
+    """Four weeks after the last infusion, where these are over."""
+    if evening.evaluable:
+        return
+    when = On(_FINISHED[True][-1] - 28, "10:20")
+    yield Scene(
+        f"{evening.name(1)}'s organs four weeks later: skin and mouth improved (Trial: Response).",
+        [
+            *liver(1, when, **well(FIRST.chance)),
+            *untreated(1, when),
+            *organs(1, when, 87, skin=1, mouth=1, mouth_omrs=1, eyes=1),
+        ],
     )
 
 
@@ -253,13 +276,17 @@ def _cause(evening: Evening) -> Iterator[Scene]:
     who = evening.name(5)
     term = "Alanine aminotransferase increased"
     yield Scene(
-        f"{who}: {term}, grade 3, cause not judged: counts as suspected.",
-        [severe(5, "AE-1", term, 3, On(5, "08:40"), serious=False)],
+        f"{who}: {term}, grade 3, no cause judged: suspected (Trial: Liver).",
+        [
+            *liver(5, On(5, "08:20"), alt=6.4, alp=0.8, bilirubin=0.7),
+            severe(5, "AE-1", term, 3, On(5, "08:40"), serious=False),
+        ],
     )
     judged = {"ae": "AE-1", "causality": "unrelated"}
+    now = Ago(5 * _MINUTE)
     yield Scene(
-        f"{who}: the investigator judges it unrelated; the alert ends by itself.",
-        [Fact(5, "adverse_event", judged, Ago(5 * _MINUTE))],
+        f"{who}: judged unrelated, and the value has fallen: both alerts end by themselves.",
+        [*liver(5, now, alt=1.4, alp=0.7, bilirubin=0.6), Fact(5, "adverse_event", judged, now)],
     )
 
 
@@ -282,7 +309,7 @@ def _crossing(evening: Evening) -> Iterator[Scene]:
     )
     yield Scene(
         f"{seven} was enrolled after that, and without an ECOG rating: critical.",
-        [*record(TOO_EARLY, without={"ecog"}), enrolled(7, Ago(_MINUTE))],
+        [*record(TOO_EARLY, without={"ecog"}), enrolled(7, Ago(_SECOND))],
     )
     yield Scene(
         f"{five}'s infusion of today is not given, as the hold asks: a deviation, and a minor one.",

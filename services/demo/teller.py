@@ -127,10 +127,12 @@ def look_around(clinician: Service, trial: str) -> Evening:
     names = (item["subject"] for item in every(clinician, f"/v1/trials/{trial}/subjects"))
     numbers = [int(found[1]) for name in names if (found := _NAME.fullmatch(name))]
     (table,) = every(clinician, f"/v1/trials/{trial}/stopping")
-    status = clinician.get(f"/v1/trials/{trial}").body["status"]
+    found = clinician.get(f"/v1/trials/{trial}").body
+    enrolment = found["enrolment"]
     return Evening(
         number=max(numbers, default=0) + 1,
-        suspended=status == "suspended",
+        suspended=found["status"] == "suspended",
         crossed=table["crossed"],
         evaluable=table["evaluable"],
+        full=enrolment["enrolled"] >= enrolment["target"],
     )

@@ -22,6 +22,7 @@ TRIAL = "demo-msc-cgvhd"
 FIRST = (
     *("opened info EL-NEEDS-DATA", "opened warning EL-INELIGIBLE", "opened info EL-ELIGIBLE"),
     *("superseded warning EL-INELIGIBLE", "opened serious S-FEVER", "resolved serious S-FEVER"),
+    *("opened info R-RESPONSE", "opened serious L-GRADE", "resolved serious L-GRADE"),
     *("opened critical S-INFUSED-FEVER", "acknowledged critical S-INFUSED-FEVER"),
     *("opened serious S-SAE", "resolved serious S-SAE", "opened critical ST-TOX-CROSSED"),
     *("acknowledged critical ST-TOX-CROSSED", "opened critical EL-ENROLLED-NOT-ELIGIBLE"),

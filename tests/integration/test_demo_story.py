@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -15,7 +16,7 @@ from services.demo.everyday import EVERY, everyday
 from services.demo.scenes import Answer, Resumption, Scene
 from services.demo.story import CHILD, MIXED_UP, WAIVED, Evening, story
 from services.demo.teller import Writer
-from services.reading import stopping
+from services.reading import stopping, trials
 from services.replay import verify
 from services.repositories import steps
 from tests.support import flagship
@@ -57,6 +58,11 @@ FIRST_EVENING = [
         *(f"resolved EL-ELIGIBLE {who}" for who in ("01", *TREATED)),
     ],
     missed("superseded", "01"),
+    # Organ after organ: until the last is told the response cannot be.
+    [
+        *("opened R-NOT-EVALUABLE 01", "opened R-RESPONSE 01"),
+        *("resolved R-NOT-EVALUABLE 01", "updated R-NOT-EVALUABLE 01"),
+    ],
     missed("superseded", *TREATED),
     [*missed("opened", *ELSEWHERE), *missed("superseded", *ELSEWHERE)],
     *FEVER,
@@ -66,8 +72,14 @@ FIRST_EVENING = [
         *("opened S-SAE 04", "opened S-SUSAR 04"),
     ],
     ["resolved S-FEVER 02"],
-    ["opened P-REACTION-LATE 05", "opened S-RELATED-G3 05", "opened ST-TOX-NEAR trial"],
-    ["resolved P-REACTION-LATE 05", "resolved S-RELATED-G3 05", "resolved ST-TOX-NEAR trial"],
+    [
+        *("opened L-GRADE 05", "opened P-REACTION-LATE 05"),
+        *("opened S-RELATED-G3 05", "opened ST-TOX-NEAR trial"),
+    ],
+    [
+        *("resolved L-GRADE 05", "resolved P-REACTION-LATE 05"),
+        *("resolved S-RELATED-G3 05", "resolved ST-TOX-NEAR trial"),
+    ],
     [
         *("opened CL-DUE 02", "opened P-REACTION-ACUTE 02", "opened S-INFECTION-G3 02"),
         *("opened S-RELATED-G3 02", "opened S-SAE 02"),
@@ -79,7 +91,7 @@ FIRST_EVENING = [
         *("opened S-RELATED-G3 06", "opened S-SAE 06", "opened S-SUSAR 06"),
         *("opened ST-TOX-CROSSED trial", "resolved ST-TOX-NEAR trial"),
     ],
-    ["opened EL-ENROLLED-NOT-ELIGIBLE 07"],
+    ["opened EL-ENROLLED-NOT-ELIGIBLE 07", "opened TR-ENROLLED-DURING-HOLD trial"],
     ["opened INF-NOT-DONE 05"],
     ["acknowledged ST-TOX-CROSSED trial"],
     ["opened CL-DUE 04", "resolved S-SAE 04"],  # its outcome is news to the authority
@@ -180,12 +192,14 @@ def db(sqlite_url):
 
 def evening_after(db: Database, number: int) -> Evening:
     """What a new evening finds, as the teller asks the service."""
-    (trial,) = flagship.rows(db, models.trials)
     with db.reading() as conn:
-        found = stopping.of_trial(conn, flagship.TRIAL)
+        trial, found = trials.one(conn, flagship.TRIAL, 0), stopping.of_trial(conn, flagship.TRIAL)
+    assert trial is not None
     assert found is not None
-    (table,) = found["items"]
-    return Evening(number, trial.status == "suspended", table["crossed"], table["evaluable"])
+    (table,), counted = found["items"], trial["enrolment"]
+    full = counted["enrolled"] >= counted["target"]
+    held = trial["status"] == "suspended"
+    return Evening(number, held, table["crossed"], table["evaluable"], full=full)
 
 
 def test_two_evenings_raise_exactly_what_they_promise(db):
@@ -206,6 +220,16 @@ def test_two_evenings_raise_exactly_what_they_promise(db):
     assert (trial.status, orjson.loads(trial.hold)["by"]) == ("suspended", "ACC-TARGET")
     assert verify(db, flagship.TRIAL).differences == []
 
+    third = evening_after(db, 3)
+    assert third.full
+    scenes = list(story(third, PACE))
+    assert paired(scenes, Stage(db, third, later + timedelta(hours=1)).play(scenes)) == paired(
+        scenes, [*RECRUITMENT, []]
+    )
+    assert evening_after(db, 4) == replace(
+        third, number=4
+    )  # nobody was enrolled, nothing held anew
+
 
 def assert_details_leave_no_gap(db: Database) -> None:
     details = {row.rule: row.detail for row in flagship.rows(db, models.alerts)}
@@ -220,7 +244,7 @@ def paired(scenes: Sequence[Scene], said: Sequence[list[str]]) -> list[tuple[str
     return [(scene.text, each) for scene, each in zip(scenes, said, strict=True)]
 
 
-@pytest.mark.parametrize("until", range(1, 25, 4))
+@pytest.mark.parametrize("until", range(1, 26, 4))
 def test_an_evening_that_was_broken_off_keeps_no_later_one_from_reaching_the_table(db, until):
     first = Evening()
     Stage(db, first).play(list(story(first, PACE))[:until])

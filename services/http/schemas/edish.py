@@ -19,7 +19,12 @@ class LiverValue(Answer):
     """The highest value of a test in multiples of the upper limit told with it."""
 
     test = one_of(["alt", "ast", "bilirubin"], required=True)
-    value = fields.Float(required=True, metadata={"description": "in the unit of the test's code"})
+    value = fields.Float(required=True)
+    unit = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "the declared unit of the test's code, of value and limit"},
+    )
     upper_limit = fields.Float(required=True)
     times_upper_limit = fields.Float(required=True)
     time = time_out(required=True)

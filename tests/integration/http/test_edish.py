@@ -75,6 +75,7 @@ def test_the_highest_multiple_counts_and_not_the_highest_value(clinician, measur
     )
     found = by_subject(clinician)["S-1"]
     at = found["transaminase"]
+    assert at["unit"] == "U/L"
     assert (at["test"], at["value"], at["upper_limit"], at["times_upper_limit"]) == (
         "ast",
         140,
