@@ -48,6 +48,7 @@ class Stood:
     word: str  # open, closed, unknown
     made: Assessment
     readings: Mapping[str, Reading]
+    holding: tuple[str, ...]  # the rules that hold the infusion, where an item asks for them
 
     def states(self) -> dict[str, str]:
         """By item: open, closed, unknown, not_applicable."""
@@ -66,9 +67,17 @@ class Stood:
         missing = ", ".join(dict.fromkeys(plan.label(name) for name in self.made.missing))
         return {
             "gate": Reading(self.word, last.time_us, last.event),
-            "gate_closed_by": Reading(", ".join(closing) or "none"),
+            "gate_closed_by": Reading(", ".join(map(self._named, closing)) or "none"),
             "gate_missing": Reading(missing or "none"),
         }
+
+    def held_by(self, item: str) -> tuple[str, ...]:
+        """The rules that hold the infusion; none where this item does not ask for them."""
+        return self.holding if HELD in self.made.criterion_facts[item] else ()
+
+    def _named(self, item: str) -> str:
+        rules = self.held_by(item)
+        return f"{item} ({', '.join(rules)})" if rules else item
 
 
 @dataclass(frozen=True)
@@ -78,16 +87,18 @@ class Opening:
     asked: Asked
     at_us: int | None
     readings: Mapping[str, Reading]
-    held: Reading
+    held: Mapping[str, Reading]  # by rule over the subject itself: what it was last true for
 
     def stand(self) -> Stood:
         """The gate, once every entity before it has been judged."""
-        held = self.held if self.held.value else Reading(self.asked.found(self.at_us))
+        holding = tuple(sorted({*self.held, *self.asked.found(self.at_us)}))
+        of_subject = next(iter(self.held.values()), None)
+        held = Reading(bool(holding)) if of_subject is None else of_subject
         readings = {**self.readings}
         if HELD in readings:
             readings[HELD] = held
         made = self.asked.gates.program.assess(known(readings))
-        return Stood(WORDS[made.decision], made, readings)
+        return Stood(WORDS[made.decision], made, readings, holding)
 
 
 @dataclass(frozen=True)
@@ -128,21 +139,23 @@ class Asked:
             owed = pinning.standing(state.began, marks, self.find).owed
         return Reading(False) if owed is None else Reading(True, owed.since_us, owed.event)
 
-    def _held(self, read: Reader) -> Reading:
-        """Whether a rule over the subject itself holds the infusion."""
+    def _held(self, read: Reader) -> dict[str, Reading]:
+        """The rules over the subject itself that hold the infusion, and since when each does."""
+        found: dict[str, Reading] = {}
         if not self.gates.asks_holds:
-            return Reading(False)
-        asked = [(read, *rule) for rule in self.gates.now.values()]
+            return found
+        asked = [(read, name, *rule) for name, rule in self.gates.now.items()]
         if read.at_us is not None and self.gates.series:
+            rules = self.gates.series.items()
             series = self._series(read, read.at_us)
-            asked += [(one, *rule) for one in series for rule in self.gates.series.values()]
-        for reader, names, holds in asked:
+            asked += [(one, name, *rule) for one in series for name, rule in rules]
+        for reader, name, names, holds in asked:
             readings = reader.all(names)
             if holds(known(readings)) is True:
                 told = [one for one in readings.values() if one.event is not None]
                 last = max(told, key=lambda one: one.time_us or 0, default=UNKNOWN)
-                return Reading(True, last.time_us, last.event)
-        return Reading(False)
+                found.setdefault(name, Reading(True, last.time_us, last.event))
+        return found
 
     def _series(self, read: Reader, at_us: int) -> Iterator[Reader]:
         """Each laboratory series as it stood at an instant. Raises LogNeeded."""
@@ -156,14 +169,14 @@ class Asked:
                 own = self.plan.ranges.of_series(name, then, first)
                 yield Reader(self.plan, state, self.timeline, read.judged, at_us, own)
 
-    def found(self, at_us: int | None) -> bool:
-        """Whether such a rule was found true of an entity that began by then."""
+    def found(self, at_us: int | None) -> Iterator[str]:
+        """Such rules as were found true of an entity that began by then."""
+        if not self.gates.asks_holds:
+            return
         for entity, found in self.state.findings.items():
-            if entity == "subject" or self.gates.holding.isdisjoint(found):
-                continue
-            if at_us is None or self._began(entity, at_us):
-                return True
-        return False
+            held = self.gates.holding.intersection(found)
+            if held and entity != "subject" and (at_us is None or self._began(entity, at_us)):
+                yield from held
 
     def _began(self, entity: str, at_us: int) -> bool:
         """Whether an enrolment, infusion or adverse event had begun by an instant."""

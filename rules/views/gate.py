@@ -47,6 +47,7 @@ def _items(plan: Plan, gates: Gates, stood: Stood) -> list[dict[str, Any]]:
             "id": item.id,
             "text": item.text,
             "state": states[item.id],
+            "held_by": list(stood.held_by(item.id)),
             "evidence": _evidence(plan, gates, item, stood),
             "missing": [said(name) for name in missing[item.id]],
             "clauses": trees[item.id],

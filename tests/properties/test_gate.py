@@ -120,10 +120,15 @@ def gate_before(known: list[rules.Event], infusion: rules.Event) -> str:
     state = engine().subject_steps("t", "S", None, known, lambda n: known[:n], until_us).state
     body = engine().gate(state)
     items = body["items"]
-    closing = ", ".join(it["id"] for it in items if it["state"] == "closed") or "none"
+    closing = ", ".join(closed_by(it) for it in items if it["state"] == "closed") or "none"
     names = dict.fromkeys(name for it in items for name in it["missing"])
     missing = ", ".join(LABELS.get(name, name) for name in names) or "none"
     return f"{body['gate']}/{closing}/{missing}"
+
+
+def closed_by(item: dict[str, Any]) -> str:
+    """An item, and the rules that hold the infusion where it asks for them."""
+    return f"{item['id']} ({', '.join(item['held_by'])})" if item["held_by"] else str(item["id"])
 
 
 LABELS = {
@@ -162,7 +167,7 @@ def test_a_series_told_late_of_before_an_infusion_closes_its_gate_and_one_of_aft
     alt: dict[str, Any] = {"code": "alt", "value": 900, "unit": "U/L", "reference_high": 40}
     infusion = infusion_4(2, BEGIN + timedelta(hours=2))
     told_us = to_us(BEGIN + timedelta(hours=9))
-    for hours, closed_by in ((1, "HELD"), (3, "none")):
+    for hours, closing in ((1, "HELD (LIVER)"), (3, "none")):
         late = event(3, "observation", to_us(BEGIN + timedelta(hours=hours)), told_us, **alt)
         log = [*log_of([(0, started)]), infusion, late]
-        assert gate_at_the_infusion(log).split("/")[1] == closed_by
+        assert gate_at_the_infusion(log).split("/")[1] == closing

@@ -369,6 +369,13 @@ class GateItem(Answer):
     id = fields.String(required=True)
     text = fields.String(required=True)
     state = one_of(["open", "closed", "unknown", "not_applicable"], required=True)
+    held_by = fields.List(
+        fields.String(),
+        required=True,
+        metadata={
+            "description": "the rules with `hold: infusion` that are true, where it asks that"
+        },
+    )
     evidence = fields.List(fields.Nested(Evidence), required=True)
     missing = fields.List(fields.String(), required=True)
     clauses = fields.Nested(Clause, required=True)

@@ -78,6 +78,8 @@ def test_a_closed_gate_says_what_closes_it_and_by_which_event(tell, clinician):
     body = clinician.get(GATE).json
     assert body["gate"] == "closed"
     assert states(body, "closed") == {"FEVER", "TOXICITY", "HOLD"}
+    assert item(body, "HOLD")["held_by"] == ["S-FEVER"]
+    assert item(body, "FEVER")["held_by"] == []
     (evidence,) = item(body, "FEVER")["evidence"]
     assert (evidence["fact"], evidence["value"]) == ("max_temperature_24h", 38.4)
     assert item(body, "FEVER")["clauses"]["holds"] == "true"

@@ -118,7 +118,7 @@ def test_a_gate_of_which_a_datum_is_missing_is_not_open():
 def test_any_item_that_closes_the_gate_closes_it_whatever_else_is_unknown():
     toxic = event(2, "adverse_event", "2026-03-01T09:00:00-05:00", ae="A", grade=3)
     outcome = run(ENROLLED, toxic, infusion(3, dose=2, unit="10*6/kg"))
-    assert detail(outcome, "GATE") == "closed closed by TOXIC, HELD; missing Temperature"
+    assert detail(outcome, "GATE") == "closed closed by TOXIC, HELD (TOXIC); missing Temperature"
 
 
 def test_a_fever_after_the_infusion_began_does_not_close_its_gate():
