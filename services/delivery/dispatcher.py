@@ -32,6 +32,8 @@ _AGAIN_S = 0.1
 _LINGER_BUSY_S = 0.002
 _LINGER_S = 0.02
 _LINE_UP_S = 10.0
+# A turn under way takes milliseconds; who stops waits so long for it, not to leave it half done.
+_LAST_TURN_S = 2.0
 
 log = logs.get(__name__)
 
@@ -79,6 +81,7 @@ class Crew:
         self._dispatcher.join(timeout_s)
         self._leaving = True
         self._inbox.put(None)
+        self._dispatcher.join(_LAST_TURN_S)
         for _ in self._senders:
             self._outbox.put(None)
 

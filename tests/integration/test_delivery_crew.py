@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import event, select, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
 
 from services import delivery
 from services.channels import Answer, Outcome
@@ -68,6 +69,25 @@ def test_thirty_receivers_that_hang_keep_no_other_waiting(
     finally:
         crew.stop(0)
     assert {got.id for got in receiver.received} == set(names)
+
+
+def test_who_leaves_at_once_leaves_no_turn_half_done(
+    postgresql_url: str, receiver: Receiver
+) -> None:
+    store = Store(Database(postgresql_url))
+    store.subscribe(receiver.url)
+    store.alert("a")
+    crew = delivery.Crew(store.db, CHANNELS)
+    pool = store.db.engine.pool
+    assert isinstance(pool, QueuePool)
+    with store.db.writing() as conn:
+        conn.exec_driver_sql("LOCK TABLE deliveries")
+        crew.start()
+        wait_until(lambda: pool.checkedout() == 2, 10, "a turn that waits for the lock")
+        threading.Timer(0.3, conn.rollback).start()
+        crew.stop(0)
+        assert pool.checkedout() == 1  # the one of this test
+    store.db.dispose()
 
 
 def test_a_receiver_that_fails_is_tried_one_at_a_time_until_it_takes_something(
