@@ -248,7 +248,7 @@ def _fever(evening: Evening, pace: timedelta, meanwhile: Scene) -> Iterator[Scen
 
 def _pneumonia(evening: Evening, causality: str) -> Scene:
     who = evening.name(4)
-    related, counts = "unlikely to be related", "no step on the stopping table"
+    related, counts = "relation unlikely", "no step on the stopping table"
     if causality == "possible":
         related, counts = "possibly related", "one step on the stopping table"
     return Scene(
@@ -276,7 +276,7 @@ def _cause(evening: Evening) -> Iterator[Scene]:
     who = evening.name(5)
     term = "Alanine aminotransferase increased"
     yield Scene(
-        f"{who}: {term}, grade 3, no cause judged: suspected (Trial: Liver).",
+        f"{who}: {term}, grade 3, cause not judged (Trial: Liver).",
         [
             *liver(5, On(5, "08:20"), alt=6.4, alp=0.8, bilirubin=0.7),
             severe(5, "AE-1", term, 3, On(5, "08:40"), serious=False),

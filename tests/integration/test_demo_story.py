@@ -12,11 +12,13 @@ from sqlalchemy import select
 
 from services import clock, holding, intake, models, responses
 from services.database import Database
+from services.demo.__main__ import numbered
 from services.demo.everyday import EVERY, everyday
 from services.demo.scenes import Answer, Resumption, Scene
 from services.demo.story import CHILD, MIXED_UP, WAIVED, Evening, story
 from services.demo.teller import Writer
 from services.reading import stopping, trials
+from services.receiver import COLUMNS
 from services.replay import verify
 from services.repositories import steps
 from tests.support import flagship
@@ -253,6 +255,13 @@ def test_an_evening_that_was_broken_off_keeps_no_later_one_from_reaching_the_tab
     (trial,) = flagship.rows(db, models.trials)
     assert second.crossed or "opened ST-TOX-CROSSED trial" in [each for one in said for each in one]
     assert ('"ST-TOX"' in (trial.hold or "")) is not second.crossed
+
+
+def test_the_text_of_a_scene_fits_the_line_that_it_is_printed_on():
+    evenings = (Evening(), Evening(12, suspended=True, crossed=True), Evening(12, full=True))
+    for evening in evenings:
+        scenes = numbered(list(story(evening, PACE)))
+        assert [scene.text for scene in scenes if len(f"-- {scene.text}") > COLUMNS] == []
 
 
 def test_everyday_life_brings_a_candidate_now_and_then_and_else_nothing(db):
