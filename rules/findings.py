@@ -47,10 +47,12 @@ def text(value: Scalar | None) -> str:
         return "not recorded"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.12g}"
-    told = str(value)
-    return told.replace("_", " ") if _WORD.fullmatch(told) else told
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _worded(value: str) -> str:
+    """A fact's word of a list, read with spaces. A name, as of a visit, is told as it is."""
+    return value.replace("_", " ") if _WORD.fullmatch(value) else value
 
 
 def _told(reading: Reading, unit: str) -> str:
@@ -163,10 +165,7 @@ class Findings:
         names = plan.evidence.get(rule.id, OWN_EVIDENCE.get(rule.id, ()))
         mentioned = plan.mentioned.get(rule.id, OWN_MENTIONED.get(rule.id, ()))
         readings = {name: read(name) for name in dict.fromkeys((*names, *mentioned))}
-        values = {
-            name: _told(readings[name], units.get(name) or plan.told_unit(name))
-            for name in mentioned
-        }
+        values = {name: self._value(name, readings[name], units) for name in mentioned}
         title, detail = fill(rule.title, values), fill(rule.detail, values)
         evidence = tuple(
             self._evidence(name, reading, unit=units.get(name)).as_dict()
@@ -179,6 +178,11 @@ class Findings:
         seen = [[name, plan.told_alike(name, value)] for name, value in known]
         told = [rule.severity, title, detail, seen, *(() if due_us is None else (due_us,))]
         return Content(title, detail, evidence), fingerprint(told)
+
+    def _value(self, name: str, reading: Reading, units: Mapping[str, str]) -> str:
+        if name in self.plan.definition.facts and isinstance(reading.value, str):
+            reading = reading._replace(value=_worded(reading.value))
+        return _told(reading, units.get(name) or self.plan.told_unit(name))
 
     def _evidence(
         self, name: str, reading: Reading, criterion: str | None = None, unit: str | None = None

@@ -85,7 +85,9 @@ class Subject:
         specs = Facts(self.protocol, self.told, self.now).specs
         codes = self.told.codes
         return _BRACES.sub(
-            lambda found: spelt(look(found[1]), unit(specs.get(found[1]), codes)),
+            lambda found: spelt(
+                look(found[1]), unit(specs.get(found[1]), codes), fact=found[1] in specs
+            ),
             rule.get("detail", ""),
         )
 

@@ -6,7 +6,7 @@ import pytest
 
 import rules
 from rules.errors import EvaluationError
-from tests.support.step_logs import at, engine, event, protocol, run
+from tests.support.step_logs import HEAD, RULES, at, engine, event, protocol, run
 
 
 def told(outcome):
@@ -49,6 +49,26 @@ def test_an_episode_bears_the_event_that_opened_it_and_a_new_one_begins_only_aft
         (3, "cleared", "S-HOT", "lab|e2"),
         (4, "opened", "S-HOT", "lab|e4"),
     ]
+
+
+def test_a_word_is_read_with_spaces_and_a_name_as_it_was_given():
+    rule = (
+        '  - {id: WORDED, on: adverse_event, category: safety, severity: info, when: "grade >= 1", '
+        'title: "{ae}", detail: "{not_hot}", action: Look., source: {document: doc}}\n'
+    )
+    fact = "  not_hot: {from: observation, code: temp, take: absence}\n"
+    text = HEAD.replace("facts:\n", f"facts:\n{fact}", 1) + RULES.replace(
+        "rules:\n", f"rules:\n{rule}", 1
+    )
+    log = [
+        event(1, "observation", "2026-01-10T09:00:00", code="temp", absent="not_done"),
+        event(2, "adverse_event", "2026-01-11T09:00:00", ae="ae_1", grade=1),
+    ]
+    outcome = rules.Engine(rules.loads(text, "x.yaml")).subject_steps(
+        "t", "S-1", None, log, lambda n: log[:n], None
+    )
+    (said,) = [one for one in outcome.results[-1].changes if one.rule == "WORDED"]
+    assert (said.title, said.detail) == ("ae_1", "not done")
 
 
 def test_time_alone_ends_an_episode_at_its_due_instant():
