@@ -182,11 +182,30 @@ def _know(
         before,
         merged.values,
         entity_records.own_facts(merged, plan.definition.reference, plan.calendar),
+        _then(plan, event, parts),
     )
     held = state.knowing.get(name)
     record = knowing.begin(telling) if held is None else knowing.unpack(held)
     knowing.know(record, plan.clocks, telling, plan.calendar)
     state.knowing[name] = record
+
+
+def _then(plan: Plan, event: Event, parts: list[entities.Part]) -> list[knowing.Then]:
+    """How an adverse event was at each time told of, from that of an event that came late."""
+    if parts[-1][entities.N] == event.n:
+        return []
+    place = next(k for k, part in enumerate(parts) if part[entities.N] == event.n)
+    reference, calendar = plan.definition.reference, plan.calendar
+    return [
+        knowing.Then(
+            part[entities.EVENT],
+            part[entities.N],
+            part[entities.START],
+            knowing.speaks(part[entities.FIELDS]),
+            entity_records.own_facts(entities.merge(parts[:upto]), reference, calendar),
+        )
+        for upto, part in enumerate(parts[place:], start=place + 1)
+    ]
 
 
 def _onset(plan: Plan, parts: list[entities.Part]) -> int:

@@ -7,7 +7,8 @@ time and collapsed; what was known when is kept here, so that folding again give
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import orjson
@@ -20,8 +21,10 @@ from rules.terms import Party
 Record = dict[str, Any]
 Stamp = list[Any]  # what was told, the number of the event that told it, its receipt
 TEXT, TOLD_N, TOLD_US = range(3)
-Mark = list[Any]  # one start: the event, its number, its receipt, the stamp or null, the floor
-EVENT, N, RECEIPT, STAMP, FLOOR = range(5)
+# One start: the event, its number, its receipt, the stamp or null, the floor; where nobody had ever
+# said otherwise then, also what made the condition true: the event, its number, its receipt.
+Mark = list[Any]
+EVENT, N, RECEIPT, STAMP, FLOOR, TURN = range(6)
 # One clock: whether its condition holds, whether spared, the receipts at which it last did not and
 # first did, its starts.
 Run = list[Any]
@@ -32,8 +35,21 @@ MOST_MARKS, MOST_STAMPS = 32, 64
 NEVER = -1
 
 
+class Then(NamedTuple):
+    """What an adverse event was at an earlier time, by all that was told of up to then."""
+
+    event: str  # that tells of that time, and its number
+    n: int
+    time_us: int
+    speaks: bool
+    facts: Mapping[str, Scalar]
+
+
 class Telling(NamedTuple):
-    """One event that tells of an adverse event, and what is known of it after and before."""
+    """One event that tells of an adverse event, and what is known of it after and before.
+
+    `then`: of an event that came late, how it was at each time told of from its own on.
+    """
 
     n: int
     event: str
@@ -42,6 +58,7 @@ class Telling(NamedTuple):
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     facts: Mapping[str, Scalar]  # the known ones, after it
+    then: Sequence[Then] = ()
 
 
 class Watched:
@@ -87,15 +104,16 @@ def know(record: Record, clocks: Iterable[Watched], telling: Telling, calendar: 
         if mark is not None:
             run[MARKS].append(mark)
             del run[MARKS][1 : max(1, len(run[MARKS]) - MOST_MARKS + 1)]
-        elif stamp is not None:
+        denied = _denied(record, watched, run[MARKS], telling)
+        if mark is None and stamp is not None and not denied:
             _date(record, watched, run[MARKS], stamp, calendar)
-    if _speaks(telling):
+    if speaks(telling.fields):
         record["last"] = telling.received_us
 
 
-def _speaks(telling: Telling) -> bool:
+def speaks(fields: Mapping[str, Any]) -> bool:
     """Whether it tells of the adverse event itself; stamps alone say nothing of how it is."""
-    return not telling.fields.keys() <= set(STAMPS)
+    return not fields.keys() <= set(STAMPS)
 
 
 def _stamps(record: Record, telling: Telling, calendar: Calendar) -> dict[str, Stamp]:
@@ -132,7 +150,7 @@ def _turned(
     """The start that the event makes; None where it makes none."""
     was, now = run[ACTIVE], watched.when(telling.facts)
     run[ACTIVE] = now
-    if now is False and _speaks(telling):
+    if now is False and speaks(telling.fields):
         run[CONTRARY] = telling.received_us
     elif now and run[SINCE] == NEVER:
         run[SINCE] = telling.received_us
@@ -147,8 +165,39 @@ def _turned(
     if run[MARKS]:  # it held before, and does again: as if it had all the time, unless told
         return None if stamp is None else here
     if run[CONTRARY] == NEVER and stamp is None:
-        return _from_first(record, watched, calendar)
+        return [*_from_first(record, watched, calendar), here[:STAMP]]
     return here
+
+
+def _denied(record: Record, watched: Watched, marks: list[Mark], telling: Telling) -> bool:
+    """Whether a late event says that it was otherwise before: then the first start was an upgrade.
+
+    A report of what was before, and awareness of it, must not count for the upgrade because the
+    two came in the wrong order.
+    """
+    if not marks or marks[0][FLOOR] != NEVER or watched.clock.restarts_on:
+        return False
+    first = marks[0]
+    turn = first[TURN] if len(first) > TURN else first[:STAMP]
+    since = _up_to(telling, turn[N])
+    otherwise = list(takewhile(lambda then: watched.when(then.facts) is not True, since))
+    denials = [one for one in otherwise if one.speaks and watched.when(one.facts) is False]
+    if len(otherwise) == len(since) or not denials:
+        return False
+    upgrade = since[len(otherwise)]
+    told = record["told"].get(watched.aware, ())
+    own = next((stamp for stamp in told if stamp[TOLD_N] == upgrade.n), None)
+    here = [upgrade.event, upgrade.n, turn[RECEIPT]]
+    marks[0] = [*here, own, denials[-1].time_us, here]
+    return True
+
+
+def _up_to(telling: Telling, n: int) -> list[Then]:
+    """The times told of from a late event's own up to that of event `n`; all if it is itself."""
+    places = [place for place, then in enumerate(telling.then) if then.n == n]
+    if not places:
+        return []
+    return list(telling.then if n == telling.n else telling.then[: places[0] + 1])
 
 
 def _from_first(record: Record, watched: Watched, calendar: Calendar) -> Mark:
@@ -177,7 +226,8 @@ def _date(
     span = calendar.parse(stamp[TEXT])
     first_day = calendar.day(record["first"][RECEIPT])
     for mark in reversed(marks):
-        entered_at_once = calendar.day(mark[RECEIPT]) == first_day
+        at_once = calendar.day(mark[RECEIPT]) == first_day
+        entered_at_once = at_once and (len(mark) <= TURN or mark[FLOOR] == NEVER)
         older = any(
             one[TOLD_N] < mark[N] and calendar.parse(one[TEXT]).start < span.start
             for one in record["told"][watched.aware]

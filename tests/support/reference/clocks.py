@@ -60,6 +60,8 @@ class Began(NamedTuple):
     received: datetime
     aware: tuple[int, str] | None  # by which row it was told
     otherwise: datetime | None
+    turn: int = -1  # the row that made the condition true, where nobody had ever said otherwise
+    upgraded: bool = False  # until a late row said that it was otherwise before
 
 
 @cache
@@ -136,7 +138,8 @@ class Case:
             here = self._start(rule, truths, n, found, told)
             if here is not None:
                 found.append(here)
-            elif told is not None:
+            denied = self._denied(rule, n, found)
+            if here is None and told is not None and not denied:
                 self._date(rule, found, told)
         return found
 
@@ -163,10 +166,39 @@ class Case:
             return None
         denied = [self.rows[k].received for k in range(n) if truths[k] is False and self.speaks(k)]
         if denied or told is not None:
-            return Began(n, row.received, told, max(denied, default=None))
+            return Began(n, row.received, told, max(denied, default=None), turn=n)
         every = self.said(rule.aware, n + 1)
         first = min(every, key=lambda one: meant(one[1], self.site)[0], default=None)
-        return Began(0, self.rows[0].received, first, None)
+        return Began(0, self.rows[0].received, first, None, turn=n)
+
+    def _denied(self, rule: Rule, n: int, found: list[Began]) -> bool:
+        """A late row may say that before the start it was otherwise: then that was an upgrade."""
+        if not found or found[0].otherwise is not None or rule.restarts:
+            return False
+        turn = found[0].turn
+        times = sorted((self.rows[k].time, k) for k in range(n + 1))
+        mine, last = (self.rows[n].time, n), (self.rows[turn].time, turn)
+        last = times[-1] if turn == n else last
+        denials: list[datetime] = []
+        for upto, (time, k) in enumerate(times, start=1):
+            if not mine <= (time, k) <= last:
+                continue
+            known: dict[str, Any] = {}
+            for _, one in times[:upto]:
+                known |= self.rows[one].fields
+            truth = rule.when(known)
+            if truth is False and self.speaks(k):
+                denials.append(time)
+            elif truth is True:
+                break
+        else:
+            return False
+        if not denials:
+            return False
+        own = next((one for one in self.said(rule.aware, n + 1) if one[0] == k), None)
+        start = Began(k, self.rows[turn].received, own, denials[-1], k, upgraded=True)
+        found[0] = start
+        return True
 
     def _date(self, rule: Rule, found: list[Began], told: tuple[int, str]) -> None:
         """Awareness told later is of the newest start that it can be about; only ever earlier."""
@@ -178,7 +210,12 @@ class Case:
                 for n, text in self.said(rule.aware, told[0] + 1)
             )
             days = {day_of(row.received, self.site) for row in self.rows[: one.row + 1]}
-            if one.otherwise is None or last >= one.otherwise or older or len(days) == 1:
+            if (
+                one.otherwise is None
+                or last >= one.otherwise
+                or older
+                or (len(days) == 1 and not one.upgraded)
+            ):
                 if one.aware is None or first < meant(one.aware[1], self.site)[0]:
                     found[place] = one._replace(aware=told)
                 return

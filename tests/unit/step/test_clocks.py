@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import pytest
 
 import rules
 from rules.facts.calendar import iso
@@ -144,3 +148,26 @@ def test_another_due_instant_is_news_though_no_word_of_the_alert_changes() -> No
     log = [FIRST, ae(2, "2026-05-01T09:00:00Z", aware_at="2026-05-01T03:00:00Z")]
     outcome = engine.subject_steps("t", "S-1", None, log, lambda n: log[:n])
     assert told(outcome, "SAE-24")[-1] == ("updated", "C-RUNS", "2026-05-02T03:00:00Z")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_death_told_before_the_event_it_follows_is_an_upgrade_all_the_same(
+    order: tuple[int, ...], dated: bool
+) -> None:
+    """The report of 5 April is about what was not yet fatal, whatever came here first."""
+    tellings: list[tuple[str, dict[str, Any]]] = [
+        ("2026-04-01T12:00:00+09:00", {"serious": True, "grade": 3}),
+        ("2026-04-05T12:00:00+09:00", {"submitted_at": "2026-04-05T09:00:00+09:00"}),
+        ("2026-04-08T12:00:00+09:00", {"grade": 5}),
+    ]
+    if dated:
+        tellings[0][1]["reported_at"] = "2026-04-01T10:00:00+09:00"
+        tellings[2][1]["reported_at"] = "2026-04-08T10:00:00+09:00"
+    log = [
+        ae(n, f"2026-04-08T12:{n:02}:00+09:00", "1", time, **data)
+        for n, (time, data) in enumerate((tellings[place] for place in order), start=1)
+    ]
+    owed = {one["clock"]: one for one in run(log, "2026-04-20T00:00:00+09:00").clocks}
+    assert owed["FATAL-7"]["stage"] == "overdue"
+    assert owed["FATAL-7"]["started_at"].startswith("2026-04-08T0")
