@@ -183,6 +183,7 @@ def _know(
         merged.values,
         entity_records.own_facts(merged, plan.definition.reference, plan.calendar),
         _then(plan, event, parts),
+        opens=parts[0][entities.N] == event.n,
     )
     held = state.knowing.get(name)
     record = knowing.begin(telling) if held is None else knowing.unpack(held)
@@ -196,16 +197,14 @@ def _then(plan: Plan, event: Event, parts: list[entities.Part]) -> list[knowing.
         return []
     place = next(k for k, part in enumerate(parts) if part[entities.N] == event.n)
     reference, calendar = plan.definition.reference, plan.calendar
-    return [
-        knowing.Then(
-            part[entities.EVENT],
-            part[entities.N],
-            part[entities.START],
-            knowing.speaks(part[entities.FIELDS]),
-            entity_records.own_facts(entities.merge(parts[:upto]), reference, calendar),
-        )
-        for upto, part in enumerate(parts[place:], start=place + 1)
-    ]
+    found = []
+    for upto, part in enumerate(parts[place:], start=place + 1):
+        merged = entities.merge(parts[:upto])
+        speaks = knowing.speaks(part[entities.FIELDS])
+        facts = entity_records.own_facts(merged, reference, calendar)
+        here = (part[entities.EVENT], part[entities.N], part[entities.START])
+        found.append(knowing.Then(*here, speaks, merged.values, facts))
+    return found
 
 
 def _onset(plan: Plan, parts: list[entities.Part]) -> int:

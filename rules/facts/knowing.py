@@ -8,7 +8,7 @@ time and collapsed; what was known when is kept here, so that folding again give
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Any, NamedTuple
 
 import orjson
@@ -42,13 +42,15 @@ class Then(NamedTuple):
     n: int
     time_us: int
     speaks: bool
+    fields: Mapping[str, Any]
     facts: Mapping[str, Scalar]
 
 
 class Telling(NamedTuple):
     """One event that tells of an adverse event, and what is known of it after and before.
 
-    `then`: of an event that came late, how it was at each time told of from its own on.
+    `then`: of an event that came late, how it was at each time told of from its own on. `opens`:
+    no earlier time was told of.
     """
 
     n: int
@@ -59,6 +61,7 @@ class Telling(NamedTuple):
     after: Mapping[str, Any]
     facts: Mapping[str, Scalar]  # the known ones, after it
     then: Sequence[Then] = ()
+    opens: bool = False
 
 
 class Watched:
@@ -104,6 +107,7 @@ def know(record: Record, clocks: Iterable[Watched], telling: Telling, calendar: 
         if mark is not None:
             run[MARKS].append(mark)
             del run[MARKS][1 : max(1, len(run[MARKS]) - MOST_MARKS + 1)]
+        run[MARKS] += _news_before(record, watched, run[MARKS], telling)
         denied = _denied(record, watched, run[MARKS], telling)
         if mark is None and stamp is not None and not denied:
             _date(record, watched, run[MARKS], stamp, calendar)
@@ -190,6 +194,24 @@ def _denied(record: Record, watched: Watched, marks: list[Mark], telling: Tellin
     here = [upgrade.event, upgrade.n, turn[RECEIPT]]
     marks[0] = [*here, own, denials[-1].time_us, here]
     return True
+
+
+def _news_before(
+    record: Record, watched: Watched, marks: list[Mark], telling: Telling
+) -> list[Mark]:
+    """What came here before the event that it is news of, as that event shows when it comes."""
+    follows = watched.clock.restarts_on
+    if not follows or not telling.opens or telling.received_us == record["first"][RECEIPT]:
+        return []
+    told, known = record["told"].get(watched.aware, ()), {mark[N] for mark in marks}
+    made = []
+    for last, then in pairwise(telling.then):
+        moved = any(last.fields.get(name) != then.fields.get(name) for name in follows)
+        held = watched.when(last.facts) is True and watched.when(then.facts) is True
+        if moved and held and then.n not in known:
+            own = next((stamp for stamp in told if stamp[TOLD_N] == then.n), None)
+            made.append([then.event, then.n, telling.received_us, own, last.time_us])
+    return made
 
 
 def _up_to(telling: Telling, n: int) -> list[Then]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -138,6 +139,7 @@ class Case:
             here = self._start(rule, truths, n, found, told)
             if here is not None:
                 found.append(here)
+            found += self._news_before(rule, n, found)
             denied = self._denied(rule, n, found)
             if here is None and told is not None and not denied:
                 self._date(rule, found, told)
@@ -170,6 +172,22 @@ class Case:
         every = self.said(rule.aware, n + 1)
         first = min(every, key=lambda one: meant(one[1], self.site)[0], default=None)
         return Began(0, self.rows[0].received, first, None, turn=n)
+
+    def _news_before(self, rule: Rule, n: int, found: Sequence[Began]) -> list[Began]:
+        """The event that speaks of the first time comes late: what came before it was news."""
+        row, times = self.rows[n], sorted((self.rows[k].time, k) for k in range(n + 1))
+        if not rule.restarts or times[0][1] != n or row.received == self.rows[0].received:
+            return []
+        news, was = [], dict(row.fields)
+        for (before, _), (_, k) in pairwise(times):
+            now = {**was, **self.rows[k].fields}
+            moved = any(was.get(name) != now.get(name) for name in rule.restarts)
+            both = rule.when(was) is True and rule.when(now) is True
+            if moved and both and all(one.row != k for one in found):
+                own = next((one for one in self.said(rule.aware, n + 1) if one[0] == k), None)
+                news.append(Began(k, row.received, own, before))
+            was = now
+        return news
 
     def _denied(self, rule: Rule, n: int, found: list[Began]) -> bool:
         """A late row may say that before the start it was otherwise: then that was an upgrade."""

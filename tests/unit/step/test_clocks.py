@@ -171,3 +171,20 @@ def test_a_death_told_before_the_event_it_follows_is_an_upgrade_all_the_same(
     owed = {one["clock"]: one for one in run(log, "2026-04-20T00:00:00+09:00").clocks}
     assert owed["FATAL-7"]["stage"] == "overdue"
     assert owed["FATAL-7"]["started_at"].startswith("2026-04-08T0")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_news_told_before_the_event_that_it_is_news_of_is_owed_a_report_all_the_same(
+    order: tuple[int, ...],
+) -> None:
+    tellings: list[tuple[str, dict[str, Any]]] = [
+        ("2026-04-01T12:00:00+09:00", {"serious": True, "grade": 3}),
+        ("2026-04-05T12:00:00+09:00", {"submitted_at": "2026-04-05T09:00:00+09:00"}),
+        ("2026-04-08T12:00:00+09:00", {"grade": 4, "reported_at": "2026-04-08T10:00:00+09:00"}),
+    ]
+    log = [
+        ae(n, f"2026-04-08T12:{n:02}:00+09:00", "1", *tellings[place][:1], **tellings[place][1])
+        for n, place in enumerate(order, start=1)
+    ]
+    owed = {one["clock"]: one for one in run(log, "2026-04-20T00:00:00+09:00").clocks}
+    assert owed["NEWS-15"]["started_at"] == "2026-04-08T01:00:00Z"
