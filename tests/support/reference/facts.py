@@ -377,7 +377,8 @@ class Facts:
 
     def _places(self, spec: Spec, record: Record, bounds: Bounds) -> list[Seen | None]:
         low, high = record.span
-        if self.present:
+        # What is told of has happened; an anchor of this very moment does not make it earlier.
+        if self.present and bounds.high != self.at:
             high = max(low, min(high, self.at))
         holds = self._valid_from(spec)
         found: dict[Any, Seen | None] = {}
