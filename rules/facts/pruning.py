@@ -38,7 +38,7 @@ class Needs:
     whole_us: int  # how far back all is needed
     framed: tuple[FactSpec, ...]  # windows around anchors, in which all is needed
     based: tuple[FactSpec, ...]  # the newest up to their window's end, or their baseline
-    first: bool
+    first: tuple[Counts, ...]  # the oldest for which it is true
     newest: tuple[Counts, ...]  # the newest for which it is true
     runs: tuple[Counts, ...]  # the newest back to one for which it is false
 
@@ -63,10 +63,15 @@ def needs(source: Source) -> Needs:
         whole_us=max((one for one in far if one is not None), default=0),
         framed=tuple(spec for spec in whole if spec.window and spec.window.anchor),
         based=(*by_way.get(Way.BASE, ()), *changes),
-        first=Way.FIRST in by_way,
+        first=tuple(map(_looked_for, by_way.get(Way.FIRST, ()))),
         newest=tuple(counting(spec) for spec in (*by_way.get(Way.COUNTING, ()), *changes)),
         runs=tuple(counting(spec) for spec in by_way.get(Way.RUN, ())),
     )
+
+
+def _looked_for(spec: FactSpec) -> Counts:
+    """Whether the oldest may be this one; without a `where` any value will do, also a false one."""
+    return (lambda record: record[VALUE] is not None) if spec.where is None else counting(spec)
 
 
 def _may_outlast(record: Record, newer: Record) -> bool:
@@ -207,8 +212,8 @@ class Pruner:
     ) -> Iterator[int]:
         """The places of single records that are still wanted."""
         backwards = range(cut - 1, -1, -1)
-        if wanted.first:
-            yield from [at for at in range(cut) if held[at][VALUE] is not None][:1]
+        for counts in wanted.first:
+            yield from next(([at] for at in range(cut) if counts(held[at])), [])
         for counts in wanted.newest:
             yield from next(([at] for at in backwards if counts(held[at])), [])
         for counts in wanted.runs:

@@ -121,7 +121,9 @@ def _rewritten(condition: Condition, applies: Conditions, setting: Setting) -> C
 
 
 def applying(condition: Condition, applies: Conditions) -> Condition:
-    """An `applicable_if` in plain logic: what names only facts that do not apply does not hold."""
+    """An `applicable_if` or a case in plain logic: what names only facts that do not apply does
+    not hold.
+    """
     return simplify(And((rewritten(condition, applies), _kept(condition, applies))))
 
 
@@ -161,7 +163,7 @@ def _with(derivation: Derivation, applies: Conditions) -> Condition:
 
 def _derivation(derivation: Derivation, applies: Conditions) -> Derivation:
     cases = tuple(
-        Case(rewritten(case.when, applies), _value(case.value, applies))
+        Case(applying(case.when, applies), _value(case.value, applies))
         for case in derivation.cases
     )
     value = derivation.otherwise

@@ -56,6 +56,23 @@ WEEK = told(
 )
 
 
+def test_the_oldest_that_counts_is_kept_however_many_come_after_it():
+    later = [(f"2026-03-02T{hour:02d}:00:00", 39.0 if hour % 2 else 36.5) for hour in range(24)]
+    log = told(("2026-03-01T08:00:00", 37.0), ("2026-03-01T12:00:00", 38.5), *later)
+    fact = "x: {from: observation, code: temp, take: earliest, where: value >= 38}"
+    assert reading(fact, log, NOW).value == 38.5
+
+
+def test_the_first_consent_is_kept_behind_an_older_withdrawal():
+    about = {"document": "informed_consent", "given_by": "subject"}
+    log = then([], "consent", "2026-02-27T08:00:00", status="withdrawn", **about)
+    log = then(log, "consent", "2026-03-10T08:00:00", status="given", **about)
+    for day in range(11, 20):
+        for hour in ("08", "20"):
+            log = then(log, "consent", f"2026-03-{day}T{hour}:00:00", status="given", **about)
+    assert reading("x: {take: days_since, anchor: consent}", log, NOW).value == 10
+
+
 @pytest.mark.parametrize(
     ("take", "value"),
     [

@@ -65,6 +65,18 @@ VALUES = [
     ("x: {cases: [{when: unfit, value: true}], otherwise: {derive: weight > 80}}", {"unfit": False, "weight": 90}, True),
     ("x: {cases: [{when: weight > 40 * 2, derive: weight / 2}], otherwise: params.oldest}", {"weight": 90}, 45.0),
 ]  # fmt: skip
+OF_WOMEN = 'heavy: {from: observation, code: weight, applicable_if: sex != "male"}'
+CASES = (
+    OF_WOMEN,
+    "x: {cases: [{when: heavy > 80, value: 1}, {when: unfit, value: 2}], otherwise: 3}",
+)
+VALUES += [
+    (CASES, {"sex": "male", "unfit": False}, 3.0),
+    (CASES, {"sex": "male", "unfit": True}, 2.0),
+    (CASES, {"sex": "male", "heavy": 90.0}, 1.0),
+    (CASES, {"sex": "female", "unfit": False}, None),
+    (CASES, {"unfit": False}, None),
+]
 
 
 @pytest.mark.parametrize(("line", "given", "value"), VALUES, ids=[f"{v[0]} {v[1]}" for v in VALUES])
