@@ -6,7 +6,6 @@ Who comes in: step and trial, with what fired. Who goes out: changes, and the op
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,7 +22,6 @@ from rules.terms import Category, Change, Severity
 
 Read = Callable[[str], Reading]
 KEY, OCCURRED, TITLE = 0, 4, 5
-_WORD = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+")  # a value of a list, as `not_evaluable`
 Open = dict[str, list[Any]]  # rule -> [key, content hash, severity, category, occurred, title]
 
 
@@ -48,11 +46,6 @@ def text(value: Scalar | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def _worded(value: str) -> str:
-    """A fact's word of a list, read with spaces. A name, as of a visit, is told as it is."""
-    return value.replace("_", " ") if _WORD.fullmatch(value) else value
 
 
 def _told(reading: Reading, unit: str) -> str:
@@ -180,8 +173,9 @@ class Findings:
         return Content(title, detail, evidence), fingerprint(told)
 
     def _value(self, name: str, reading: Reading, units: Mapping[str, str]) -> str:
-        if name in self.plan.definition.facts and isinstance(reading.value, str):
-            reading = reading._replace(value=_worded(reading.value))
+        spec = self.plan.definition.facts.get(name)
+        if spec is not None and spec.finds and isinstance(reading.value, str):
+            reading = reading._replace(value=reading.value.replace("_", " "))
         return _told(reading, units.get(name) or self.plan.told_unit(name))
 
     def _evidence(

@@ -348,6 +348,13 @@ class FactSpec:
     liver: LiverRule | None = None  # of `hys_law` and `edish`
     score: str | None = None  # which one, of an assessment of several
 
+    @property
+    def finds(self) -> bool:
+        """Whether its value is a clinical finding in words, as `not_evaluable`, not a datum."""
+        if self.derived is not None:
+            return isinstance(self.derived.otherwise, Clinical)
+        return self.liver is not None
+
 
 @dataclass(frozen=True)
 class Criterion:

@@ -163,8 +163,7 @@ def _with(derivation: Derivation, applies: Conditions) -> Condition:
 
 def _derivation(derivation: Derivation, applies: Conditions) -> Derivation:
     cases = tuple(
-        Case(applying(case.when, applies), _value(case.value, applies))
-        for case in derivation.cases
+        Case(applying(case.when, applies), _value(case.value, applies)) for case in derivation.cases
     )
     value = derivation.otherwise
     return replace(

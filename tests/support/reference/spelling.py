@@ -22,7 +22,7 @@ def unit(spec: Mapping[str, Any] | None, codes: Mapping[Any, Any]) -> str:
     return str(codes.get((spec["from"], first), {}).get("unit", ""))
 
 
-def spelt(value: Any, unit: str = "", *, fact: bool = False) -> str:
+def spelt(value: Any, unit: str = "") -> str:
     """A value as a detail shows it: numbers with their unit, but for scores and ages."""
     if value is None:
         return "not recorded"
@@ -30,6 +30,4 @@ def spelt(value: Any, unit: str = "", *, fact: bool = False) -> str:
         return "yes" if value else "no"
     number = isinstance(value, int | float)
     tail = f" {unit}" if number and unit and not unit.startswith("{") else ""
-    if fact and isinstance(value, str) and value.islower() and all(value.split("_")):
-        value = " ".join(value.split("_")) if value.replace("_", "").isalnum() else value
     return (f"{value:.12g}" if number else str(value)) + tail

@@ -85,9 +85,7 @@ class Subject:
         specs = Facts(self.protocol, self.told, self.now).specs
         codes = self.told.codes
         return _BRACES.sub(
-            lambda found: spelt(
-                look(found[1]), unit(specs.get(found[1]), codes), fact=found[1] in specs
-            ),
+            lambda found: spelt(look(found[1]), unit(specs.get(found[1]), codes)),
             rule.get("detail", ""),
         )
 

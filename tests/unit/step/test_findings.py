@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import rules
 from rules.errors import EvaluationError
-from tests.support.step_logs import HEAD, RULES, at, engine, event, protocol, run
+from tests.support.processes import ROOT
+from tests.support.step_logs import at, engine, event, protocol, run
 
 
 def told(outcome):
@@ -51,24 +54,26 @@ def test_an_episode_bears_the_event_that_opened_it_and_a_new_one_begins_only_aft
     ]
 
 
-def test_a_word_is_read_with_spaces_and_a_name_as_it_was_given():
-    rule = (
-        '  - {id: WORDED, on: adverse_event, category: safety, severity: info, when: "grade >= 1", '
-        'title: "{ae}", detail: "{not_hot}", action: Look., source: {document: doc}}\n'
-    )
-    fact = "  not_hot: {from: observation, code: temp, take: absence}\n"
-    text = HEAD.replace("facts:\n", f"facts:\n{fact}", 1) + RULES.replace(
-        "rules:\n", f"rules:\n{rule}", 1
-    )
+def test_a_clinical_finding_is_read_with_spaces():
+    liver: dict[str, Any] = {"code": "alt", "value": 200, "unit": "U/L", "reference_high": 40}
+    gall: dict[str, Any] = {
+        "code": "bilirubin",
+        "value": 50,
+        "unit": "umol/L",
+        "reference_high": 20,
+    }
+    given: dict[str, Any] = {"number": 1, "product": "MSC", "status": "completed"}
     log = [
-        event(1, "observation", "2026-01-10T09:00:00", code="temp", absent="not_done"),
-        event(2, "adverse_event", "2026-01-11T09:00:00", ae="ae_1", grade=1),
+        event(1, "enrolment", "2026-01-10T08:00:00", status="enrolled"),
+        event(2, "administration", "2026-01-11T08:00:00", **given),
+        event(3, "observation", "2026-01-13T08:00:00", **gall),
+        event(4, "observation", "2026-01-13T09:00:00", **liver),
     ]
-    outcome = rules.Engine(rules.loads(text, "x.yaml")).subject_steps(
-        "t", "S-1", None, log, lambda n: log[:n], None
-    )
-    (said,) = [one for one in outcome.results[-1].changes if one.rule == "WORDED"]
-    assert (said.title, said.detail) == ("ae_1", "not done")
+    flagship = rules.Engine(rules.load(ROOT / "rules" / "protocols" / "msc-cgvhd.yaml"))
+    outcome = flagship.subject_steps("t", "S-1", None, log, lambda n: log[:n], None)
+    (said,) = [one for one in outcome.results[-1].changes if one.rule == "P-HYS-LAW"]
+    assert said.detail.startswith("Hy's law: cholestasis unknown.")
+    assert ("hys_law", "cholestasis_unknown") in [(e["fact"], e["value"]) for e in said.evidence]
 
 
 def test_time_alone_ends_an_episode_at_its_due_instant():
