@@ -15,9 +15,9 @@ class Complaint:
     hint: str = ""
 
     def __str__(self) -> str:
-        """The form that `vigil protocol check` prints."""
+        """The form that `vigil protocol check` prints: one line, whatever words the file has."""
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.file}:{self.line}: {self.message}{hint}"
+        return " ".join(f"{self.file}:{self.line}: {self.message}{hint}".splitlines())
 
 
 class RuleError(Exception):

@@ -56,6 +56,9 @@ def read(section: Section, name: str, label: str, find: Find, params: Constants)
     for test, code in codes.items():
         if code.value is not ValueType.NUMBER:
             section.complain(test, f"`{code.code}` is no number, so it has no upper limit")
+        if code.ctcae not in ("", None, test):
+            message = f"`{code.code}` is graded as {code.ctcae}, so it is no {test}"
+            section.complain(test, message, f"name the code of {test}")
     rule = _rule(section, take, tuple(codes), params)
     baseline = section.text("baseline") if take is Take.HYS_LAW else ""
     if not codes:

@@ -76,6 +76,10 @@ def _visit(item: Section, known: Known) -> Visit:
     if day is None and "day" not in item.node:
         item.raw("day", required=True)
     applies = clauses.read(item, "applicable_if", names, required=False)
+    number = item.whole(
+        "administration", resolve(item, "administration", clauses.params, "1"), 1, 1000
+    )
+    _check_order(item, anchor, number)
     return Visit(
         id=name,
         label=item.text("label", required=True),
@@ -88,10 +92,17 @@ def _visit(item: Section, known: Known) -> Visit:
         owner=item.text("owner"),
         applicable_if=None if applies == TRUE else applies,
         line=item.line(),
-        administration=item.whole(
-            "administration", resolve(item, "administration", clauses.params, "1"), 1, 1000
-        ),
+        administration=number,
     )
+
+
+def _check_order(item: Section, anchor: str, number: int | None) -> None:
+    """An infusion counted from itself, or from one after it, would never be due."""
+    first = "infusion_1" if anchor == "first_infusion" else anchor
+    numbered = re.fullmatch(r"infusion_([0-9]+)", first, re.ASCII)
+    if number is not None and numbered and int(numbered[1]) >= number:
+        message = f"infusion {number} would never be due: it is counted from `{anchor}`"
+        item.complain("after", message, "count it from what comes before it")
 
 
 def _days(item: Section, key: str, params: Constants, low: int) -> int | None:

@@ -141,3 +141,56 @@ def test_a_visit_or_a_publisher_that_stands_twice_is_told():
     two = PUBLISHERS.splitlines()[1] + "\n"
     with pytest.raises(rules.ProtocolError, match=r"the publisher `\*`: stands twice"):
         rules.loads(WIDE.replace(two, two + two))
+
+
+@pytest.mark.parametrize(
+    ("number", "anchor"),
+    [(2, "infusion_2"), (2, "infusion_3"), (1, "first_infusion"), (1, "infusion_1")],
+)
+def test_an_infusion_is_not_counted_from_itself_or_from_a_later_one(number, anchor):
+    told = f"administration: {number}, after: {anchor}"
+    text = WIDE.replace("after: first_infusion", told, 1)
+    with pytest.raises(
+        rules.ProtocolError, match=f"infusion {number} would never be due"
+    ) as caught:
+        rules.loads(text, "p.yaml")
+    assert caught.value.complaints[0].line == line_of(text, told)
+
+
+def test_an_infusion_is_counted_from_an_earlier_one():
+    told = "administration: 2, after: first_infusion"
+    (visit,) = rules.loads(WIDE.replace("after: first_infusion", told, 1)).definition.schedule
+    assert (visit.administration, visit.anchor) == (2, "first_infusion")
+
+
+def test_a_complaint_is_one_line_also_of_a_name_with_line_breaks():
+    text = WIDE.replace("after: first_infusion", r'after: "first\n\rinfusion"', 1)
+    with pytest.raises(rules.ProtocolError) as caught:
+        rules.loads(text, "p.yaml")
+    assert len(str(caught.value).splitlines()) == len(caught.value.complaints)
+
+
+LIVER = "".join(
+    f"  - {{code: {code}, type: observation, label: {code}, value: number, unit: U/L, ctcae: {as_}}}\n"
+    for code, as_ in (("gpt", "alt"), ("tbil", "bilirubin"), ("hgb", "ast"))
+).replace("unit: U/L, ctcae: bilirubin", "unit: umol/L, ctcae: bilirubin")
+
+
+@pytest.mark.parametrize(
+    ("tests", "message"),
+    [
+        ("alt: tbil, bilirubin: gpt", "`tbil` is graded as bilirubin, so it is no alt"),
+        ("alt: hgb, bilirubin: tbil", "`hgb` is graded as ast, so it is no alt"),
+    ],
+)
+@pytest.mark.parametrize("take", ["hys_law", "edish"])
+def test_liver_tests_that_are_graded_as_another_are_refused(take, tests, message):
+    def text(named):
+        fact = f"  liver: {{from: observation, take: {take}, {named}}}\n"
+        codes = WIDE.replace("codes:\n", "codes:\n" + LIVER, 1)
+        return codes.replace("\nfacts:\n", "\nfacts:\n" + fact, 1)
+
+    rules.loads(text("alt: gpt, bilirubin: tbil"))
+    with pytest.raises(rules.ProtocolError) as caught:
+        rules.loads(text(tests), "p.yaml")
+    assert message in str(caught.value)
