@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from rules.clinical import adverse
 from rules.errors import LogNeeded
 from rules.facts import entities
-from rules.facts.calendar import Calendar, Span
+from rules.facts.calendar import FOREVER, Calendar, Span
 from rules.facts.entities import END, FIELDS, ORIGINS, START, Merged, Part, merge, unpack
 from rules.facts.reading import Reading
 from rules.facts.timeline import Record
@@ -33,6 +33,7 @@ class Held(Protocol):
     infusions: dict[str, list[Part]]
     adverse_events: dict[str, Any]
     first_infusion: list[int] | None
+    at_us: int
 
 
 class Known(NamedTuple):
@@ -99,6 +100,7 @@ def _valid(
     state: Held, calendar: Calendar, as_of_us: int | None, reference: Reference
 ) -> list[Found]:
     first = None if state.first_infusion is None else Span(*state.first_infusion)
+    at_us = state.at_us if as_of_us is None else as_of_us
     found: list[Found] = []
     for name, held in state.adverse_events.items():
         known = adverse_event(held, calendar)
@@ -107,12 +109,15 @@ def _valid(
         if as_of_us is not None and known.last_us > as_of_us:
             merged = as_told(unpack(held), as_of_us)
             seen = _facts_of(merged, known.span, first, reference, calendar)
-            if _went_on(merged, as_of_us, calendar):
-                seen = _seen({**seen.readings, ONGOING: Reading(True, known.span.start)})
+            goes_on = _went_on(merged, as_of_us, calendar)
         elif isinstance(held, str):
             seen = _kept_facts(held, first, reference, calendar)
+            goes_on = _end_ahead_us(known.merged, at_us, calendar) is not None
         else:
             seen = _facts_of(known.merged, known.span, first, reference, calendar)
+            goes_on = _end_ahead_us(known.merged, at_us, calendar) is not None
+        if goes_on:
+            seen = _seen({**seen.readings, ONGOING: Reading(True, known.span.start)})
         found.append((known.span.start, name, known.span, seen, known.event))
     return found
 
@@ -169,6 +174,25 @@ def _went_on(merged: Merged, as_of_us: int, calendar: Calendar) -> bool:
         return False
     resolved = merged.values.get("resolved")
     return resolved is None or calendar.parse(str(resolved)).end > as_of_us
+
+
+def _end_ahead_us(merged: Merged, at_us: int, calendar: Calendar) -> int | None:
+    """When an adverse event ends that was told ahead of that day to end on it; None: it did.
+
+    Many tell of an event once, at its onset, with the day on which it ended.
+    """
+    resolved = merged.values.get("resolved")
+    if resolved is None:
+        return None
+    ended, (told_us, _) = calendar.parse(str(resolved)), merged.origins["resolved"]
+    return ended.end if told_us < ended.start and at_us < ended.end else None
+
+
+def next_end_us(state: Held, calendar: Calendar) -> int:
+    """When time alone next ends an adverse event."""
+    known = [adverse_event(held, calendar) for held in state.adverse_events.values()]
+    ends = [_end_ahead_us(one.merged, state.at_us, calendar) for one in known if not one.gone]
+    return min((end for end in ends if end is not None), default=FOREVER)
 
 
 def told(merged: Merged, name: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from rules.facts.calendar import FOREVER, Calendar
 from rules.facts.counting import with_facts
-from rules.facts.entity_records import entity_records
+from rules.facts.entity_records import entity_records, next_end_us
 from rules.facts.happenings import UNSURE, happenings
 from rules.facts.moments import Moments
 from rules.facts.sources import (
@@ -24,6 +24,7 @@ from rules.facts.sources import (
 from rules.facts.timeline import END, NOTE, ORDER, START, Record, Timeline
 from rules.facts.windows import ALWAYS, Frame, closed, enters, frame, low_edge, next_change
 from rules.model import FactSpec, Window
+from rules.terms import EventType
 
 
 class Gathered(NamedTuple):
@@ -130,6 +131,8 @@ def gatherer(spec: FactSpec, calendar: Calendar, moments: Moments | None) -> Gat
         if as_of_us is None:  # what is told of and not yet in the window comes in by time alone
             ahead = [one for one in held if one[START] > edges.out_hi]
             until = min([until, *(enters(calendar, spec.window, one[START]) for one in ahead)])
+            if spec.origin is EventType.ADVERSE_EVENT and timeline.state is not None:
+                until = min(until, next_end_us(timeline.state, calendar))  # type: ignore[arg-type]  # the subject's state
         inexact = from_us < (now_us if as_of_us is None else as_of_us)
         return Gathered(sure, maybe, told, until, inexact)
 

@@ -1,5 +1,6 @@
 """The gate before an infusion: three-valued, as of the infusion's start, and never open unasked."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -180,6 +181,34 @@ def test_a_toxicity_was_there_at_an_infusion_until_it_ended_whenever_that_is_tol
     ended = over.data.get("outcome") != "not recovered"
     toxic = next(it for it in engine().gate(outcome.state)["items"] if it["id"] == "TOXIC")
     assert toxic["state"] == ("open" if ended else "closed")
+
+
+@pytest.mark.parametrize("ended", ["2026-03-02", "2026-03-03", "2026-03-02T10:01:00-05:00"])
+def test_a_toxicity_told_at_its_onset_with_its_end_was_there_until_then(ended):
+    whole = {**RASH.data, "resolved": ended}
+    rash = event(4, "adverse_event", "2026-03-01T09:00:00-05:00", **whole)
+    first = infusion(5, dose=100, unit="10*6")
+    assert alerts(run(ENROLLED, COOL, WEIGHT, rash, first)) == {"GATE"}
+    late = replace(rash, n=5, received_us=at("2026-03-09T09:00:00-05:00"))
+    assert alerts(run(ENROLLED, COOL, WEIGHT, replace(first, n=4), late)) == {"GATE"}
+
+
+def test_a_toxicity_told_to_end_on_a_day_to_come_ends_by_time_alone():
+    whole = {**RASH.data, "resolved": "2026-03-03"}
+    rash = event(4, "adverse_event", "2026-03-01T09:00:00-05:00", **whole)
+    state = run(ENROLLED, COOL, WEIGHT, rash).state
+    assert toxic_item(state) == "closed"
+    log = (ENROLLED, COOL, WEIGHT, rash)
+    states = [
+        engine().subject_steps("t", "S", state, [], lambda n: list(log[:n]), at(instant)).state
+        for instant in ("2026-03-03T23:59:59-05:00", "2026-03-04T00:00:00-05:00")
+    ]
+    assert [toxic_item(one) for one in states] == ["closed", "open"]
+
+
+def toxic_item(state):
+    (item,) = [it for it in engine().gate(state)["items"] if it["id"] == "TOXIC"]
+    return item["state"]
 
 
 def test_a_toxicity_that_was_told_as_over_before_an_infusion_was_not_there_whatever_follows():
