@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -185,7 +186,7 @@ def test_a_toxicity_was_there_at_an_infusion_until_it_ended_whenever_that_is_tol
 
 @pytest.mark.parametrize("ended", ["2026-03-02", "2026-03-03", "2026-03-02T10:01:00-05:00"])
 def test_a_toxicity_told_at_its_onset_with_its_end_was_there_until_then(ended):
-    whole = {**RASH.data, "resolved": ended}
+    whole: dict[str, Any] = {**RASH.data, "resolved": ended}
     rash = event(4, "adverse_event", "2026-03-01T09:00:00-05:00", **whole)
     first = infusion(5, dose=100, unit="10*6")
     assert alerts(run(ENROLLED, COOL, WEIGHT, rash, first)) == {"GATE"}
@@ -194,7 +195,7 @@ def test_a_toxicity_told_at_its_onset_with_its_end_was_there_until_then(ended):
 
 
 def test_a_toxicity_told_to_end_on_a_day_to_come_ends_by_time_alone():
-    whole = {**RASH.data, "resolved": "2026-03-03"}
+    whole: dict[str, Any] = {**RASH.data, "resolved": "2026-03-03"}
     rash = event(4, "adverse_event", "2026-03-01T09:00:00-05:00", **whole)
     state = run(ENROLLED, COOL, WEIGHT, rash).state
     assert toxic_item(state) == "closed"
