@@ -355,8 +355,8 @@ def _covers(new: Touch, old: Touch, *, point: bool) -> bool:
 def reach(records: list[Record], record: Record, *, dropped: bool = False) -> int:
     """The earliest instant about which `record` says anything, also through its neighbours.
 
-    A resolution ends what began before it, `dropped` records too; and whatever follows a suspicion
-    settles it.
+    A resolution ends what began before it, `dropped` records too; whatever follows a suspicion
+    settles it; and what was told to be over already may have its onset from there.
     """
     place = records.index(record)
     earliest = min(_begins(record), FOREVER)
@@ -370,7 +370,8 @@ def reach(records: list[Record], record: Record, *, dropped: bool = False) -> in
             earliest = min(earliest, _begins(other))
         else:
             return -FOREVER if dropped else earliest
-    return earliest
+    closer = next((one for one in records[place + 1 :] if one[STATUS] in _CLOSING), record)
+    return min(earliest, _begins(closer))
 
 
 def _begins(record: Record) -> int:

@@ -408,3 +408,12 @@ def test_a_disagreement_of_the_engines_is_told_to_operations_and_nothing_is_lost
         "S-DEATH",
         "OPS-ENGINES-DISAGREE",
     }
+
+
+def test_a_condition_told_late_and_already_over_is_dated_by_what_ended_it():
+    log = [
+        event(1, "administration", "2026-01-13T10:00:00", product="MSC", number=1, status="completed"),
+        event(2, "condition", "2026-01-28T09:00:00", code="infarct", status="absent", onset="2026-01"),
+        event(3, "condition", "2026-01-22T09:00:00", "2026-01-30T09:00:00", code="infarct", status="active"),
+    ]  # fmt: skip
+    assert (3, "opened", "S-INF-PERHAPS", "infusion:1") in told(run(log))
