@@ -20,10 +20,21 @@ from rules.language.vocabulary import (
     gate_names,
     scopes_of,
 )
-from rules.model import Clinical, Condition, Const, Criterion, Definition, Derivation, FactSpec, Num
+from rules.model import (
+    Clinical,
+    Clock,
+    Condition,
+    Const,
+    Criterion,
+    Definition,
+    Derivation,
+    FactSpec,
+    Num,
+)
 from rules.terms import EventType, Measure, Scope, Take, ValueType, Verdict
 
 Names = Mapping[str, FactType]
+EITHER, NEVER, ALWAYS, SAID = (True, False), (False,), (True,), ()
 SAME_UNIT = (Take.LATEST, Take.EARLIEST, Take.MIN, Take.MAX)
 # What the engine itself knows about its own names (entities.py).
 _OWN: Mapping[str, Bounds] = {
@@ -57,6 +68,7 @@ class Place:
     names: Names
     judges: bool = False  # a criterion: one that nobody can fail is no criterion
     where: FactSpec | None = None  # the fact whose records it chooses
+    idle: tuple[bool, ...] = NEVER  # the constants that leave it without a meaning
 
 
 # --- where conditions stand -------------------------------------------------------------------
@@ -69,10 +81,12 @@ def places(definition: Definition) -> Iterator[Place]:
         for key, condition in (("when", stated(item)), ("applicable_if", stated_if(item))):
             what = f"the criterion `{item.id}`, `{key}`"
             line, judges = item.lines.get(key, item.line), key == "when"
-            yield Place(what, line, condition, None, names, judges=judges)
+            idle = EITHER if judges else SAID  # checks.py says of what never applies
+            yield Place(what, line, condition, None, names, judges=judges, idle=idle)
     for rule in definition.rules:
         what, line = f"the rule `{rule.id}`, `when`", rule.lines.get("when", rule.line)
-        yield Place(what, line, rule.stated or rule.when, rule.scope, by_scope[rule.scope])
+        condition, own = rule.stated or rule.when, by_scope[rule.scope]
+        yield Place(what, line, condition, rule.scope, own, idle=SAID)  # checks.py says it
     for one in definition.stopping:
         what, line = f"the stopping rule `{one.id}`", one.lines.get("endpoint", one.line)
         yield Place(what, line, one.endpoint, one.on, by_scope[one.on])
@@ -89,11 +103,16 @@ def places(definition: Definition) -> Iterator[Place]:
             yield Place(what, visit.line, visit.applicable_if, None, names)
     yield from _of_gate(definition, by_scope[Scope.SUBJECT])
     for clock in definition.clocks:
-        own = () if clock.template else (("when", clock.when), ("spared_while", clock.spared))
-        for key, part in (*own, ("exempt", clock.exempt)):
-            if part is not None:
-                what = f"the clock `{clock.id}`, `{key}`"
-                yield Place(what, clock.line, part, None, by_scope[Scope.ADVERSE_EVENT])
+        yield from _of_clock(clock, by_scope[Scope.ADVERSE_EVENT])
+
+
+def _of_clock(clock: Clock, names: Names) -> Iterator[Place]:
+    own = () if clock.template else (("when", clock.when), ("spared_while", clock.spared))
+    for key, part in (*own, ("exempt", clock.exempt)):
+        if part is not None:
+            what = f"the clock `{clock.id}`, `{key}`"
+            idle = NEVER if key == "when" else ALWAYS
+            yield Place(what, clock.line, part, None, names, idle=idle)
 
 
 def _of_repeats(definition: Definition, names: Names) -> Iterator[Place]:
@@ -114,8 +133,9 @@ def _of_gate(definition: Definition, subject: Names) -> Iterator[Place]:
     for item in definition.gate:
         parts = (("closed_when", stated(item)), ("applicable_if", stated_if(item)))
         for key, condition in parts:
-            what = f"the gate item `{item.id}`, `{key}`"
-            yield Place(what, item.lines.get(key, item.line), condition, None, names)
+            what, line = f"the gate item `{item.id}`, `{key}`", item.lines.get(key, item.line)
+            idle = EITHER if key == "closed_when" else NEVER
+            yield Place(what, line, condition, None, names, idle=idle)
 
 
 def _of_fact(definition: Definition, spec: FactSpec, names: Names) -> Iterator[Place]:

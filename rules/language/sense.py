@@ -74,6 +74,9 @@ def complain(definition: Definition, book: Book) -> None:
     budget, limits = Budget(STEPS), bounds(definition)
     for place in places(definition):
         within = where_bounds(definition, place.where) if place.where else limits
+        if isinstance(place.condition, Const):
+            _constant(place, place.condition, book)
+            continue
         if not _typed(place):
             continue
         known = space([place.condition], place.names, within, budget)
@@ -88,6 +91,14 @@ def complain(definition: Definition, book: Book) -> None:
             book.complain(place.line, *_told(place, fault, within))
     _cases(definition, limits, budget, book)
     _nothing_to_ask(definition, book)
+
+
+def _constant(place: Place, constant: Const, book: Book) -> None:
+    """What names no fact at all is a slip where it takes the statement's meaning away."""
+    if constant.value in place.idle:
+        word = "always holds" if constant.value else "can never hold"
+        message = f"{place.what}: {word}, whatever is known"
+        book.complain(place.line, message, "name a fact, or leave out the whole statement")
 
 
 def _nothing_to_ask(definition: Definition, book: Book) -> None:
@@ -118,8 +129,7 @@ def _typed(place: Place) -> bool:
 
 
 def _told(place: Place, fault: Fault, within: Mapping[str, Bounds]) -> tuple[str, str]:
-    whole = fault.group == place.condition
-    group = "" if whole and isinstance(fault.group, Const) else f": `{_short(fault.group)}`"
+    group = f": `{_short(fault.group)}`"
     named = list(dict.fromkeys(leaf.fact for leaf in leaves(fault.group)))
     told = fault.bounded and len(named) == 1
     range_ = _range(named[0], place.names, within) if told else ""

@@ -45,6 +45,8 @@ _SPELLINGS = {
 _MICRO = str.maketrans({"\u00b5": "u", "\u03bc": "u"})  # the two micro signs
 _POWER = re.compile(r"^[x×*]? ?10(?:\^|\*\*|[eE])(?=\d)")
 _NUMBERS = ("value", "lln", "uln", "baseline")
+# What is read of a case; others may stand beside them, as the grade that somebody expects.
+_READ = ("id", "term", "direction", "unit", *_NUMBERS, "baseline_flag", "anticoagulated")
 _FLAGS = {
     **dict.fromkeys(("high", "h", "high high", "hh"), True),
     **dict.fromkeys(("normal", "n", "low", "l", "low low", "ll"), False),
@@ -99,6 +101,7 @@ def graded(asked: Json) -> Json:
 
 def answered(case: Json) -> Json:
     """One case of vectors/README.md: {"grade", "min", "max", "reason"}. Raises CaseError."""
+    _check_names(case)
     if not isinstance(case.get("term"), str):
         raise batch.CaseError("`term` is missing or no text, as Anemia")
     if not isinstance(case.get("unit"), str | None):
@@ -111,6 +114,15 @@ def answered(case: Json) -> Json:
     if len(own) > 1:
         raise batch.CaseError(f"`{case['term']}` names {len(own)} terms: give `direction` H or L")
     return rules.grade(own[0], ucum(case.get("unit")), _given(case))._asdict()
+
+
+def _check_names(case: Json) -> None:
+    """A misspelt name would be passed over, and its value missing from the grade. CaseError."""
+    absent = [name for name in _READ if name not in case]
+    for told in case:
+        near = difflib.get_close_matches(told.casefold(), absent, n=1, cutoff=0.85)
+        if near and told not in _READ:
+            raise batch.CaseError(f"unknown name `{told}`: did you mean `{near[0]}`?")
 
 
 def _direction(told: object) -> str | None:

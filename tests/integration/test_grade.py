@@ -195,6 +195,9 @@ def test_a_case_that_cannot_be_read_says_why_and_the_others_are_answered(
         ({"id": "p", "term": ["Anemia"]}, "`term` is missing or no text"),
         ({"id": "q", "term": ""}, "nothing that CTCAE 5.0 grades by value"),
         ({"id": "r", "term": "Anemia", "baseline": {}}, "`baseline` must be a number"),
+        ({"id": "s", "term": "Anemia", "baselin": 90}, "`baselin`: did you mean `baseline`?"),
+        ({"id": "t", "term": "Anemia", "ULN": 160}, "`ULN`: did you mean `uln`?"),
+        ({"id": "u", "term": "Anemia", "grade": 1, "values": "x", "value": 70}, None),
     ]
     file = tmp_path / "cases.ndjson"
     file.write_text("\n".join(json.dumps(case) for case, _ in lines), encoding="utf-8")

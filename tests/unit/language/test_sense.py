@@ -116,6 +116,33 @@ def test_applicability_and_endpoints_are_looked_at_too():
     assert "the stopping rule `ST-TOX`: can never hold" in complaint.message
 
 
+CONSTANTS = [
+    ("gate: [{id: G, text: No fever, closed_when: %s, source: {document: record}}]", "the gate item `G`, `closed_when`", {True, False}),
+    ("gate: [{id: G, text: No fever, closed_when: infarction, applicable_if: %s, source: {document: record}}]", "the gate item `G`, `applicable_if`", {False}),
+    ("schedule: [{id: week_1, label: Week 1, after: first_infusion, day: 7, late_days: 2, applicable_if: %s, source: {document: record}}]", "the visit `week_1`, `applicable_if`", {False}),
+    ("clocks: [{id: SUSAR-15, use: susar_15, region: KR, exempt: %s}]", "the clock `SUSAR-15`, `exempt`", {True}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("section", "what", "refused"), CONSTANTS)
+@pytest.mark.parametrize("constant", [True, False])
+def test_a_constant_that_leaves_a_statement_without_meaning_is_refused(
+    section, what, refused, constant
+):
+    text = SMALL + section % str(constant).lower() + "\n"
+    if constant not in refused:
+        rules.loads(text)
+        return
+    found = complaints(text)
+    word = "always holds, whatever is known" if constant else "can never hold, whatever is known"
+    assert f"{what}: {word}" in {complaint.message for complaint in found}
+
+
+def test_a_criterion_that_everybody_or_nobody_meets_is_refused():
+    assert "always holds, whatever is known" in complaints(bent("true"))[0].message
+    assert "can never hold, whatever is known" in complaints(bent("false"))[0].message
+
+
 SPARE = [
     ("age_years >= 18 && age_years >= 21", "`age_years >= 18` is implied by its neighbours"),
     ("ecog <= 2 && ecog >= 0", "`ecog >= 0` is implied by its neighbours"),
