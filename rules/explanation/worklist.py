@@ -82,7 +82,13 @@ def _listed(judge: Judge, facts: Facts, overridden: AbstractSet[str]) -> Iterato
             for fact, criteria in group.shut.items():
                 mattering[fact] = mattering.get(fact, set()) | criteria
         for fact, criteria in mattering.items():
-            yield _wanted(judge, facts, now, fact, criteria)
+            movable = [rule for rule in judge.users[fact] if _may_move(rule, now, overridden)]
+            yield _wanted(judge, facts, now, fact, movable, criteria)
+
+
+def _may_move(rule: Rule, now: Mapping[str, bool | None], overridden: AbstractSet[str]) -> bool:
+    """What is satisfied stays so when data come in, unless it asks whether they have."""
+    return rule.id not in overridden and (rule.asks or now[rule.id] is not True)
 
 
 def _groups(judge: Judge, facts: Facts, overridden: AbstractSet[str]) -> list[_Group] | None:
@@ -220,17 +226,17 @@ def _wanted(
     facts: Facts,
     now: Mapping[str, bool | None],
     fact: str,
+    movable: Sequence[Rule],
     criteria: AbstractSet[str],
 ) -> Wanted:
-    """What a fact could do alone, of all its values."""
+    """What a fact could do alone, of all its values, to the criteria that it may move."""
     present = decide(now)
-    users = [rule for rule in judge.users[fact] if now[rule.id] is not True or rule.id in criteria]
     known: dict[str, Any] = dict(facts)
     decided: set[Decision] = set()
     settles = 0
     for cell in judge.spaces[fact].cells:
         known[fact] = cell.value
-        after = {rule.id: rule.satisfied(known.get) for rule in users}
+        after = {rule.id: rule.satisfied(known.get) for rule in movable}
         decided.add(decide({**now, **after}))
         open_now = [name for name in after if now[name] is None]
         settles = max(settles, sum(after[name] is not None for name in open_now))

@@ -1,7 +1,7 @@
 """Counterfactual and worklist over a handful of criteria written for one point each."""
 
 from rules.explanation.explainer import Explainer
-from rules.model import And, Compare, Const, Criterion, FactSpec, Not, Or, Source
+from rules.model import And, Compare, Const, Criterion, FactSpec, Has, Not, Or, Source
 from rules.terms import CriterionKind, EventType, ValueType
 from tests.support.random_criteria import definition
 
@@ -10,7 +10,7 @@ AT_LEAST_1, BELOW_3 = Compare("n", ">=", 1), Compare("n", "<", 3)
 NONE: frozenset[str] = frozenset()
 
 
-def explainer(*conditions, waivable=False):
+def explainer(*conditions, waivable=False, applicable=None):
     kinds = {"a": ValueType.BOOLEAN, "b": ValueType.BOOLEAN, "n": ValueType.INTEGER}
     facts = {
         name: FactSpec(name, EventType.OBSERVATION, name, kind) for name, kind in kinds.items()
@@ -23,7 +23,7 @@ def explainer(*conditions, waivable=False):
             "",
             when,
             Source("record"),
-            Const(value=True),
+            (applicable or {}).get(number, Const(value=True)),
             waivable=waivable,
         )
         for number, when in enumerate(conditions)
@@ -87,4 +87,12 @@ def test_two_facts_of_which_either_settles_it_are_both_asked_for():
     assert [(item.fact, item.decides, item.settles) for item in found] == [
         ("a", ("eligible",), 1),
         ("b", ("eligible",), 1),
+    ]
+
+
+def test_a_datum_is_not_said_to_decide_where_a_criterion_minds_that_it_is_known():
+    told_and_untold = explainer(Has("a"), Not(Has("a")), applicable={1: B})
+    assert [(item.fact, item.decides) for item in told_and_untold.worklist({}, NONE)] == [
+        ("a", ()),
+        ("b", ()),
     ]
